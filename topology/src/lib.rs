@@ -1,0 +1,1 @@
+//! What the driver knows about its cluster.
