@@ -1,2 +1,62 @@
-//! Runs everything.
-fn main() {}
+//! `cargo xtask`: everything that tests Chorus, in one command, and the servers that needs.
+//!
+//! * [`layers`]: what `cargo xtask test` runs, one file a layer.
+//! * [`steps`]: a step, how it can end, the summary.
+//! * [`cassandra`]: a real Apache Cassandra from Maven jars.
+//! * [`python`]: virtual environments for other people's drivers.
+//! * [`process`]: child processes that never outlive us unless told to.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line speaks on its standard streams"
+)]
+
+mod cassandra;
+mod layers;
+mod process;
+mod python;
+mod steps;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::tree::Tree;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Runs the tests of Chorus and the servers they need")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every layer: format, lints, docs, tests, other people's clients, real servers
+    Test(layers::TestArguments),
+    /// Run a real Apache Cassandra, for use by hand
+    Cassandra(cassandra::hands_on::CassandraArguments),
+}
+
+fn main() -> ExitCode {
+    process::stop_children_on_signals();
+    let tree = match Tree::locate() {
+        Ok(tree) => tree,
+        Err(stop) => return refuse(&stop),
+    };
+    let ended = match Arguments::parse().command {
+        Command::Test(arguments) => layers::run(&tree, &arguments),
+        Command::Cassandra(arguments) => cassandra::hands_on::run(&tree, &arguments),
+    };
+    match ended {
+        Ok(code) => code,
+        Err(stop) => refuse(&stop),
+    }
+}
+
+fn refuse(stop: &steps::Stop) -> ExitCode {
+    eprintln!("xtask: {stop}");
+    ExitCode::FAILURE
+}

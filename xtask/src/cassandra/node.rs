@@ -1,0 +1,242 @@
+//! One Cassandra process.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::process::Process;
+use crate::steps::Stop;
+
+/// The class path and the Java to run it with.
+#[derive(Debug, Clone)]
+pub(crate) struct Installation {
+    pub(crate) java: PathBuf,
+    pub(crate) jars: PathBuf,
+}
+
+/// What differs between nodes.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeConfig {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) native_port: u16,
+    pub(crate) storage_port: u16,
+    pub(crate) seed: Ipv4Addr,
+    /// Configuration, log and data; goes when its owner removes it.
+    pub(crate) directory: PathBuf,
+    pub(crate) rack: String,
+    /// Password authentication, with the first user cassandra / cassandra.
+    pub(crate) auth: bool,
+    pub(crate) heap_megabytes: u32,
+}
+
+/// A node, running or stopped; its data stays until its directory is removed.
+pub(crate) struct Node {
+    config: NodeConfig,
+    installation: Installation,
+    process: Option<Process>,
+}
+
+/// A node that is slower than this on two busy cores is not coming.
+const START_LIMIT: Duration = Duration::from_secs(150);
+
+const READY: &str = "Starting listening for CQL clients";
+/// Written once the first superuser exists; logging in before that fails.
+const SUPERUSER_READY: &str = "Created default superuser role";
+
+impl Node {
+    pub(crate) fn new(config: NodeConfig, installation: Installation) -> Result<Node, Stop> {
+        write_configuration(&config)?;
+        Ok(Node { config, installation, process: None })
+    }
+
+    /// Starts the process and waits until it serves clients. A node that ran before finds its data again.
+    pub(crate) fn start(&mut self) -> Result<(), Stop> {
+        let log = self.log();
+        let seen = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+        let fresh = seen == 0;
+        let name = format!("Cassandra at {}", self.config.address);
+        let mut process = Process::server(&name, &mut self.command(), &log)?;
+        let started = Instant::now();
+        loop {
+            let text = read_from(&log, seen);
+            if text.contains(READY) && (!self.config.auth || !fresh || text.contains(SUPERUSER_READY)) {
+                break;
+            }
+            if let Some(status) = process.ended() {
+                let words = process.last_words(25);
+                return Err(Stop::failed(format!(
+                    "{} ended while starting ({status}); its log ends:\n{words}",
+                    process.name()
+                )));
+            }
+            if started.elapsed() > START_LIMIT {
+                let words = process.last_words(25);
+                return Err(Stop::failed(format!(
+                    "{} is not ready after {START_LIMIT:?}; its log ends:\n{words}",
+                    process.name()
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Stops it in an orderly way.
+    pub(crate) fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// Leaves it running after us; returns its process id.
+    pub(crate) fn detach(mut self) -> Option<i32> {
+        self.process.take().map(|process| process.detach().as_raw_nonzero().get())
+    }
+
+    /// `HOST:PORT` for clients.
+    pub(crate) fn contact_point(&self) -> String {
+        format!("{}:{}", self.config.address, self.config.native_port)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.config.directory.join("node.log")
+    }
+
+    fn command(&self) -> Command {
+        let directory = self.config.directory.display();
+        let heap = self.config.heap_megabytes;
+        let mut command = Command::new(&self.installation.java);
+        command.current_dir(&self.config.directory);
+        command.args([
+            format!("-Xms{}m", heap / 2),
+            format!("-Xmx{heap}m"),
+            "-Xss512k".to_owned(),
+            "-ea".to_owned(),
+        ]);
+        for (module, packages) in OPENED {
+            for package in *packages {
+                command.args([format!("--add-opens={module}/{package}=ALL-UNNAMED")]);
+                command.args([format!("--add-exports={module}/{package}=ALL-UNNAMED")]);
+            }
+        }
+        command
+            // Otherwise it closes its standard output, our log, just before it starts to listen.
+            .arg("-Dcassandra-foreground=yes")
+            .arg("-Djdk.attach.allowAttachSelf=true")
+            .arg(format!("-Dcassandra.config=file://{directory}/cassandra.yaml"))
+            .arg(format!("-Dcassandra.storagedir={directory}"))
+            .arg(format!("-Dcassandra.logdir={directory}"))
+            .arg("-Dlogback.configurationFile=logback.xml")
+            .arg("-Dcassandra.skip_wait_for_gossip_to_settle=0")
+            .arg("-Dcassandra.ring_delay_ms=1000")
+            .arg("-Dcassandra.superuser_setup_delay_ms=0")
+            .arg("-Djava.net.preferIPv4Stack=true")
+            .arg("-cp")
+            .arg(format!("{directory}:{}/*", self.installation.jars.display()))
+            .arg("org.apache.cassandra.service.CassandraDaemon");
+        command
+    }
+}
+
+fn write_configuration(config: &NodeConfig) -> Result<(), Stop> {
+    let write = |name: &str, template: &str| {
+        let path = config.directory.join(name);
+        std::fs::write(&path, fill(template, config))
+            .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))
+    };
+    std::fs::create_dir_all(&config.directory)
+        .map_err(|error| Stop::failed(format!("{}: {error}", config.directory.display())))?;
+    write("cassandra.yaml", include_str!("../../cassandra/conf/cassandra.yaml"))?;
+    write("cassandra-rackdc.properties", include_str!("../../cassandra/conf/cassandra-rackdc.properties"))?;
+    write("logback.xml", include_str!("../../cassandra/conf/logback.xml"))
+}
+
+fn fill(template: &str, config: &NodeConfig) -> String {
+    let (authenticator, authorizer) = if config.auth {
+        ("PasswordAuthenticator", "CassandraAuthorizer")
+    } else {
+        ("AllowAllAuthenticator", "AllowAllAuthorizer")
+    };
+    template
+        .replace("${seed}", &format!("{}:{}", config.seed, config.storage_port))
+        .replace("${address}", &config.address.to_string())
+        .replace("${storage_port}", &config.storage_port.to_string())
+        .replace("${native_port}", &config.native_port.to_string())
+        .replace("${authenticator}", authenticator)
+        .replace("${authorizer}", authorizer)
+        .replace("${directory}", &config.directory.display().to_string())
+        .replace("${datacenter}", "datacenter1")
+        .replace("${rack}", &config.rack)
+}
+
+fn read_from(log: &Path, offset: u64) -> String {
+    let bytes = std::fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(bytes.get(offset as usize..).unwrap_or_default()).into_owned()
+}
+
+/// The modules Cassandra reaches into.
+const OPENED: &[(&str, &[&str])] = &[
+    (
+        "java.base",
+        &[
+            "java.io",
+            "java.lang",
+            "java.lang.ref",
+            "java.lang.reflect",
+            "java.math",
+            "java.net",
+            "java.nio",
+            "java.util",
+            "java.util.concurrent",
+            "java.util.concurrent.atomic",
+            "jdk.internal.loader",
+            "jdk.internal.ref",
+            "jdk.internal.reflect",
+            "jdk.internal.math",
+            "jdk.internal.module",
+            "jdk.internal.util.jar",
+            "sun.nio.ch",
+        ],
+    ),
+    ("java.management.rmi", &["com.sun.jmx.remote.internal.rmi"]),
+    ("java.rmi", &["sun.rmi.registry", "sun.rmi.server", "sun.rmi.transport", "sun.rmi.transport.tcp"]),
+    ("java.sql", &["java.sql"]),
+    ("java.logging", &["java.util.logging"]),
+    ("jdk.management", &["com.sun.management.internal"]),
+    ("jdk.management.agent", &["jdk.internal.agent"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_of_the_templates_is_filled_in() {
+        let config = NodeConfig {
+            address: Ipv4Addr::new(127, 0, 7, 2),
+            native_port: 9042,
+            storage_port: 7000,
+            seed: Ipv4Addr::new(127, 0, 7, 1),
+            directory: PathBuf::from("/somewhere/node"),
+            rack: "rack2".to_owned(),
+            auth: true,
+            heap_megabytes: 700,
+        };
+        let yaml = fill(include_str!("../../cassandra/conf/cassandra.yaml"), &config);
+        assert!(
+            !yaml.contains("${a") && !yaml.contains("${d") && !yaml.contains("${n") && !yaml.contains("${s")
+        );
+        assert!(yaml.contains("seeds: \"127.0.7.1:7000\""));
+        assert!(yaml.contains("listen_address: 127.0.7.2"));
+        assert!(yaml.contains("authenticator: PasswordAuthenticator"));
+        let rackdc = fill(include_str!("../../cassandra/conf/cassandra-rackdc.properties"), &config);
+        assert_eq!(rackdc, "dc=datacenter1\nrack=rack2\n");
+    }
+}

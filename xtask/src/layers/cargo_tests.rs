@@ -1,0 +1,43 @@
+//! Tests that need nothing but a Rust toolchain: cargo runs them, the embedded node serves them.
+
+use std::process::Command;
+
+use crate::process;
+use crate::steps::{Outcome, Report};
+use crate::tree::Tree;
+
+pub(super) fn run(tree: &Tree, report: &mut Report) {
+    report.step("unit, doc and embedded tests", || {
+        counted(tree.cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]))
+    });
+}
+
+/// Runs `cargo test …` and adds up its result lines.
+pub(super) fn counted(command: &mut Command) -> Outcome {
+    let mut passed = 0;
+    process::run_watched("cargo test", command, |line| passed += passed_tests(line))?;
+    Ok(format!("({passed} tests)"))
+}
+
+/// The number in `test result: ok. 12 passed; 0 failed; …`.
+fn passed_tests(line: &str) -> u64 {
+    let Some((_, rest)) = line.split_once("test result: ") else { return 0 };
+    let before = rest.split(" passed").next().unwrap_or_default();
+    before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passed_tests;
+
+    #[test]
+    fn result_lines_are_counted_and_others_are_not() {
+        assert_eq!(
+            passed_tests("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out"),
+            12
+        );
+        assert_eq!(passed_tests("test result: FAILED. 3 passed; 1 failed; 0 ignored"), 3);
+        assert_eq!(passed_tests("test a_result_is_kept ... ok"), 0);
+        assert_eq!(passed_tests("running 12 tests"), 0);
+    }
+}

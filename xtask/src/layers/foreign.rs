@@ -1,0 +1,180 @@
+//! Other people's clients. Each file of `tests/foreign` takes `HOST:PORT` and ends with 0 when what it saw was right.
+//!
+//! A Python script says in its first lines what it needs from PyPI, and is run once for each driver it names:
+//!
+//! ```text
+//! # drivers: cassandra-driver scylla-driver
+//! ```
+//!
+//! A directory with a `go.mod` is a Go client, one with a `Cargo.toml` a Rust one.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::process::{self, Process};
+use crate::python;
+use crate::steps::{Outcome, Report, Stop};
+use crate::tree::Tree;
+
+pub(super) fn run(tree: &Tree, report: &mut Report) {
+    let mut node = None;
+    report.step("embedded node starts", || {
+        node = Some(EmbeddedNode::start(tree)?);
+        Ok(String::new())
+    });
+    let Some(node) = node else { return };
+    against(tree, report, &node.address.to_string(), "embedded node");
+}
+
+/// Runs every client against a server, one step each.
+pub(super) fn against(tree: &Tree, report: &mut Report, server: &str, what: &str) {
+    let clients = match clients(&tree.root.join("tests/foreign")) {
+        Ok(clients) => clients,
+        Err(stop) => return report.step(format!("clients, {what}"), || Err(stop)),
+    };
+    for client in clients {
+        report.step(format!("{client}, {what}"), || client.run(tree, server));
+    }
+}
+
+/// One program that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Client {
+    Python { script: PathBuf, package: String },
+    Go { directory: PathBuf },
+    Rust { directory: PathBuf },
+}
+
+impl Client {
+    fn run(&self, tree: &Tree, server: &str) -> Outcome {
+        let mut command = match self {
+            Client::Python { script, package } => {
+                let mut command = Command::new(python::environment(tree, package)?);
+                command.arg(script);
+                command
+            }
+            Client::Go { directory } => {
+                let mut command = Command::new("go");
+                command.current_dir(directory).args(["run", "."]);
+                command
+            }
+            Client::Rust { directory } => {
+                let mut command = tree.cargo();
+                command
+                    .args(["run", "--quiet", "--locked", "--manifest-path"])
+                    .arg(directory.join("Cargo.toml"))
+                    .env("CARGO_TARGET_DIR", tree.target.join("foreign"))
+                    .arg("--");
+                command
+            }
+        };
+        process::run(&self.to_string(), command.arg(server))?;
+        Ok(String::new())
+    }
+}
+
+impl std::fmt::Display for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        match self {
+            Client::Python { script, package } => write!(formatter, "{} with {package}", name(script)),
+            Client::Go { directory } => write!(formatter, "{} (Go)", name(directory)),
+            Client::Rust { directory } => write!(formatter, "{} (Rust)", name(directory)),
+        }
+    }
+}
+
+fn clients(directory: &Path) -> Result<Vec<Client>, Stop> {
+    let entries = std::fs::read_dir(directory)
+        .map_err(|error| Stop::failed(format!("{}: {error}", directory.display())))?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut clients = Vec::new();
+    for path in paths {
+        if path.extension().is_some_and(|extension| extension == "py") {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))?;
+            let named = drivers(&text);
+            clients.extend(
+                named
+                    .iter()
+                    .map(|package| Client::Python { script: path.clone(), package: package.to_string() }),
+            );
+        } else if path.join("go.mod").exists() {
+            clients.push(Client::Go { directory: path });
+        } else if path.join("Cargo.toml").exists() {
+            clients.push(Client::Rust { directory: path });
+        }
+    }
+    if clients.is_empty() {
+        return Err(Stop::failed(format!("{} holds no client", directory.display())));
+    }
+    Ok(clients)
+}
+
+/// The packages of the line `# drivers: …`; a file without one is a module of the others.
+fn drivers(script: &str) -> Vec<&str> {
+    let line = script.lines().take(20).find_map(|line| line.strip_prefix("# drivers:"));
+    line.map(|names| names.split([' ', ',']).filter(|name| !name.is_empty()).collect()).unwrap_or_default()
+}
+
+/// `chorus node` in a process of its own, as a user would start it.
+pub(super) struct EmbeddedNode {
+    pub(super) address: SocketAddr,
+    _process: Process,
+}
+
+const NODE_START_LIMIT: Duration = Duration::from_secs(20);
+
+impl EmbeddedNode {
+    pub(super) fn start(tree: &Tree) -> Result<EmbeddedNode, Stop> {
+        let chorus = build_chorus(tree)?;
+        let address = free_address()?;
+        let log = tree.target.join(format!("embedded-node-{}.log", std::process::id()));
+        let _ = std::fs::remove_file(&log);
+        let mut command = Command::new(chorus);
+        command.args(["node", "--listen", &address.to_string()]);
+        let mut process = Process::server("chorus node", &mut command, &log)?;
+        let started = Instant::now();
+        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+            if process.ended().is_some() || started.elapsed() > NODE_START_LIMIT {
+                return Err(Stop::failed(format!(
+                    "chorus node does not listen; it said:\n{}",
+                    process.last_words(20)
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(EmbeddedNode { address, _process: process })
+    }
+}
+
+/// The path of our own binary, built.
+pub(super) fn build_chorus(tree: &Tree) -> Result<PathBuf, Stop> {
+    let build = ["build", "--locked", "--package", "chorus-cql", "--bin", "chorus"];
+    process::run("cargo build", tree.cargo().args(build))?;
+    Ok(tree.target.join("debug/chorus"))
+}
+
+fn free_address() -> Result<SocketAddr, Stop> {
+    let listener =
+        TcpListener::bind("127.0.0.1:0").map_err(|error| Stop::failed(format!("no free port: {error}")))?;
+    listener.local_addr().map_err(|error| Stop::failed(format!("no free port: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_run_once_for_each_driver_it_names() {
+        assert_eq!(
+            drivers("#!/usr/bin/env python3\n# drivers: cassandra-driver scylla-driver\n"),
+            ["cassandra-driver", "scylla-driver"]
+        );
+        assert_eq!(drivers("# drivers: a, b"), ["a", "b"]);
+        assert!(drivers("import cassandra\n").is_empty());
+    }
+}

@@ -1,0 +1,69 @@
+//! What `cargo xtask test` runs, cheapest first.
+//!
+//! * [`sources`]: format, lints, documentation.
+//! * [`dependencies`]: licences and sources.
+//! * [`cargo_tests`]: unit, documentation and embedded-node tests, with cargo.
+//! * [`foreign`]: other people's clients against the embedded node.
+//! * [`real`]: our tests and other people's clients against a real Cassandra.
+//!
+//! A layer adds its steps to the report; a step that lacks Java, Maven or Python is skipped and says so.
+
+mod cargo_tests;
+mod dependencies;
+mod foreign;
+mod real;
+mod sources;
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::steps::{Report, Stop};
+use crate::tree::Tree;
+
+#[derive(Args)]
+pub(crate) struct TestArguments {
+    /// A skipped step fails the run (for CI)
+    #[arg(long)]
+    require_all: bool,
+    /// Run only this layer; repeat for several
+    #[arg(long, value_name = "NAME", value_parser = names())]
+    only: Vec<String>,
+    /// Only name the layers
+    #[arg(long)]
+    list: bool,
+}
+
+struct Layer {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Tree, &mut Report),
+}
+
+const LAYERS: &[Layer] = &[
+    Layer { name: "fmt", about: "cargo fmt --check", run: sources::fmt },
+    Layer { name: "clippy", about: "clippy on all targets, warnings denied", run: sources::clippy },
+    Layer { name: "doc", about: "cargo doc, warnings denied", run: sources::doc },
+    Layer { name: "dependencies", about: "licences and sources against deny.toml", run: dependencies::run },
+    Layer { name: "tests", about: "unit, doc and embedded-node tests", run: cargo_tests::run },
+    Layer { name: "foreign", about: "other people's clients against the embedded node", run: foreign::run },
+    Layer { name: "cassandra", about: "tests and clients against a real Apache Cassandra", run: real::run },
+];
+
+fn names() -> clap::builder::PossibleValuesParser {
+    LAYERS.iter().map(|layer| layer.name).collect::<Vec<_>>().into()
+}
+
+pub(crate) fn run(tree: &Tree, arguments: &TestArguments) -> Result<ExitCode, Stop> {
+    let chosen = LAYERS
+        .iter()
+        .filter(|layer| arguments.only.is_empty() || arguments.only.iter().any(|name| name == layer.name));
+    if arguments.list {
+        chosen.for_each(|layer| println!("{:<12}{}", layer.name, layer.about));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut report = Report::default();
+    chosen.for_each(|layer| (layer.run)(tree, &mut report));
+    let good = report.close(arguments.require_all);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,129 @@
+//! A step of a run, the three ways it can end, and the summary at the end.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Why a step did not pass.
+#[derive(Debug, Clone)]
+pub(crate) enum Stop {
+    /// Something this machine does not have; the text names it and how to get it.
+    Missing(String),
+    /// What was tested is wrong, or a tool that is there refused.
+    Failed(String),
+}
+
+impl Stop {
+    pub(crate) fn failed(reason: impl Into<String>) -> Stop {
+        Stop::Failed(reason.into())
+    }
+
+    pub(crate) fn missing(reason: impl Into<String>) -> Stop {
+        Stop::Missing(reason.into())
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Missing(reason) => write!(formatter, "missing here: {reason}"),
+            Stop::Failed(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for Stop {}
+
+/// A passed step says in a few words what it did; the words may be empty.
+pub(crate) type Outcome = Result<String, Stop>;
+
+/// What ran so far.
+#[derive(Default)]
+pub(crate) struct Report {
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    name: String,
+    outcome: Outcome,
+    took: Duration,
+}
+
+impl Report {
+    /// Runs one step, announces it, and keeps how it ended.
+    pub(crate) fn step(&mut self, name: impl Into<String>, run: impl FnOnce() -> Outcome) {
+        let name = name.into();
+        println!("\n==> {name}");
+        let started = Instant::now();
+        let outcome = run();
+        let took = started.elapsed();
+        match &outcome {
+            Ok(detail) => println!("    passed in {:.1} s {detail}", took.as_secs_f64()),
+            Err(Stop::Missing(reason)) => println!("    skipped, {reason}"),
+            Err(Stop::Failed(reason)) => println!("    FAILED after {:.1} s: {reason}", took.as_secs_f64()),
+        }
+        self.entries.push(Entry { name, outcome, took });
+    }
+
+    fn count(&self, matches: impl Fn(&Outcome) -> bool) -> usize {
+        self.entries.iter().filter(|entry| matches(&entry.outcome)).count()
+    }
+
+    /// Prints the summary, ending with a line `N passed, N failed, N skipped` that scripts can read, and says
+    /// whether the run is good: nothing failed, something ran, and nothing was skipped when everything is required.
+    pub(crate) fn close(&self, require_all: bool) -> bool {
+        println!("\n{:-<78}", "");
+        for entry in &self.entries {
+            let (word, detail) = match &entry.outcome {
+                Ok(detail) => ("passed", detail.clone()),
+                Err(Stop::Missing(reason)) => ("SKIPPED", format!("for want of: {reason}")),
+                Err(Stop::Failed(reason)) => ("FAILED", first_line(reason)),
+            };
+            println!("{word:<8}{:>7.1} s  {:<34} {detail}", entry.took.as_secs_f64(), entry.name);
+        }
+        let passed = self.count(|outcome| outcome.is_ok());
+        let failed = self.count(|outcome| matches!(outcome, Err(Stop::Failed(_))));
+        let skipped = self.count(|outcome| matches!(outcome, Err(Stop::Missing(_))));
+        let seconds: f64 = self.entries.iter().map(|entry| entry.took.as_secs_f64()).sum();
+        println!("{:-<78}\n{seconds:.0} s in all", "");
+        if require_all && skipped > 0 {
+            println!("everything was required, so what was skipped counts as a failure of the run");
+        }
+        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        failed == 0 && passed > 0 && (!require_all || skipped == 0)
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(outcomes: &[Outcome]) -> Report {
+        let mut report = Report::default();
+        for outcome in outcomes {
+            report.step("step", || outcome.clone());
+        }
+        report
+    }
+
+    #[test]
+    fn a_skip_fails_the_run_only_when_everything_is_required() {
+        let report = report(&[Ok(String::new()), Err(Stop::missing("Java"))]);
+        assert!(report.close(false));
+        assert!(!report.close(true));
+    }
+
+    #[test]
+    fn a_failure_fails_the_run() {
+        assert!(!report(&[Ok(String::new()), Err(Stop::failed("no"))]).close(false));
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_ran_is_not_good() {
+        assert!(!report(&[Err(Stop::missing("Java"))]).close(false));
+        assert!(!report(&[]).close(false));
+    }
+}
