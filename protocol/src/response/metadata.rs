@@ -1,0 +1,185 @@
+//! Descriptions of columns: of a result and of bind markers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{DecodeError, EncodeError};
+use crate::types::{ColumnSpec, decode_type, encode_type};
+use crate::version::ProtocolVersion;
+use crate::wire::{Reader, put_bytes, put_int, put_int_count, put_short, put_short_bytes, put_string};
+
+/// Bits of the metadata flags.
+pub mod metadata_flags {
+    /// One keyspace and table for all columns.
+    pub const GLOBAL_TABLE: u32 = 0x01;
+    /// There are more pages.
+    pub const HAS_MORE_PAGES: u32 = 0x02;
+    /// No columns follow: the client has them.
+    pub const NO_METADATA: u32 = 0x04;
+    /// The metadata changed; its new id follows.
+    pub const METADATA_CHANGED: u32 = 0x08;
+}
+
+/// The columns of a result, and where it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowsMetadata {
+    /// As received, see [`metadata_flags`]. When encoding, known flags follow from the other fields.
+    pub flags: u32,
+    /// Where the next page begins; `None` after the last.
+    pub paging_state: Option<Bytes>,
+    /// The id to send from now on: the columns are not what the client thought.
+    pub new_metadata_id: Option<Bytes>,
+    /// `None` when they were left out because the client has them.
+    pub columns: Option<Arc<[ColumnSpec]>>,
+    /// How many columns each row has, also when they were left out.
+    pub column_count: usize,
+}
+
+/// The bind markers of a prepared statement.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BindMetadata {
+    /// As received. A connection's [`FrameShape`](crate::FrameShape) knows which bits mark a conditional statement.
+    pub flags: u32,
+    /// One for each marker.
+    pub columns: Arc<[ColumnSpec]>,
+    /// Which markers make up the partition key, in its order. Empty when not all of it is bound, and always in v3.
+    pub pk_indexes: Vec<u16>,
+}
+
+impl RowsMetadata {
+    /// Of these columns, on one page.
+    pub fn new(columns: impl Into<Arc<[ColumnSpec]>>) -> Self {
+        let columns = columns.into();
+        Self { column_count: columns.len(), columns: Some(columns), ..Self::default() }
+    }
+
+    pub(crate) fn decode(reader: &mut Reader<'_>, body: &Bytes) -> Result<Self, DecodeError> {
+        let flags = reader.int("metadata flags")? as u32;
+        let column_count = reader.count("column count")?;
+        let paging_state = if flags & metadata_flags::HAS_MORE_PAGES != 0 {
+            reader.bytes("paging state")?.map(|state| body.slice_ref(state))
+        } else {
+            None
+        };
+        let new_metadata_id = if flags & metadata_flags::METADATA_CHANGED != 0 {
+            Some(body.slice_ref(reader.short_bytes("new metadata id")?))
+        } else {
+            None
+        };
+        let columns = if flags & metadata_flags::NO_METADATA == 0 {
+            Some(decode_columns(reader, flags, column_count)?)
+        } else {
+            None
+        };
+        Ok(Self { flags, paging_state, new_metadata_id, columns, column_count })
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        const KNOWN: u32 = 0x0f;
+        let columns = self.columns.as_deref();
+        let mut flags = self.flags & !KNOWN;
+        if self.paging_state.is_some() {
+            flags |= metadata_flags::HAS_MORE_PAGES;
+        }
+        if self.new_metadata_id.is_some() {
+            flags |= metadata_flags::METADATA_CHANGED;
+        }
+        match columns {
+            None => flags |= metadata_flags::NO_METADATA,
+            Some(columns) if one_table(columns) => flags |= metadata_flags::GLOBAL_TABLE,
+            Some(_) => {}
+        }
+        put_int(out, flags as i32);
+        put_int_count(out, columns.map_or(self.column_count, <[_]>::len), "columns")?;
+        if let Some(state) = &self.paging_state {
+            put_bytes(out, Some(state), "paging state")?;
+        }
+        if let Some(id) = &self.new_metadata_id {
+            put_short_bytes(out, id, "new metadata id")?;
+        }
+        columns.map_or(Ok(()), |columns| encode_columns(columns, out))
+    }
+}
+
+impl BindMetadata {
+    pub(crate) fn decode(reader: &mut Reader<'_>, version: ProtocolVersion) -> Result<Self, DecodeError> {
+        let flags = reader.int("bind metadata flags")? as u32;
+        let column_count = reader.count("marker count")?;
+        let mut pk_indexes = Vec::new();
+        if version.has_partition_key_indexes() {
+            let count = reader.count("partition key indexes")?;
+            pk_indexes.reserve(reader.capacity(count, 2));
+            for _ in 0..count {
+                pk_indexes.push(reader.short("partition key index")?);
+            }
+        }
+        let columns = if flags & metadata_flags::NO_METADATA == 0 {
+            decode_columns(reader, flags, column_count)?
+        } else {
+            [].into()
+        };
+        if let Some(index) = pk_indexes.iter().find(|index| usize::from(**index) >= columns.len()) {
+            let length = i64::from(*index);
+            return Err(DecodeError::InvalidLength { what: "partition key index", length });
+        }
+        Ok(Self { flags, columns, pk_indexes })
+    }
+
+    pub(crate) fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let mut flags = self.flags & !(metadata_flags::GLOBAL_TABLE | metadata_flags::NO_METADATA);
+        if one_table(&self.columns) {
+            flags |= metadata_flags::GLOBAL_TABLE;
+        }
+        put_int(out, flags as i32);
+        put_int_count(out, self.columns.len(), "markers")?;
+        if version.has_partition_key_indexes() {
+            put_int_count(out, self.pk_indexes.len(), "partition key indexes")?;
+            self.pk_indexes.iter().for_each(|index| put_short(out, *index));
+        }
+        encode_columns(&self.columns, out)
+    }
+}
+
+fn one_table(columns: &[ColumnSpec]) -> bool {
+    match columns {
+        [] => false,
+        [first, rest @ ..] => {
+            rest.iter().all(|column| column.keyspace == first.keyspace && column.table == first.table)
+        }
+    }
+}
+
+fn decode_columns(
+    reader: &mut Reader<'_>,
+    flags: u32,
+    count: usize,
+) -> Result<Arc<[ColumnSpec]>, DecodeError> {
+    let table_of = |reader: &mut Reader<'_>| -> Result<(Arc<str>, Arc<str>), DecodeError> {
+        Ok((reader.string("keyspace")?.into(), reader.string("table")?.into()))
+    };
+    let global = if flags & metadata_flags::GLOBAL_TABLE != 0 { Some(table_of(reader)?) } else { None };
+    let mut columns: Vec<ColumnSpec> = Vec::with_capacity(reader.capacity(count, 4));
+    for _ in 0..count {
+        let (keyspace, table) = match &global {
+            Some(global) => global.clone(),
+            None => table_of(reader)?,
+        };
+        let name = reader.string("column name")?.into();
+        columns.push(ColumnSpec { keyspace, table, name, typ: decode_type(reader)? });
+    }
+    Ok(columns.into())
+}
+
+fn encode_columns(columns: &[ColumnSpec], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let global = one_table(columns);
+    for (index, column) in columns.iter().enumerate() {
+        if index == 0 || !global {
+            put_string(out, &column.keyspace, "keyspace")?;
+            put_string(out, &column.table, "table")?;
+        }
+        put_string(out, &column.name, "column name")?;
+        encode_type(&column.typ, out)?;
+    }
+    Ok(())
+}

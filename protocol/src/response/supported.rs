@@ -1,0 +1,187 @@
+//! SUPPORTED: what a server can do.
+
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::error::{DecodeError, EncodeError};
+use crate::frame::{Compression, FrameShape};
+use crate::token::Partitioner;
+use crate::version::ProtocolVersion;
+use crate::wire::{Reader, put_short_count, put_string, put_string_list};
+
+/// What a server can do, as it says before STARTUP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Supported {
+    /// Keys and values in the order they came.
+    pub options: Vec<(String, Vec<String>)>,
+}
+
+/// How a ScyllaDB host is divided, and which part this connection talks to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardInfo {
+    /// The shard of this connection.
+    pub shard: u16,
+    /// How many there are; at least 1.
+    pub nr_shards: u16,
+    /// How many of a token's highest bits do not matter.
+    pub ignore_msb: u8,
+    /// The partitioner shards are computed for.
+    pub partitioner: Partitioner,
+    /// How: only `biased-token-round-robin` is known.
+    pub algorithm: String,
+    /// Where a connection's source port chooses its shard, without TLS.
+    pub port: Option<u16>,
+    /// The same with TLS.
+    pub port_ssl: Option<u16>,
+}
+
+impl ShardInfo {
+    /// The algorithm [`shard_of`](crate::token::shard_of) computes.
+    pub const ALGORITHM: &'static str = "biased-token-round-robin";
+
+    /// Whether shards of tokens can be computed.
+    pub fn is_computable(&self) -> bool {
+        self.algorithm == Self::ALGORITHM && self.partitioner == Partitioner::Murmur3
+    }
+}
+
+const SHARDING_KEYS: [&str; 5] = [
+    "SCYLLA_SHARD",
+    "SCYLLA_NR_SHARDS",
+    "SCYLLA_PARTITIONER",
+    "SCYLLA_SHARDING_ALGORITHM",
+    "SCYLLA_SHARDING_IGNORE_MSB",
+];
+const LWT_MARK: &str = "SCYLLA_LWT_ADD_METADATA_MARK";
+const RATE_LIMIT: &str = "SCYLLA_RATE_LIMIT_ERROR";
+const TABLETS_V1: &str = "TABLETS_ROUTING_V1";
+const METADATA_ID: &str = "SCYLLA_USE_METADATA_ID";
+
+impl Supported {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { options: reader.string_multimap("supported options")? })
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        put_short_count(out, self.options.len(), "supported options")?;
+        for (key, values) in &self.options {
+            put_string(out, key, "supported key")?;
+            put_string_list(out, values, "supported values")?;
+        }
+        Ok(())
+    }
+
+    /// All values of a key; none when it is absent.
+    pub fn get(&self, key: &str) -> &[String] {
+        self.options.iter().find(|(existing, _)| existing == key).map_or(&[], |(_, values)| values)
+    }
+
+    fn first(&self, key: &str) -> Option<&str> {
+        self.get(key).first().map(String::as_str)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.options.iter().any(|(existing, _)| existing == key)
+    }
+
+    fn number<T: FromStr>(&self, key: &str) -> Option<T> {
+        self.first(key)?.trim().parse().ok()
+    }
+
+    /// Versions of CQL, as the server lists them.
+    pub fn cql_versions(&self) -> &[String] {
+        self.get("CQL_VERSION")
+    }
+
+    /// The compressions both ends know, in the server's order.
+    pub fn compressions(&self) -> Vec<Compression> {
+        self.get("COMPRESSION").iter().filter_map(|name| name.parse().ok()).collect()
+    }
+
+    /// The protocol versions both ends know, in the server's order. Empty when the server does not say.
+    pub fn protocol_versions(&self) -> Vec<ProtocolVersion> {
+        // Such as `4/v4` and `6/v6-beta`.
+        let number = |text: &String| text.split('/').next()?.parse::<u8>().ok()?.try_into().ok();
+        self.get("PROTOCOL_VERSIONS").iter().filter_map(number).collect()
+    }
+
+    /// Which product this is, when it says so: `DATASTAX_APOLLO` for Astra.
+    pub fn product_type(&self) -> Option<&str> {
+        self.first("PRODUCT_TYPE")
+    }
+
+    /// How the host is divided. `None` unless at least one of the five keys is there and the numbers make sense; keys
+    /// that are missing then have values that say nothing.
+    pub fn shard_info(&self) -> Option<ShardInfo> {
+        if !SHARDING_KEYS.iter().any(|key| self.has(key)) {
+            return None;
+        }
+        let nr_shards = self.number("SCYLLA_NR_SHARDS").filter(|shards| *shards > 0)?;
+        Some(ShardInfo {
+            shard: self.number("SCYLLA_SHARD").filter(|shard| *shard < nr_shards)?,
+            nr_shards,
+            ignore_msb: self.number("SCYLLA_SHARDING_IGNORE_MSB").unwrap_or(0),
+            partitioner: self
+                .first("SCYLLA_PARTITIONER")
+                .map_or(Partitioner::Other, Partitioner::from_class_name),
+            algorithm: self.first("SCYLLA_SHARDING_ALGORITHM").unwrap_or_default().to_owned(),
+            port: self.number("SCYLLA_SHARD_AWARE_PORT").filter(|port| *port > 0),
+            port_ssl: self.number("SCYLLA_SHARD_AWARE_PORT_SSL").filter(|port| *port > 0),
+        })
+    }
+
+    /// Which bind metadata bits mark conditional statements. `None` when the value makes no sense.
+    pub fn lwt_mask(&self) -> Option<u32> {
+        let value = self.first(LWT_MARK)?.strip_prefix("LWT_OPTIMIZATION_META_BIT_MASK=")?;
+        value.parse().ok().filter(|mask| *mask != 0)
+    }
+
+    /// The error code of [`DbError::RateLimitReached`](crate::response::DbError::RateLimitReached).
+    pub fn rate_limit_code(&self) -> Option<i32> {
+        self.first(RATE_LIMIT)?.strip_prefix("ERROR_CODE=")?.parse().ok()
+    }
+
+    /// Results can say where tablets live.
+    pub fn tablets_v1(&self) -> bool {
+        self.has(TABLETS_V1)
+    }
+
+    /// Result metadata ids on v4.
+    pub fn use_metadata_id(&self) -> bool {
+        self.has(METADATA_ID)
+    }
+
+    /// The id of the host that answered.
+    pub fn host_id(&self) -> Option<Uuid> {
+        self.number("SCYLLA_HOST_ID")
+    }
+
+    /// The shape of a connection of `version` that echoes [`extension_echo`](Self::extension_echo) in its STARTUP.
+    pub fn shape(&self, version: ProtocolVersion) -> FrameShape {
+        let mut shape = FrameShape::new(version);
+        shape.lwt_mask = self.lwt_mask();
+        shape.rate_limit_code = self.rate_limit_code();
+        shape.tablets_v1 = version.has_custom_payload() && self.tablets_v1();
+        shape.metadata_id |= version == ProtocolVersion::V4 && self.use_metadata_id();
+        shape
+    }
+
+    /// The STARTUP options that switch on exactly the extensions of [`shape`](Self::shape).
+    pub fn extension_echo(&self, version: ProtocolVersion) -> Vec<(String, String)> {
+        let shape = self.shape(version);
+        let mut echo = Vec::new();
+        if let Some(mask) = shape.lwt_mask {
+            echo.push((LWT_MARK.to_owned(), mask.to_string()));
+        }
+        let switches = [
+            (shape.rate_limit_code.is_some(), RATE_LIMIT),
+            (shape.tablets_v1, TABLETS_V1),
+            (version == ProtocolVersion::V4 && shape.metadata_id, METADATA_ID),
+        ];
+        echo.extend(
+            switches.into_iter().filter(|(on, _)| *on).map(|(_, key)| (key.to_owned(), String::new())),
+        );
+        echo
+    }
+}

@@ -1,0 +1,35 @@
+//! Values: from Rust to cells and back.
+//!
+//! [`ToCql`] writes one value straight into the frame that will be sent; [`FromCql`] reads one from the frame that
+//! arrived, borrowing where it can. [`CqlValue`] is for programs that do not know their types beforehand.
+
+mod bound;
+mod calendar;
+mod collection;
+mod cql_value;
+mod decimal;
+mod duration;
+mod dynamic;
+pub(crate) mod element;
+mod from_cql;
+mod scalar;
+mod temporal;
+mod text;
+mod timeuuid;
+mod to_cql;
+mod tuple;
+mod udt;
+mod varint;
+pub(crate) mod vint;
+
+pub use bound::{BoundValue, MaybeEmpty, MaybeUnset, Unset};
+pub use cql_value::CqlValue;
+pub use decimal::CqlDecimal;
+pub use duration::CqlDuration;
+pub use element::{Elements, MapEntries, VectorElements};
+pub use from_cql::FromCql;
+pub use temporal::{CqlDate, CqlTime, CqlTimestamp};
+pub use timeuuid::CqlTimeuuid;
+pub use to_cql::{NestedWriter, ToCql, ValueWriter};
+pub use udt::UdtCells;
+pub use varint::CqlVarint;

@@ -1,0 +1,142 @@
+//! Versions of the native protocol and what differs between them.
+
+use std::fmt;
+
+/// A version of the CQL native protocol this crate speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(u8)]
+pub enum ProtocolVersion {
+    /// Version 3, Cassandra 2.1.
+    V3 = 3,
+    /// Version 4, Cassandra 2.2 and later, and ScyllaDB.
+    #[default]
+    V4 = 4,
+    /// Version 5, Cassandra 4.0 and later.
+    V5 = 5,
+}
+
+/// A version number outside 3 to 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("protocol version {0} is not supported, only 3, 4 and 5 are")]
+pub struct UnsupportedVersion(pub u8);
+
+impl ProtocolVersion {
+    /// Highest first: the order in which a client tries them.
+    pub const ALL: [ProtocolVersion; 3] = [Self::V5, Self::V4, Self::V3];
+
+    /// The number in the frame header.
+    #[inline]
+    pub const fn as_u8(self) -> u8 {
+        self as u8
+    }
+
+    /// The version to try after the server refused this one, `None` below the minimum.
+    pub const fn next_lower(self) -> Option<Self> {
+        match self {
+            Self::V5 => Some(Self::V4),
+            Self::V4 => Some(Self::V3),
+            Self::V3 => None,
+        }
+    }
+
+    /// Query and batch flags take four bytes instead of one.
+    #[inline]
+    pub const fn int_query_flags(self) -> bool {
+        matches!(self, Self::V5)
+    }
+
+    /// PREPARE carries a flags field.
+    #[inline]
+    pub const fn has_prepare_flags(self) -> bool {
+        matches!(self, Self::V5)
+    }
+
+    /// QUERY, EXECUTE, BATCH and PREPARE may name a keyspace.
+    #[inline]
+    pub const fn has_keyspace_field(self) -> bool {
+        matches!(self, Self::V5)
+    }
+
+    /// QUERY, EXECUTE and BATCH may carry the clock to use for expiry, in seconds.
+    #[inline]
+    pub const fn has_now_in_seconds(self) -> bool {
+        matches!(self, Self::V5)
+    }
+
+    /// PREPARED and EXECUTE carry the id of the result metadata.
+    #[inline]
+    pub const fn has_result_metadata_id(self) -> bool {
+        matches!(self, Self::V5)
+    }
+
+    /// Read and write failures map addresses to reasons instead of counting them.
+    #[inline]
+    pub const fn has_reason_map(self) -> bool {
+        matches!(self, Self::V5)
+    }
+
+    /// After the handshake, envelopes travel inside checksummed segments.
+    #[inline]
+    pub const fn uses_segments(self) -> bool {
+        matches!(self, Self::V5)
+    }
+
+    /// Requests and responses may carry a custom payload, and responses warnings.
+    #[inline]
+    pub const fn has_custom_payload(self) -> bool {
+        !matches!(self, Self::V3)
+    }
+
+    /// A bound value may be left unset.
+    #[inline]
+    pub const fn has_unset(self) -> bool {
+        !matches!(self, Self::V3)
+    }
+
+    /// PREPARED names the bind markers that make up the partition key.
+    #[inline]
+    pub const fn has_partition_key_indexes(self) -> bool {
+        !matches!(self, Self::V3)
+    }
+}
+
+impl TryFrom<u8> for ProtocolVersion {
+    type Error = UnsupportedVersion;
+
+    fn try_from(version: u8) -> Result<Self, UnsupportedVersion> {
+        match version {
+            3 => Ok(Self::V3),
+            4 => Ok(Self::V4),
+            5 => Ok(Self::V5),
+            other => Err(UnsupportedVersion(other)),
+        }
+    }
+}
+
+impl fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.as_u8())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stepping_down_ends_below_version_three() {
+        let mut tried = vec![ProtocolVersion::V5];
+        while let Some(next) = tried.last().unwrap().next_lower() {
+            tried.push(next);
+        }
+        assert_eq!(tried, ProtocolVersion::ALL);
+    }
+
+    #[test]
+    fn only_three_to_five_are_versions() {
+        for number in 0..=255u8 {
+            assert_eq!(ProtocolVersion::try_from(number).is_ok(), (3..=5).contains(&number));
+        }
+        assert_eq!(ProtocolVersion::try_from(0x42), Err(UnsupportedVersion(0x42)));
+    }
+}
