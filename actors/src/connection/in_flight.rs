@@ -1,0 +1,232 @@
+//! Which stream id belongs to whom.
+//!
+//! ```text
+//!  Free ──take──> Request / Row / Heartbeat ──answer──> Free
+//!                        │ deadline, caller left
+//!                        └──> Orphan ──late answer──> Free
+//! ```
+//! An id goes back to the free list when its answer has come and never before, so no answer can reach the wrong
+//! caller. The table grows to the largest number of ids ever in flight; ids are reused last in, first out, which
+//! keeps it short and warm.
+
+use crate::request::Request;
+
+/// Who waits on a stream id.
+pub(crate) enum Occupant {
+    Free,
+    Request(Box<Request>),
+    Row {
+        chunk: u32,
+        row: u32,
+    },
+    Heartbeat,
+    /// Nobody, since this time (microseconds).
+    Orphan {
+        since_us: u64,
+    },
+}
+
+/// The ids a client may use: the sign bit is the server's.
+pub(crate) const STREAM_IDS: usize = 32_768;
+
+struct Entry {
+    occupant: Occupant,
+    /// When it was written, microseconds.
+    written_us: u64,
+    /// When the wait ends, microseconds; zero for never.
+    deadline_us: u64,
+}
+
+/// See the module documentation.
+pub(crate) struct InFlight {
+    entries: Vec<Entry>,
+    free: Vec<u16>,
+    orphans: u32,
+    /// No deadline in the table is earlier than this; zero when there is none.
+    next_deadline_us: u64,
+}
+
+/// An occupant and when its request was written.
+pub(crate) struct Taken {
+    pub(crate) occupant: Occupant,
+    pub(crate) written_us: u64,
+}
+
+impl InFlight {
+    pub(crate) fn new() -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), orphans: 0, next_deadline_us: 0 }
+    }
+
+    /// Ids in use, orphans included.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    pub(crate) fn orphans(&self) -> u32 {
+        self.orphans
+    }
+
+    /// Reserves an id, or gives the occupant back when all are in use.
+    #[inline]
+    pub(crate) fn insert(
+        &mut self,
+        occupant: Occupant,
+        written_us: u64,
+        deadline_us: u64,
+    ) -> Result<u16, Occupant> {
+        if deadline_us != 0 && (self.next_deadline_us == 0 || deadline_us < self.next_deadline_us) {
+            self.next_deadline_us = deadline_us;
+        }
+        if let Some(id) = self.free.pop() {
+            self.entries[usize::from(id)] = Entry { occupant, written_us, deadline_us };
+            return Ok(id);
+        }
+        if self.entries.len() == STREAM_IDS {
+            return Err(occupant);
+        }
+        self.entries.push(Entry { occupant, written_us, deadline_us });
+        Ok((self.entries.len() - 1) as u16)
+    }
+
+    /// Gives the frame back to a request that was just inserted.
+    #[inline]
+    pub(crate) fn return_frame(&mut self, stream: u16, frame: Vec<u8>) {
+        if let Occupant::Request(request) = &mut self.entries[usize::from(stream)].occupant {
+            request.frame = frame;
+        }
+    }
+
+    /// Frees the id an answer came for. `None` when nothing was ever sent on it or it was answered before.
+    #[inline]
+    pub(crate) fn answer(&mut self, stream: i16) -> Option<Taken> {
+        let index = usize::try_from(stream).ok()?;
+        let entry = self.entries.get_mut(index)?;
+        if matches!(entry.occupant, Occupant::Free) {
+            return None;
+        }
+        let occupant = std::mem::replace(&mut entry.occupant, Occupant::Free);
+        let written_us = entry.written_us;
+        self.free.push(index as u16);
+        if matches!(occupant, Occupant::Orphan { .. }) {
+            self.orphans -= 1;
+        }
+        Some(Taken { occupant, written_us })
+    }
+
+    /// Whether a sweep at `now_us` could find anything expired.
+    pub(crate) fn is_due(&self, now_us: u64) -> bool {
+        self.next_deadline_us != 0 && self.next_deadline_us <= now_us
+    }
+
+    /// Turns expired entries into orphans and gives their occupants away. With `abandoned`, also those whose
+    /// callers have left.
+    pub(crate) fn sweep(&mut self, now_us: u64, abandoned: bool, mut expired: impl FnMut(Occupant)) {
+        let mut next = 0;
+        for entry in &mut self.entries {
+            let left = match &entry.occupant {
+                Occupant::Free | Occupant::Orphan { .. } => continue,
+                Occupant::Request(request) => abandoned && request.is_abandoned(),
+                Occupant::Row { .. } | Occupant::Heartbeat => false,
+            };
+            if left || (entry.deadline_us != 0 && entry.deadline_us <= now_us) {
+                let occupant = std::mem::replace(&mut entry.occupant, Occupant::Orphan { since_us: now_us });
+                self.orphans += 1;
+                expired(occupant);
+            } else if entry.deadline_us != 0 && (next == 0 || entry.deadline_us < next) {
+                next = entry.deadline_us;
+            }
+        }
+        self.next_deadline_us = next;
+    }
+
+    /// How many orphans have waited longer than `age_us`.
+    pub(crate) fn orphans_older_than(&self, now_us: u64, age_us: u64) -> u32 {
+        if self.orphans == 0 {
+            return 0;
+        }
+        let old = |entry: &&Entry| match entry.occupant {
+            Occupant::Orphan { since_us } => now_us.saturating_sub(since_us) >= age_us,
+            _ => false,
+        };
+        self.entries.iter().filter(old).count() as u32
+    }
+
+    /// Empties the table when the connection is gone.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Occupant> {
+        self.free.clear();
+        self.orphans = 0;
+        self.next_deadline_us = 0;
+        std::mem::take(&mut self.entries).into_iter().map(|entry| entry.occupant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(row: u32) -> Occupant {
+        Occupant::Row { chunk: 0, row }
+    }
+
+    #[test]
+    fn an_answer_frees_its_id_once() {
+        let mut table = InFlight::new();
+        let id = table.insert(row(7), 5, 0).ok().expect("room");
+        assert_eq!(table.len(), 1);
+        let taken = table.answer(id as i16).expect("in flight");
+        assert!(matches!(taken.occupant, Occupant::Row { row: 7, .. }));
+        assert_eq!(taken.written_us, 5);
+        assert!(table.answer(id as i16).is_none(), "the second answer to one stream finds nobody");
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn answers_on_ids_never_sent_find_nobody() {
+        let mut table = InFlight::new();
+        assert!(table.answer(3).is_none());
+        assert!(table.answer(-1).is_none());
+        assert!(table.answer(i16::MIN).is_none());
+    }
+
+    #[test]
+    fn orphaned_stream_is_not_reused_before_its_answer() {
+        let mut table = InFlight::new();
+        let id = table.insert(row(0), 0, 100).ok().expect("room");
+        let mut expired = 0;
+        table.sweep(100, false, |_| expired += 1);
+        assert_eq!((expired, table.orphans(), table.len()), (1, 1, 1));
+        let other = table.insert(row(1), 0, 0).ok().expect("room");
+        assert_ne!(id, other);
+        let late = table.answer(id as i16).expect("the late answer frees it");
+        assert!(matches!(late.occupant, Occupant::Orphan { since_us: 100 }));
+        assert_eq!(table.orphans(), 0);
+        assert_eq!(table.insert(row(2), 0, 0).ok(), Some(id));
+    }
+
+    #[test]
+    fn a_full_table_gives_the_occupant_back() {
+        let mut table = InFlight::new();
+        for index in 0..STREAM_IDS {
+            assert_eq!(table.insert(row(index as u32), 0, 0).ok(), Some(index as u16));
+        }
+        assert!(matches!(table.insert(row(9), 0, 0), Err(Occupant::Row { row: 9, .. })));
+        table.answer(0).expect("in flight");
+        assert_eq!(table.insert(row(9), 0, 0).ok(), Some(0));
+    }
+
+    #[test]
+    fn sweeping_keeps_the_earliest_deadline_that_is_left() {
+        let mut table = InFlight::new();
+        for deadline in [300, 100, 200] {
+            table.insert(row(deadline as u32), 0, deadline).ok().expect("room");
+        }
+        assert!(!table.is_due(99));
+        assert!(table.is_due(100));
+        table.sweep(150, false, |_| {});
+        assert!(!table.is_due(199));
+        assert!(table.is_due(200));
+        assert_eq!(table.orphans_older_than(150 + 50, 50), 1);
+        assert_eq!(table.orphans_older_than(150 + 49, 50), 0);
+    }
+}

@@ -1,0 +1,122 @@
+//! Envelopes on their way to the socket: stream ids patched in, compressed or wrapped into segments as agreed.
+
+use chorus_protocol::{
+    Compression, CompressionError, HEADER_LEN, LENGTH_OFFSET, STREAM_OFFSET, flags, segment::SegmentEncoder,
+};
+
+/// Bodies smaller than this are not worth compressing.
+const SMALLEST_COMPRESSED: usize = 512;
+/// No more is encoded while this much waits for the socket.
+const MOST_UNSENT: usize = 256 * 1024;
+
+enum Layer {
+    /// Envelopes as they are, bodies compressed with this.
+    Plain(Option<Compression>),
+    /// Envelopes collected here, then cut into segments.
+    Segments { encoder: SegmentEncoder, envelopes: Vec<u8> },
+}
+
+/// See the module documentation.
+pub(crate) struct Outbound {
+    layer: Layer,
+    bytes: Vec<u8>,
+    written: usize,
+    frames: u32,
+    scratch: Vec<u8>,
+}
+
+impl Outbound {
+    /// For protocol v3 and v4.
+    pub(crate) fn plain(compression: Option<Compression>) -> Self {
+        Self::new(Layer::Plain(compression))
+    }
+
+    /// For protocol v5.
+    pub(crate) fn segments(compression: Option<Compression>) -> Self {
+        Self::new(Layer::Segments { encoder: SegmentEncoder::new(compression), envelopes: Vec::new() })
+    }
+
+    fn new(layer: Layer) -> Self {
+        Self { layer, bytes: Vec::with_capacity(64 * 1024), written: 0, frames: 0, scratch: Vec::new() }
+    }
+
+    /// Whether more may be appended before the socket takes some.
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes.len() - self.written < MOST_UNSENT
+    }
+
+    /// Whether frames go out as they are, so that a run of them can be appended in one copy.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        matches!(self.layer, Layer::Plain(None))
+    }
+
+    /// Appends a run of `frames` envelopes whose stream ids are already in place.
+    pub(crate) fn append_verbatim(&mut self, run: &[u8], frames: u32) {
+        debug_assert!(self.is_verbatim());
+        self.bytes.extend_from_slice(run);
+        self.frames += frames;
+    }
+
+    /// Appends one envelope under a stream id.
+    pub(crate) fn append(&mut self, envelope: &[u8], stream: u16) {
+        self.frames += 1;
+        let (target, compression) = match &mut self.layer {
+            Layer::Plain(compression) => (&mut self.bytes, *compression),
+            Layer::Segments { envelopes, .. } => (envelopes, None),
+        };
+        let start = target.len();
+        match compression {
+            Some(compression) if envelope.len() >= HEADER_LEN + SMALLEST_COMPRESSED => {
+                self.scratch.clear();
+                let body = &envelope[HEADER_LEN..];
+                let compressed = compression.compress_body(body, &mut self.scratch);
+                if compressed.is_ok() && self.scratch.len() < body.len() {
+                    target.extend_from_slice(&envelope[..HEADER_LEN]);
+                    target[start + 1] |= flags::COMPRESSED;
+                    let length = self.scratch.len() as u32;
+                    target[start + LENGTH_OFFSET..start + HEADER_LEN].copy_from_slice(&length.to_be_bytes());
+                    target.extend_from_slice(&self.scratch);
+                } else {
+                    target.extend_from_slice(envelope);
+                }
+            }
+            _ => target.extend_from_slice(envelope),
+        }
+        target[start + STREAM_OFFSET..start + STREAM_OFFSET + 2].copy_from_slice(&stream.to_be_bytes());
+    }
+
+    /// What the socket should take next. Wraps what was appended since into segments first.
+    ///
+    /// # Errors
+    ///
+    /// When LZ4 itself fails.
+    pub(crate) fn unsent(&mut self) -> Result<&[u8], CompressionError> {
+        if let Layer::Segments { encoder, envelopes } = &mut self.layer
+            && !envelopes.is_empty()
+        {
+            encoder.encode(envelopes, &mut self.bytes)?;
+            envelopes.clear();
+        }
+        Ok(&self.bytes[self.written..])
+    }
+
+    /// Whether everything appended was taken by the socket.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+            && match &self.layer {
+                Layer::Plain(_) => true,
+                Layer::Segments { envelopes, .. } => envelopes.is_empty(),
+            }
+    }
+
+    /// Tells how much the socket took. Returns the number of frames when that emptied the buffer.
+    pub(crate) fn sent(&mut self, bytes: usize) -> Option<u32> {
+        self.written += bytes;
+        if self.written < self.bytes.len() {
+            return None;
+        }
+        self.bytes.clear();
+        self.written = 0;
+        Some(std::mem::take(&mut self.frames))
+    }
+}

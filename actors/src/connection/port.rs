@@ -1,0 +1,173 @@
+//! What others on the same reactor hold of a connection.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    net::SocketAddr,
+    rc::{Rc, Weak},
+    task::Waker,
+};
+
+use chorus_protocol::{Compression, FrameShape};
+use chorus_topology::HostIndex;
+
+use super::stats::ConnectionStats;
+use crate::{
+    coordinator::CoordinatorPort,
+    request::{CloseReason, Request},
+};
+
+/// Something to put on the wire.
+pub(crate) enum Work {
+    /// A single request.
+    One(Box<Request>),
+    /// The rows of a chunk from `next` on.
+    Rows {
+        /// The chunk's key in the reactor's table.
+        chunk: u32,
+        /// The first row not sent yet.
+        next: u32,
+    },
+}
+
+/// What a connection is asked to do next time it is polled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Order {
+    /// Carry on.
+    #[default]
+    Serve,
+    /// Take nothing new, answer what is in flight, then close.
+    Drain,
+    /// Close now; what is in flight fails.
+    Close,
+}
+
+/// The mailbox of a connection's data path, and its vital signs. Owned by the connection, shared by `Rc` with the
+/// coordinator (which hands it work), the pool (which drains and closes it) and whoever sends internal requests.
+pub(crate) struct Port {
+    /// Unique in the process.
+    pub(crate) id: u64,
+    /// The host it leads to. An index nobody else has for connections outside any pool.
+    pub(crate) host: HostIndex,
+    /// The address it was made to.
+    pub(crate) address: SocketAddr,
+    /// The shard the server put it on.
+    pub(crate) shard: Option<u16>,
+    /// What was negotiated.
+    pub(crate) shape: FrameShape,
+    /// How bodies on it are compressed, below v5.
+    pub(crate) compression: Option<Compression>,
+    pub(super) coordinator: Weak<CoordinatorPort>,
+    /// The most requests on the wire.
+    pub(super) window: u32,
+    pub(super) queue: RefCell<VecDeque<Work>>,
+    /// Requests and rows in `queue`.
+    pub(super) queued: Cell<u32>,
+    /// Stream ids in use, answers nobody waits for included.
+    pub(super) in_flight: Cell<u32>,
+    pub(super) orphans: Cell<u32>,
+    pub(super) order: Cell<Order>,
+    pub(super) closed: RefCell<Option<CloseReason>>,
+    pub(super) waker: RefCell<Option<Waker>>,
+    /// A wake is under way; further ones are not needed.
+    pub(super) woken: Cell<bool>,
+    /// The coordinator's tick has come: look at deadlines.
+    pub(super) sweep: Cell<bool>,
+    pub(crate) stats: RefCell<ConnectionStats>,
+}
+
+/// A cheap handle to a connection on the same reactor.
+pub(crate) type ConnectionHandle = Rc<Port>;
+
+impl Port {
+    /// Stream ids in use: the load that power of two choices compares.
+    #[inline]
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.get() + self.queued.get()
+    }
+
+    /// Answers outstanding that nobody waits for.
+    pub(crate) fn orphans(&self) -> u32 {
+        self.orphans.get()
+    }
+
+    /// The most requests on the wire.
+    pub(crate) fn window(&self) -> u32 {
+        self.window
+    }
+
+    /// Requests waiting for a place on the wire.
+    pub(crate) fn queue_depth(&self) -> u32 {
+        self.queued.get()
+    }
+
+    /// Whether new work may be handed over: neither closed nor draining, and the queue is shorter than a window.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.order.get() == Order::Serve && self.queued.get() < self.window
+    }
+
+    /// Whether it takes work at all, now or once its queue is shorter.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.order.get() == Order::Serve
+    }
+
+    /// Whether the socket is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.borrow().is_some()
+    }
+
+    /// Why the socket was closed, once it is.
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.closed.borrow().clone()
+    }
+
+    /// Hands over work. The connection must be open: whoever hands over checks first, because a dead
+    /// connection's queue would still accept.
+    #[inline]
+    pub(crate) fn push(&self, work: Work, requests: u32) {
+        debug_assert!(!self.is_closed());
+        self.queue.borrow_mut().push_back(work);
+        self.queued.set(self.queued.get() + requests);
+        self.wake();
+    }
+
+    /// Takes nothing new from now on, closes when everything in flight is answered.
+    pub(crate) fn drain(&self) {
+        self.order.set(self.order.get().max(Order::Drain));
+        self.wake();
+    }
+
+    /// Closes now; what is in flight fails with `written` told truthfully.
+    pub(crate) fn close(&self) {
+        self.order.set(Order::Close);
+        self.wake();
+    }
+
+    /// Asks it to look at its deadlines.
+    pub(crate) fn sweep(&self) {
+        self.sweep.set(true);
+        self.wake();
+    }
+
+    #[inline]
+    pub(super) fn wake(&self) {
+        if !self.woken.replace(true)
+            && let Some(waker) = self.waker.borrow().as_ref()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Undoes the compression that `flags` announce. Runs wherever the body is decoded, not on the reactor.
+    pub(crate) fn decompress(&self, frame_flags: u8, body: bytes::Bytes) -> Result<bytes::Bytes, String> {
+        match self.compression {
+            Some(compression) if frame_flags & chorus_protocol::flags::COMPRESSED != 0 => compression
+                .decompress_body(&body, chorus_protocol::DEFAULT_MAX_FRAME_LENGTH as usize)
+                .map(bytes::Bytes::from)
+                .map_err(|error| error.to_string()),
+            _ => Ok(body),
+        }
+    }
+}

@@ -1,0 +1,575 @@
+//! The one future a connection lives in: read, answer, fill, write, until there is nothing left to do.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+use actix::{ActorContext, ActorFuture, Context};
+use bytes::Bytes;
+use chorus_protocol::{
+    FrameError, FrameHeader, Opcode, begin_frame, finish_frame, flags,
+    response::{DbError, Envelope, ErrorBody, Response},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
+
+use super::{
+    ConnectionActor, ConnectionFact, ConnectionSettings, Order, Work,
+    in_flight::{Occupant, Taken},
+    inbound::{Body, Inbound},
+};
+use crate::{
+    coordinator::Cause,
+    request::{CloseReason, Outcome, Request},
+};
+
+/// Bodies up to this size are copied into the request's own buffer; larger ones get an allocation of their own.
+const INLINE_BODY: usize = 2 * 1024;
+/// Reads in one poll before other actors get their turn.
+const READS_PER_POLL: usize = 16;
+/// How often callers that left are looked for.
+const ABANDONED_SWEEP_US: u64 = 100_000;
+/// `[int]` kind 1 of a RESULT: void.
+const VOID: [u8; 4] = [0, 0, 0, 1];
+
+/// Registered once by the actor; ends with the connection.
+pub(super) struct Pump;
+
+impl ActorFuture<ConnectionActor> for Pump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        connection: &mut ConnectionActor,
+        context: &mut Context<ConnectionActor>,
+        task: &mut Task<'_>,
+    ) -> Poll<()> {
+        match connection.advance(task) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => {
+                connection.close(CloseReason::Shutdown);
+                context.stop();
+                Poll::Ready(())
+            }
+            Err(reason) => {
+                connection.close(reason);
+                context.stop();
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl From<FrameError> for CloseReason {
+    fn from(error: FrameError) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}
+
+impl ConnectionActor {
+    /// Ready when a drain is complete, an error when the connection broke.
+    fn advance(&mut self, task: &mut Task<'_>) -> Result<Poll<()>, CloseReason> {
+        self.port.woken.set(false);
+        self.remember_waker(task);
+        if self.port.order.get() == Order::Close {
+            return Err(CloseReason::Shutdown);
+        }
+        for round in 0.. {
+            let read = self.read(task)?;
+            if self.port.sweep.take() {
+                self.sweep();
+            }
+            self.fill();
+            self.write(task)?;
+            self.publish();
+            if !read {
+                break;
+            }
+            if round == READS_PER_POLL {
+                task.waker().wake_by_ref();
+                break;
+            }
+        }
+        self.beat(task)?;
+        if self.port.order.get() == Order::Drain
+            && self.in_flight.len() == self.in_flight.orphans() as usize
+            && self.port.queue.borrow().is_empty()
+            && self.outbound.is_empty()
+        {
+            return Ok(Poll::Ready(()));
+        }
+        Ok(Poll::Pending)
+    }
+
+    fn remember_waker(&self, task: &Task<'_>) {
+        let mut known = self.port.waker.borrow_mut();
+        match &*known {
+            Some(waker) if waker.will_wake(task.waker()) => {}
+            _ => *known = Some(task.waker().clone()),
+        }
+    }
+
+    /// Reads once and answers. True when there may be more to read, in which case the socket will not wake us.
+    fn read(&mut self, task: &mut Task<'_>) -> Result<bool, CloseReason> {
+        let space = match &mut self.segments {
+            None => self.inbound.space(),
+            Some(segments) => segments.space(),
+        };
+        let mut buffer = ReadBuf::new(space);
+        let read = match Pin::new(&mut self.socket).poll_read(task, &mut buffer) {
+            Poll::Pending => None,
+            Poll::Ready(Err(error)) => return Err(CloseReason::Io(error.kind())),
+            Poll::Ready(Ok(())) => {
+                let length = buffer.filled().len();
+                match &mut self.segments {
+                    None => self.inbound.advance(length),
+                    Some(segments) => segments.advance(length, &mut self.inbound)?,
+                }
+                Some(length)
+            }
+        };
+        match read {
+            Some(0) => return Err(CloseReason::Peer),
+            Some(length) => {
+                self.coordinator.clock().refresh();
+                self.heartbeat.heard();
+                let mut stats = self.port.stats.borrow_mut();
+                stats.reads += 1;
+                stats.bytes_received += length as u64;
+            }
+            None => {}
+        }
+        let mut inbound = std::mem::replace(&mut self.inbound, Inbound::empty());
+        let answered = inbound.envelopes(|header, body| self.answer(header, body));
+        self.inbound = inbound;
+        answered?;
+        Ok(read.is_some())
+    }
+
+    fn answer(&mut self, header: FrameHeader, body: Body<'_>) -> Result<(), CloseReason> {
+        if !header.response {
+            return Err(CloseReason::Protocol("a request came where an answer should".into()));
+        }
+        if header.version != self.port.shape.version.as_u8() {
+            let what = format!("an answer of protocol version {} on a connection of version {}",
+                header.version, self.port.shape.version.as_u8());
+            return Err(CloseReason::Protocol(what));
+        }
+        if !is_response(header.opcode) {
+            return Err(CloseReason::Protocol(format!("unknown opcode {:#04x} in an answer", header.opcode)));
+        }
+        if header.flags & flags::COMPRESSED != 0
+            && self.port.compression.is_none()
+            && !self.port.shape.version.uses_segments()
+        {
+            return Err(CloseReason::Protocol("a compressed answer, although no compression was agreed".into()));
+        }
+        if header.stream < 0 {
+            self.event(&header, body);
+            return Ok(());
+        }
+        let Some(Taken { occupant, written_us }) = self.in_flight.answer(header.stream) else {
+            self.port.stats.borrow_mut().unknown_streams += 1;
+            tracing::debug!(stream = header.stream, address = %self.port.address, "an answer nobody asked for");
+            return Ok(());
+        };
+        let failed = header.opcode == Opcode::Error as u8;
+        let now = self.coordinator.clock().now_us();
+        {
+            let mut stats = self.port.stats.borrow_mut();
+            stats.answers += 1;
+            stats.server_errors += u64::from(failed);
+            stats.service.record(now.saturating_sub(written_us));
+        }
+        match occupant {
+            Occupant::Free => {}
+            Occupant::Orphan { .. } => self.port.stats.borrow_mut().late_answers += 1,
+            Occupant::Heartbeat => self.heartbeat.answered(),
+            Occupant::Row { chunk, row } => {
+                if failed {
+                    let error = self.error(&header, body.as_slice());
+                    self.coordinator.row_failed(chunk, row, Cause::Database(error), &self.port);
+                } else if header.flags == 0 && body.as_slice() == VOID {
+                    self.coordinator.row_applied(chunk, row);
+                } else {
+                    self.coordinator.row_answered(chunk, row, &header, body.as_slice(), self.port.host);
+                }
+            }
+            Occupant::Request(mut request) => {
+                if failed {
+                    let error = self.error(&header, body.as_slice());
+                    let fatal = matches!(error.error, DbError::ProtocolError);
+                    let message = fatal.then(|| error.message.clone());
+                    self.coordinator.failed(request, Cause::Database(error), &self.port);
+                    if let Some(message) = message {
+                        return Err(CloseReason::Protocol(message));
+                    }
+                    return Ok(());
+                }
+                match body {
+                    Body::Borrowed(bytes) if bytes.len() <= INLINE_BODY => {
+                        request.body.clear();
+                        request.body.extend_from_slice(bytes);
+                    }
+                    Body::Borrowed(bytes) => request.large_body = Some(Bytes::copy_from_slice(bytes)),
+                    Body::Owned(bytes) => request.large_body = Some(Bytes::from(bytes)),
+                }
+                request.outcome =
+                    Outcome::Answered { opcode: header.opcode, flags: header.flags, host: self.port.host };
+                self.coordinator.answered(request);
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes an ERROR. One that cannot be understood is an error all the same.
+    fn error(&self, header: &FrameHeader, body: &[u8]) -> ErrorBody {
+        let decode = || -> Result<ErrorBody, String> {
+            let body = self.plain(header.flags, body)?;
+            let envelope = Envelope::split(header.flags, body).map_err(|error| error.to_string())?;
+            match Response::decode(header.opcode, envelope.body, &self.port.shape) {
+                Ok(Response::Error(error)) => Ok(error),
+                Ok(_) => Err("not an error".into()),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        decode().unwrap_or_else(|what| {
+            let message = format!("the server answered with an error that cannot be read: {what}");
+            ErrorBody::new(DbError::ServerError, message)
+        })
+    }
+
+    fn plain(&self, frame_flags: u8, body: &[u8]) -> Result<Bytes, String> {
+        match self.port.compression {
+            Some(compression) if frame_flags & flags::COMPRESSED != 0 => compression
+                .decompress_body(body, self.settings.max_frame as usize)
+                .map(Bytes::from)
+                .map_err(|error| error.to_string()),
+            _ => Ok(Bytes::copy_from_slice(body)),
+        }
+    }
+
+    fn event(&self, header: &FrameHeader, body: Body<'_>) {
+        let Some(sink) = &self.owner.event else { return };
+        if header.opcode != Opcode::Event as u8 {
+            self.port.stats.borrow_mut().unknown_streams += 1;
+            return;
+        }
+        let decoded = self.plain(header.flags, body.as_slice()).and_then(|body| {
+            let envelope = Envelope::split(header.flags, body).map_err(|error| error.to_string())?;
+            Response::decode(header.opcode, envelope.body, &self.port.shape).map_err(|error| error.to_string())
+        });
+        match decoded {
+            Ok(Response::Event(event)) => sink(event),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(address = %self.port.address, %error, "ignored an event that cannot be read");
+            }
+        }
+    }
+
+    /// Moves work from the queue to the write buffer while the window is open.
+    fn fill(&mut self) {
+        let now = self.coordinator.clock().now_us();
+        let window = self.port.window as usize;
+        let mut taken = 0;
+        while self.in_flight.len() < window && self.outbound.has_room() {
+            let Some(work) = self.port.queue.borrow_mut().pop_front() else { break };
+            match work {
+                Work::One(request) => {
+                    taken += 1;
+                    self.send(request, now);
+                }
+                Work::Rows { chunk, next } => {
+                    let room = window - self.in_flight.len();
+                    let (outbound, in_flight) = (&mut self.outbound, &mut self.in_flight);
+                    let (sent, finished) =
+                        self.coordinator.send_rows(chunk, next, room, now, outbound, in_flight);
+                    taken += sent;
+                    self.port.stats.borrow_mut().requests += u64::from(sent);
+                    if !finished {
+                        self.port.queue.borrow_mut().push_front(Work::Rows { chunk, next: next + sent });
+                        if sent == 0 {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        if taken > 0 {
+            self.port.queued.set(self.port.queued.get() - taken);
+            self.coordinator.made_room();
+        }
+    }
+
+    fn send(&mut self, mut request: Box<Request>, now: u64) {
+        if request.is_abandoned() {
+            self.coordinator.cancelled(request);
+            return;
+        }
+        let deadline = request.progress.deadline_us;
+        if deadline != 0 && deadline <= now {
+            self.coordinator.failed(request, Cause::Timeout { written: false }, &self.port);
+            return;
+        }
+        request.progress.written_us = now;
+        {
+            let mut stats = self.port.stats.borrow_mut();
+            stats.requests += 1;
+            stats.queue_wait.record(now.saturating_sub(request.progress.queued_us));
+        }
+        // The frame stays with the request: a retry sends the same bytes.
+        let frame = std::mem::take(&mut request.frame);
+        match self.in_flight.insert(Occupant::Request(request), now, deadline) {
+            Ok(stream) => {
+                self.outbound.append(&frame, stream);
+                self.in_flight.return_frame(stream, frame);
+            }
+            Err(occupant) => {
+                // Cannot happen below the window, which is smaller than the number of ids; lose nothing if it does.
+                if let Occupant::Request(mut request) = occupant {
+                    request.frame = frame;
+                    let cause = Cause::ConnectionLost { reason: CloseReason::Orphans, written: false };
+                    self.coordinator.failed(request, cause, &self.port);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, task: &mut Task<'_>) -> Result<(), CloseReason> {
+        loop {
+            let unsent =
+                self.outbound.unsent().map_err(|error| CloseReason::Protocol(error.to_string()))?;
+            if unsent.is_empty() {
+                return Ok(());
+            }
+            match Pin::new(&mut self.socket).poll_write(task, unsent) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(CloseReason::Io(std::io::ErrorKind::WriteZero)),
+                Poll::Ready(Ok(length)) => {
+                    let frames = self.outbound.sent(length);
+                    let mut stats = self.port.stats.borrow_mut();
+                    stats.writes += 1;
+                    stats.bytes_sent += length as u64;
+                    if let Some(frames) = frames {
+                        stats.frames_per_write.record(u64::from(frames));
+                    }
+                }
+                Poll::Ready(Err(error)) => return Err(CloseReason::Io(error.kind())),
+            }
+        }
+    }
+
+    /// Looks at deadlines and at callers that left.
+    fn sweep(&mut self) {
+        let now = self.coordinator.clock().now_us();
+        let abandoned = now.saturating_sub(self.last_abandoned_sweep_us) >= ABANDONED_SWEEP_US;
+        if abandoned {
+            self.last_abandoned_sweep_us = now;
+        }
+        if abandoned || self.in_flight.is_due(now) {
+            let (coordinator, port) = (&self.coordinator, &self.port);
+            let mut dead = false;
+            self.in_flight.sweep(now, abandoned, |occupant| {
+                port.stats.borrow_mut().orphaned += 1;
+                match occupant {
+                    Occupant::Request(request) if request.is_abandoned() => coordinator.cancelled(request),
+                    Occupant::Request(request) => {
+                        port.stats.borrow_mut().timeouts += 1;
+                        coordinator.failed(request, Cause::Timeout { written: true }, port);
+                    }
+                    Occupant::Row { chunk, row } => {
+                        port.stats.borrow_mut().timeouts += 1;
+                        coordinator.row_failed(chunk, row, Cause::Timeout { written: true }, port);
+                    }
+                    Occupant::Heartbeat => dead = true,
+                    Occupant::Free | Occupant::Orphan { .. } => {}
+                }
+            });
+            self.heartbeat.missed |= dead;
+        }
+        self.sweep_queue(now);
+        let age = self.settings.orphan_age.as_micros() as u64;
+        if !self.saturated && self.in_flight.orphans_older_than(now, age) > self.settings.max_orphans {
+            self.saturated = true;
+            (self.owner.fact)(ConnectionFact::Saturated { id: self.port.id });
+        }
+    }
+
+    /// Fails what expired before it was written.
+    fn sweep_queue(&mut self, now: u64) {
+        let mut queue = self.port.queue.borrow_mut();
+        let expired = |request: &Request| {
+            let deadline = request.progress.deadline_us;
+            (deadline != 0 && deadline <= now) || request.is_abandoned()
+        };
+        if !queue.iter().any(|work| matches!(work, Work::One(request) if expired(request))) {
+            return;
+        }
+        let mut left = std::mem::take(&mut *queue);
+        drop(queue);
+        let mut gone = 0;
+        let mut kept = std::collections::VecDeque::with_capacity(left.len());
+        while let Some(work) = left.pop_front() {
+            match work {
+                Work::One(request) if request.is_abandoned() => {
+                    gone += 1;
+                    self.coordinator.cancelled(request);
+                }
+                Work::One(request) if expired(&request) => {
+                    gone += 1;
+                    self.port.stats.borrow_mut().timeouts += 1;
+                    self.coordinator.failed(request, Cause::Timeout { written: false }, &self.port);
+                }
+                work => kept.push_back(work),
+            }
+        }
+        *self.port.queue.borrow_mut() = kept;
+        self.port.queued.set(self.port.queued.get() - gone);
+    }
+
+    /// Tells everybody on the reactor how loaded the connection is.
+    fn publish(&self) {
+        self.port.in_flight.set(self.in_flight.len() as u32);
+        self.port.orphans.set(self.in_flight.orphans());
+    }
+
+    /// Asks an idle peer whether it lives.
+    fn beat(&mut self, task: &mut Task<'_>) -> Result<(), CloseReason> {
+        match self.heartbeat.poll(task) {
+            Beat::Nothing => Ok(()),
+            Beat::Missed => Err(CloseReason::Heartbeat),
+            Beat::Ask => {
+                let now = self.coordinator.clock().refresh();
+                let mut frame = Vec::with_capacity(9);
+                let start = begin_frame(&mut frame, self.port.shape.version, Opcode::Options, 0);
+                finish_frame(&mut frame, start).expect("an empty body is never too long");
+                if let Ok(stream) = self.in_flight.insert(Occupant::Heartbeat, now, 0) {
+                    self.outbound.append(&frame, stream);
+                    self.port.stats.borrow_mut().heartbeats += 1;
+                }
+                self.write(task)
+            }
+        }
+    }
+
+    /// Gives back everything it holds and tells the owner.
+    fn close(&mut self, reason: CloseReason) {
+        if self.port.closed.borrow().is_some() {
+            return;
+        }
+        self.port.order.set(Order::Close);
+        *self.port.closed.borrow_mut() = Some(reason.clone());
+        self.port.waker.borrow_mut().take();
+        tracing::debug!(address = %self.port.address, %reason, "connection closed");
+        let lost = (self.in_flight.len() as u32 - self.in_flight.orphans()) + self.port.queued.get();
+        for occupant in self.in_flight.drain() {
+            let cause = || Cause::ConnectionLost { reason: reason.clone(), written: true };
+            match occupant {
+                Occupant::Request(request) => self.coordinator.failed(request, cause(), &self.port),
+                Occupant::Row { chunk, row } => self.coordinator.row_failed(chunk, row, cause(), &self.port),
+                Occupant::Free | Occupant::Heartbeat | Occupant::Orphan { .. } => {}
+            }
+        }
+        let queue = std::mem::take(&mut *self.port.queue.borrow_mut());
+        self.port.queued.set(0);
+        for work in queue {
+            let cause = Cause::ConnectionLost { reason: reason.clone(), written: false };
+            match work {
+                Work::One(request) => self.coordinator.failed(request, cause, &self.port),
+                Work::Rows { chunk, next } => self.coordinator.rows_unsent(chunk, next, cause, &self.port),
+            }
+        }
+        self.publish();
+        self.coordinator.unregister(&self.port);
+        (self.owner.fact)(ConnectionFact::Closed { id: self.port.id, reason, lost });
+    }
+}
+
+impl Drop for ConnectionActor {
+    fn drop(&mut self) {
+        self.close(CloseReason::Lost);
+    }
+}
+
+fn is_response(opcode: u8) -> bool {
+    const RESPONSES: [Opcode; 8] = [
+        Opcode::Error,
+        Opcode::Ready,
+        Opcode::Authenticate,
+        Opcode::Supported,
+        Opcode::Result,
+        Opcode::Event,
+        Opcode::AuthChallenge,
+        Opcode::AuthSuccess,
+    ];
+    RESPONSES.iter().any(|known| *known as u8 == opcode)
+}
+
+/// When an idle connection is asked whether its peer lives, and when it is given up.
+pub(super) struct Heartbeat {
+    interval: Option<Duration>,
+    timeout: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    heard: bool,
+    asked: bool,
+    missed: bool,
+}
+
+enum Beat {
+    Nothing,
+    Ask,
+    Missed,
+}
+
+impl Heartbeat {
+    pub(super) fn new(settings: &ConnectionSettings) -> Self {
+        Self {
+            interval: settings.heartbeat_interval,
+            timeout: settings.heartbeat_timeout,
+            timer: None,
+            heard: false,
+            asked: false,
+            missed: false,
+        }
+    }
+
+    /// Anything was received: the peer lives.
+    fn heard(&mut self) {
+        self.heard = true;
+    }
+
+    fn answered(&mut self) {
+        self.asked = false;
+    }
+
+    fn poll(&mut self, task: &mut Task<'_>) -> Beat {
+        let Some(interval) = self.interval else { return Beat::Nothing };
+        if self.missed {
+            return Beat::Missed;
+        }
+        loop {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(interval)));
+            if timer.as_mut().poll(task).is_pending() {
+                return Beat::Nothing;
+            }
+            let next = tokio::time::Instant::now();
+            if std::mem::take(&mut self.heard) {
+                timer.as_mut().reset(next + interval);
+            } else if self.asked {
+                return Beat::Missed;
+            } else {
+                self.asked = true;
+                timer.as_mut().reset(next + self.timeout);
+                // Register the new deadline before leaving.
+                let _ = timer.as_mut().poll(task);
+                return Beat::Ask;
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a connection counts: plain integers that only its reactor touches.
+
+use crate::metrics::{LatencyRecorder, SmallHistogram, TrafficSnapshot};
+
+/// Counters of one connection since it was made.
+#[derive(Default)]
+pub(crate) struct ConnectionStats {
+    pub(crate) requests: u64,
+    pub(crate) answers: u64,
+    pub(crate) server_errors: u64,
+    pub(crate) timeouts: u64,
+    pub(crate) orphaned: u64,
+    pub(crate) late_answers: u64,
+    pub(crate) unknown_streams: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) writes: u64,
+    pub(crate) reads: u64,
+    pub(crate) heartbeats: u64,
+    /// Frames handed to the socket by one write.
+    pub(crate) frames_per_write: SmallHistogram,
+    /// From the write buffer to the answer, microseconds.
+    pub(crate) service: LatencyRecorder,
+    /// From the coordinator to the write buffer, microseconds.
+    pub(crate) queue_wait: LatencyRecorder,
+}
+
+impl ConnectionStats {
+    /// Adds another connection's counters, for totals that survive connections.
+    pub(crate) fn absorb(&mut self, other: &mut Self) {
+        self.requests += other.requests;
+        self.answers += other.answers;
+        self.server_errors += other.server_errors;
+        self.timeouts += other.timeouts;
+        self.orphaned += other.orphaned;
+        self.late_answers += other.late_answers;
+        self.unknown_streams += other.unknown_streams;
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_received += other.bytes_received;
+        self.writes += other.writes;
+        self.reads += other.reads;
+        self.heartbeats += other.heartbeats;
+        self.frames_per_write.absorb(&other.frames_per_write);
+        self.service.absorb(&mut other.service);
+        self.queue_wait.absorb(&mut other.queue_wait);
+    }
+
+    /// A copy.
+    pub(crate) fn snapshot(&mut self) -> TrafficSnapshot {
+        TrafficSnapshot {
+            attempts: self.requests,
+            answers: self.answers,
+            server_errors: self.server_errors,
+            timeouts: self.timeouts,
+            orphaned: self.orphaned,
+            late_answers: self.late_answers,
+            unknown_streams: self.unknown_streams,
+            bytes_sent: self.bytes_sent,
+            bytes_received: self.bytes_received,
+            writes: self.writes,
+            reads: self.reads,
+            heartbeats: self.heartbeats,
+            frames_per_write: self.frames_per_write.clone(),
+            service: self.service.snapshot(),
+            queue_wait: self.queue_wait.snapshot(),
+        }
+    }
+}

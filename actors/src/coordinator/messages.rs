@@ -1,0 +1,39 @@
+//! Everything one may say to a coordinator through its mailbox. Requests do not come this way.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use actix::Message;
+use chorus_topology::Route;
+use tokio::sync::oneshot;
+
+use super::{CoordinatorPort, DrainReport};
+use crate::{metrics::ReactorSnapshot, reactor::Stage};
+
+/// From the cluster actor, whenever membership, replicas or a host's state changed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SetRoute(pub(crate) Arc<Route>);
+
+/// From the metrics actor: copy the counters of this reactor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Collect(pub(crate) oneshot::Sender<ReactorSnapshot>);
+
+/// From the cluster actor, at shutdown: accept nothing new, finish what is there within this time, then fail the rest.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Drain {
+    /// How long.
+    pub(crate) within: Duration,
+    /// Told when nothing is left.
+    pub(crate) done: oneshot::Sender<DrainReport>,
+}
+
+/// From the engine, at its start and end: do this on the reactor. Every reactor has exactly one coordinator, which makes it
+/// the door to the stage.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct OnStage(pub(crate) StageWork);
+
+/// See [`OnStage`].
+pub(crate) type StageWork = Box<dyn FnOnce(&Stage, &Rc<CoordinatorPort>) + Send>;

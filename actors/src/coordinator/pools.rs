@@ -1,0 +1,110 @@
+//! The connections of one reactor, by host and shard, as the coordinator chooses among them.
+
+use std::rc::Rc;
+
+use chorus_topology::{HostIndex, Load, Rng, Route};
+
+use crate::connection::ConnectionHandle;
+
+/// The connections to one host.
+#[derive(Default)]
+pub(super) struct HostPool {
+    connections: Vec<ConnectionHandle>,
+    /// Whether the cluster believes the host is up.
+    up: bool,
+}
+
+/// What picking a connection came to.
+pub(super) enum Pick {
+    /// This one has room.
+    Connection(ConnectionHandle),
+    /// There are connections, all of them full.
+    Full,
+    /// There is none.
+    None,
+}
+
+/// All connections of the reactor, indexed by host.
+#[derive(Default)]
+pub(super) struct Pools {
+    hosts: Vec<HostPool>,
+}
+
+impl Pools {
+    fn host_mut(&mut self, host: HostIndex) -> &mut HostPool {
+        let index = host.0 as usize;
+        if self.hosts.len() <= index {
+            self.hosts.resize_with(index + 1, HostPool::default);
+        }
+        &mut self.hosts[index]
+    }
+
+    pub(super) fn add(&mut self, connection: ConnectionHandle) {
+        self.host_mut(connection.host).connections.push(connection);
+    }
+
+    pub(super) fn remove(&mut self, host: HostIndex, id: u64) {
+        if let Some(pool) = self.hosts.get_mut(host.0 as usize) {
+            pool.connections.retain(|connection| connection.id != id);
+        }
+    }
+
+    pub(super) fn set_route(&mut self, route: &Route) {
+        for host in route.hosts() {
+            self.host_mut(host.host.index).up = host.up;
+        }
+    }
+
+    /// Chooses a connection to a host: one to the shard if there is one with room, else the less busy of two.
+    pub(super) fn pick(&self, host: HostIndex, shard: Option<u16>, rng: &mut Rng) -> Pick {
+        let Some(pool) = self.hosts.get(host.0 as usize) else { return Pick::None };
+        let connections = &pool.connections;
+        if let [only] = connections.as_slice() {
+            return match only {
+                only if only.has_room() => Pick::Connection(Rc::clone(only)),
+                only if only.is_open() => Pick::Full,
+                _ => Pick::None,
+            };
+        }
+        if shard.is_some() {
+            let to_shard = connections.iter().filter(|one| one.shard == shard && one.has_room());
+            if let Some(best) = to_shard.min_by_key(|one| one.in_flight()) {
+                return Pick::Connection(Rc::clone(best));
+            }
+        }
+        if connections.is_empty() {
+            return Pick::None;
+        }
+        let first = &connections[rng.below(connections.len() as u32) as usize];
+        let second = &connections[rng.below(connections.len() as u32) as usize];
+        let (light, heavy) = if first.in_flight() <= second.in_flight() { (first, second) } else { (second, first) };
+        if let Some(chosen) = [light, heavy].into_iter().find(|one| one.has_room()) {
+            return Pick::Connection(Rc::clone(chosen));
+        }
+        match connections.iter().find(|one| one.has_room()) {
+            Some(any) => Pick::Connection(Rc::clone(any)),
+            None if connections.iter().any(|one| one.is_open()) => Pick::Full,
+            None => Pick::None,
+        }
+    }
+
+    /// Every connection.
+    pub(super) fn connections(&self) -> impl Iterator<Item = &ConnectionHandle> {
+        self.hosts.iter().flat_map(|pool| &pool.connections)
+    }
+}
+
+impl Load for Pools {
+    fn in_flight(&self, host: HostIndex) -> u32 {
+        match self.hosts.get(host.0 as usize) {
+            Some(pool) => pool.connections.iter().map(|connection| connection.in_flight()).sum(),
+            None => 0,
+        }
+    }
+
+    fn usable(&self, host: HostIndex) -> bool {
+        self.hosts
+            .get(host.0 as usize)
+            .is_some_and(|pool| pool.connections.iter().any(|connection| connection.is_open()))
+    }
+}

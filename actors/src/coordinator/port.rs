@@ -1,0 +1,409 @@
+//! The coordinator's desk: where connections and pools of the same reactor hand things over.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::{Rc, Weak},
+    sync::Arc,
+    task::Waker,
+};
+
+use chorus_protocol::{FrameHeader, STREAM_OFFSET, response::ErrorBody};
+use chorus_topology::{HostIndex, Route};
+
+use super::{pools::Pools, stats::CoordinatorStats};
+use crate::{
+    bulk::Chunk,
+    connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port},
+    metrics::{HostSnapshot, ReactorSnapshot, TrafficSnapshot},
+    reactor::{Clock, Relay},
+    request::{CloseReason, Outcome, Request, RequestError, RequestErrorKind, RowHome},
+};
+
+/// Why an attempt failed.
+#[derive(Clone, Debug)]
+pub(crate) enum Cause {
+    /// The server said so.
+    Database(ErrorBody),
+    /// The connection broke.
+    ConnectionLost { reason: CloseReason, written: bool },
+    /// The deadline of the whole request passed.
+    Timeout { written: bool },
+}
+
+/// An attempt that failed, for the coordinator to judge.
+pub(super) struct Failed {
+    pub(super) request: Box<Request>,
+    pub(super) cause: Cause,
+    pub(super) connection: ConnectionHandle,
+}
+
+/// The answer to a PREPARE of the coordinator's own.
+pub(super) struct Reprepared {
+    pub(super) request: Box<Request>,
+    pub(super) connection: Option<ConnectionHandle>,
+}
+
+/// State shared by everything on one reactor's data path. Calls are plain function calls on one thread; whatever
+/// needs a decision is noted here and the coordinator is woken.
+pub(crate) struct CoordinatorPort {
+    clock: Rc<Clock>,
+    relay: Option<Relay>,
+    relay_filled: Cell<bool>,
+    pub(super) pools: RefCell<Pools>,
+    pub(super) chunks: RefCell<slab::Slab<Box<Chunk>>>,
+    pub(super) failed: RefCell<Vec<Failed>>,
+    pub(super) reprepared: RefCell<Vec<Reprepared>>,
+    /// Every connection of the reactor, the control connection included.
+    pub(super) connections: RefCell<Vec<Weak<Port>>>,
+    pub(super) route: RefCell<Option<Arc<Route>>>,
+    pub(super) stats: RefCell<CoordinatorStats>,
+    /// The coordinator holds back work for want of room.
+    pub(super) starving: Cell<bool>,
+    pub(super) room: Cell<bool>,
+    pub(super) waker: RefCell<Option<Waker>>,
+    woken: Cell<bool>,
+}
+
+impl CoordinatorPort {
+    pub(crate) fn new(clock: Rc<Clock>, relay: Option<Relay>) -> Rc<Self> {
+        Rc::new(Self {
+            clock,
+            relay,
+            relay_filled: Cell::new(false),
+            pools: RefCell::default(),
+            chunks: RefCell::default(),
+            failed: RefCell::default(),
+            reprepared: RefCell::default(),
+            connections: RefCell::default(),
+            route: RefCell::default(),
+            stats: RefCell::default(),
+            starving: Cell::new(false),
+            room: Cell::new(false),
+            waker: RefCell::default(),
+            woken: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    // ---- control: called by pools and the cluster actor's messages
+
+    /// Takes a connection into service.
+    pub(crate) fn add_connection(&self, connection: ConnectionHandle) {
+        self.pools.borrow_mut().add(connection);
+        self.room.set(true);
+        self.wake();
+    }
+
+    /// Takes a connection out of service. What it holds is its own business.
+    pub(crate) fn remove_connection(&self, connection: &ConnectionHandle) {
+        self.pools.borrow_mut().remove(connection.host, connection.id);
+    }
+
+    /// Replaces what the coordinator knows of the cluster.
+    pub(crate) fn set_route(&self, route: Arc<Route>) {
+        self.pools.borrow_mut().set_route(&route);
+        *self.route.borrow_mut() = Some(route);
+        self.room.set(true);
+        self.wake();
+    }
+
+    /// Counts a connection among those whose deadlines are swept. Called when it starts.
+    pub(crate) fn register(&self, port: &Rc<Port>) {
+        self.connections.borrow_mut().push(Rc::downgrade(port));
+    }
+
+    /// The opposite, when it ends.
+    pub(crate) fn unregister(&self, port: &Rc<Port>) {
+        self.connections.borrow_mut().retain(|known| known.strong_count() > 0 && known.as_ptr() != Rc::as_ptr(port));
+        self.pools.borrow_mut().remove(port.host, port.id);
+        self.stats.borrow_mut().retire(port);
+        self.wake();
+    }
+
+    // ---- data: called by connections
+
+    /// A request was answered, and not with an error.
+    pub(crate) fn answered(&self, request: Box<Request>) {
+        if request.progress.reprepare {
+            let connection = self.connection_of(&request);
+            self.reprepared.borrow_mut().push(Reprepared { request, connection });
+            self.wake();
+            return;
+        }
+        let total = self.clock.now_us().saturating_sub(request.progress.admitted_us);
+        self.stats.borrow_mut().succeeded(&request, total);
+        self.finish(request);
+    }
+
+    /// An attempt failed.
+    pub(crate) fn failed(&self, request: Box<Request>, cause: Cause, connection: &ConnectionHandle) {
+        self.failed.borrow_mut().push(Failed { request, cause, connection: Rc::clone(connection) });
+        self.wake();
+    }
+
+    /// The caller of a request left.
+    pub(crate) fn cancelled(&self, request: Box<Request>) {
+        self.stats.borrow_mut().cancelled(&request);
+        drop(request.finish());
+    }
+
+    /// A connection has room again.
+    #[inline]
+    pub(crate) fn made_room(&self) {
+        if self.starving.get() {
+            self.room.set(true);
+            self.wake();
+        }
+    }
+
+    /// Something was put in flight without the coordinator: let it start its tick.
+    pub(crate) fn keep_time(&self) {
+        self.wake();
+    }
+
+    /// A row was acknowledged.
+    #[inline]
+    pub(crate) fn row_applied(&self, chunk: u32, row: u32) {
+        let _ = row;
+        self.row_finished(chunk, |_| {});
+    }
+
+    /// A row was answered with something to keep.
+    pub(crate) fn row_answered(&self, chunk: u32, row: u32, header: &FrameHeader, body: &[u8], host: HostIndex) {
+        self.row_finished(chunk, |chunk| chunk.store(row, header.opcode, header.flags, host, body));
+    }
+
+    /// A row failed: from here it travels as a request of its own.
+    pub(crate) fn row_failed(&self, chunk: u32, row: u32, cause: Cause, connection: &ConnectionHandle) {
+        let request = self.row_request(chunk, row, connection.host);
+        self.failed(request, cause, connection);
+    }
+
+    /// The rows from `next` on were never written.
+    pub(crate) fn rows_unsent(&self, chunk: u32, next: u32, cause: Cause, connection: &ConnectionHandle) {
+        let rows = self.chunks.borrow()[chunk as usize].len();
+        for row in next..rows {
+            self.row_failed(chunk, row, cause.clone(), connection);
+        }
+    }
+
+    /// Writes rows of a chunk from `first` on, at most `room`, and returns how many and whether that was all.
+    pub(crate) fn send_rows(
+        &self,
+        chunk: u32,
+        first: u32,
+        room: usize,
+        now: u64,
+        outbound: &mut Outbound,
+        in_flight: &mut InFlight,
+    ) -> (u32, bool) {
+        let mut chunks = self.chunks.borrow_mut();
+        let Chunk { bytes, ends, runs, .. } = &mut *chunks[chunk as usize];
+        let rows = ends.len() as u32;
+        let last = rows.min(first.saturating_add(room as u32));
+        let mut run = runs.partition_point(|run| run.end <= first);
+        let mut start = if first == 0 { 0 } else { ends[first as usize - 1] as usize };
+        let verbatim = outbound.is_verbatim();
+        let run_start = start;
+        let mut row = first;
+        let mut deadline = 0;
+        let mut deadline_until = 0;
+        while row < last && (verbatim || outbound.has_room()) {
+            if row >= deadline_until {
+                deadline = self.clock.deadline(runs[run].options.timeout);
+                deadline_until = runs[run].end;
+                run += 1;
+            }
+            let end = ends[row as usize] as usize;
+            let Ok(stream) = in_flight.insert(Occupant::Row { chunk, row }, now, deadline) else { break };
+            if verbatim {
+                bytes[start + STREAM_OFFSET..start + STREAM_OFFSET + 2].copy_from_slice(&stream.to_be_bytes());
+            } else {
+                outbound.append(&bytes[start..end], stream);
+            }
+            start = end;
+            row += 1;
+        }
+        if verbatim && row > first {
+            outbound.append_verbatim(&bytes[run_start..start], row - first);
+        }
+        (row - first, row == rows)
+    }
+
+    /// Delivers the wakes collected for another runtime.
+    #[inline]
+    pub(crate) fn flush_wakes(&self) {
+        if self.relay_filled.take()
+            && let Some(relay) = &self.relay
+        {
+            relay.flush();
+        }
+    }
+
+    // ---- for the coordinator itself
+
+    /// Ends a request with an error.
+    pub(super) fn fail(&self, mut request: Box<Request>, kind: RequestErrorKind) {
+        let total = self.clock.now_us().saturating_sub(request.progress.admitted_us);
+        self.stats.borrow_mut().failed(&request, &kind, total);
+        let attempts = std::mem::take(&mut request.progress.attempts);
+        request.outcome = Outcome::Failed(RequestError::new(kind, attempts));
+        self.finish(request);
+    }
+
+    /// Gives an ended request to whoever waits: its caller, or the chunk it was a row of.
+    fn finish(&self, mut request: Box<Request>) {
+        match request.progress.row {
+            None => {
+                if let Some(waker) = request.finish() {
+                    self.wake_caller(waker);
+                }
+            }
+            Some(RowHome { chunk, row }) => self.row_finished(chunk, |chunk| {
+                chunk.retries += u64::from(request.progress.retries);
+                match std::mem::replace(&mut request.outcome, Outcome::Pending) {
+                    Outcome::Answered { opcode, flags, host } => {
+                        let body = request.large_body.as_deref().unwrap_or(&request.body);
+                        chunk.store(row, opcode, flags, host, body);
+                    }
+                    Outcome::Failed(error) => chunk.failures.push((row, error)),
+                    Outcome::Pending => chunk.failures.push((row, RequestErrorKind::EngineLost.into())),
+                }
+            }),
+        }
+    }
+
+    #[inline]
+    fn row_finished(&self, key: u32, note: impl FnOnce(&mut Chunk)) {
+        let mut chunks = self.chunks.borrow_mut();
+        let chunk = &mut chunks[key as usize];
+        note(chunk);
+        chunk.remaining -= 1;
+        if chunk.remaining == 0 {
+            let chunk = chunks.remove(key as usize);
+            drop(chunks);
+            let total = self.clock.now_us().saturating_sub(chunk.admitted_us);
+            self.stats.borrow_mut().chunk_done(&chunk, total);
+            if let Some(waker) = chunk.finish() {
+                self.wake_caller(waker);
+            }
+        }
+    }
+
+    fn row_request(&self, chunk: u32, row: u32, host: HostIndex) -> Box<Request> {
+        let chunks = self.chunks.borrow();
+        let source = &chunks[chunk as usize];
+        let mut request = Box::new(Request::new());
+        request.frame.extend_from_slice(&source.bytes[source.span(row)]);
+        request.frame[STREAM_OFFSET..STREAM_OFFSET + 2].fill(0);
+        request.options = source.options(row).as_ref().clone();
+        request.options.token = source.tokens[row as usize];
+        request.progress.admitted_us = source.admitted_us;
+        request.progress.deadline_us = self.clock.deadline(request.options.timeout);
+        request.progress.row = Some(RowHome { chunk, row });
+        request.progress.host = Some(host);
+        request.progress.tried.push(host);
+        request
+    }
+
+    fn connection_of(&self, request: &Request) -> Option<ConnectionHandle> {
+        let id = request.progress.connection;
+        self.connections.borrow().iter().filter_map(Weak::upgrade).find(|port| port.id == id)
+    }
+
+    pub(super) fn wake_caller(&self, waker: Waker) {
+        match &self.relay {
+            Some(relay) => {
+                relay.push(waker);
+                self.relay_filled.set(true);
+            }
+            None => waker.wake(),
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        if !self.woken.replace(true)
+            && let Some(waker) = self.waker.borrow().as_ref()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Called when the coordinator is polled.
+    pub(super) fn awoken(&self, waker: &Waker) {
+        self.woken.set(false);
+        let mut known = self.waker.borrow_mut();
+        match &*known {
+            Some(current) if current.will_wake(waker) => {}
+            _ => *known = Some(waker.clone()),
+        }
+    }
+}
+
+// ---- counting
+impl CoordinatorPort {
+    /// Every connection that is open, the control connection included.
+    pub(super) fn open_connections(&self) -> impl Iterator<Item = ConnectionHandle> {
+        let open: Vec<_> = self.connections.borrow().iter().filter_map(Weak::upgrade).collect();
+        open.into_iter()
+    }
+
+    /// Requests that ended well and otherwise, since the reactor started.
+    pub(super) fn ended(&self) -> (u64, u64) {
+        let stats = self.stats.borrow();
+        let ok = stats.requests.iter().map(|kind| kind[0]).sum();
+        let all: u64 = stats.requests.iter().flatten().sum();
+        (ok, all - ok)
+    }
+
+    /// A copy of everything counted on this reactor.
+    pub(super) fn snapshot(&self, inbox_depth: usize, waiting: usize) -> ReactorSnapshot {
+        let mut stats = self.stats.borrow_mut();
+        let mut snapshot = ReactorSnapshot {
+            requests: stats.requests,
+            latency: stats.latency.snapshot(),
+            routing: stats.routing,
+            retries_same_host: stats.retries_same_host,
+            retries_next_host: stats.retries_next_host,
+            ignored_errors: stats.ignored_errors,
+            reprepares: stats.reprepares,
+            budget_refusals: stats.budget_refusals,
+            disconnects: stats.disconnects.clone(),
+            inbox_depth: inbox_depth as u64,
+            waiting: waiting as u64,
+            polls: stats.polls,
+            traffic: stats.retired.snapshot(),
+            ..ReactorSnapshot::default()
+        };
+        for connection in self.pools.borrow().connections() {
+            let traffic = connection.stats.borrow_mut().snapshot();
+            snapshot.connections += 1;
+            snapshot.connection_queue += u64::from(connection.queue_depth());
+            snapshot.deepest_connection_queue =
+                snapshot.deepest_connection_queue.max(u64::from(connection.queue_depth()));
+            snapshot.traffic.merge(&traffic);
+            let host = match snapshot.hosts.iter_mut().find(|host| host.host == connection.host) {
+                Some(host) => host,
+                None => {
+                    snapshot.hosts.push(HostSnapshot {
+                        host: connection.host,
+                        address: connection.address,
+                        connections: 0,
+                        in_flight: 0,
+                        orphans: 0,
+                        traffic: TrafficSnapshot::default(),
+                    });
+                    snapshot.hosts.last_mut().expect("just pushed")
+                }
+            };
+            host.connections += 1;
+            host.in_flight += u64::from(connection.in_flight());
+            host.orphans += u64::from(connection.orphans());
+            host.traffic.merge(&traffic);
+        }
+        snapshot
+    }
+}

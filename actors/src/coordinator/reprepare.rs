@@ -1,0 +1,151 @@
+//! Statements that a server had forgotten, being prepared there again.
+//!
+//! The first request to find out makes the coordinator send a PREPARE of its own on the same connection; requests that
+//! find out while that is under way join it. When the answer names the same id, all of them are sent again on that
+//! connection; when it names another, the text means something else there now and they fail.
+
+use bytes::Bytes;
+use chorus_protocol::{
+    Opcode, begin_frame, finish_frame,
+    request::Prepare,
+    response::{Envelope, Response, ResultBody},
+};
+
+use super::{Cause, CoordinatorActor, execution, port::Reprepared};
+use crate::{
+    connection::{ConnectionHandle, Work},
+    request::{Preparation, Preparations, Request, RequestErrorKind, RequestKind},
+};
+
+/// Requests waiting for a statement to be prepared again.
+struct Waiting {
+    connection: u64,
+    id: Bytes,
+    requests: Vec<Box<Request>>,
+}
+
+/// All of a coordinator.
+#[derive(Default)]
+pub(super) struct Reprepares {
+    waiting: Vec<Waiting>,
+}
+
+impl Reprepares {
+    fn take(&mut self, connection: u64, id: &[u8]) -> Vec<Box<Request>> {
+        match self.waiting.iter().position(|one| one.connection == connection && one.id == id) {
+            Some(index) => self.waiting.swap_remove(index).requests,
+            None => Vec::new(),
+        }
+    }
+}
+
+impl CoordinatorActor {
+    /// Parks a request until its statement is known to the host of `connection` again.
+    pub(super) fn reprepare(&mut self, mut request: Box<Request>, id: &Bytes, connection: &ConnectionHandle) {
+        request.progress.reprepares += 1;
+        // Being unprepared is no failure of the request.
+        request.progress.attempts.pop();
+        let Some(preparation) = request.options.prepared.find(id).cloned() else {
+            self.port.fail(request, RequestErrorKind::UnknownPrepared { id: id.to_vec() });
+            return;
+        };
+        let known = self
+            .reprepares
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.connection == connection.id && waiting.id == *id);
+        if let Some(waiting) = known {
+            waiting.requests.push(request);
+            return;
+        }
+        if !connection.is_open() {
+            self.dispatch_one(request);
+            return;
+        }
+        self.port.stats.borrow_mut().reprepares += 1;
+        let mut prepare = Box::new(Request::new());
+        let shape = connection.shape;
+        let start = begin_frame(&mut prepare.frame, shape.version, Opcode::Prepare, 0);
+        let message = Prepare { cql: &preparation.cql, keyspace: preparation.keyspace.as_deref() };
+        let encoded = message
+            .encode(&shape, &mut prepare.frame)
+            .and_then(|()| finish_frame(&mut prepare.frame, start));
+        if let Err(error) = encoded {
+            self.port.fail(request, RequestErrorKind::Protocol(error.to_string()));
+            return;
+        }
+        prepare.options.kind = RequestKind::Other;
+        prepare.options.timeout = request.options.timeout;
+        prepare.options.prepared = Preparations::One(preparation);
+        prepare.progress.reprepare = true;
+        prepare.progress.connection = connection.id;
+        prepare.progress.admitted_us = self.port.clock().now_us();
+        prepare.progress.queued_us = prepare.progress.admitted_us;
+        prepare.progress.deadline_us = self.port.clock().deadline(prepare.options.timeout);
+        self.reprepares.waiting.push(Waiting { connection: connection.id, id: id.clone(), requests: vec![request] });
+        connection.push(Work::One(prepare), 1);
+    }
+
+    /// Looks at the answers to the PREPAREs.
+    pub(super) fn settle_reprepared(&mut self) {
+        let settled = std::mem::take(&mut *self.port.reprepared.borrow_mut());
+        for Reprepared { request: prepare, connection } in settled {
+            let Preparations::One(preparation) = &prepare.options.prepared else { continue };
+            let waiting = self.reprepares.take(prepare.progress.connection, &preparation.id);
+            let verdict = connection.as_ref().map(|connection| prepared_id(&prepare, connection));
+            for request in waiting {
+                match (&verdict, &connection) {
+                    (Some(Ok(id)), Some(connection)) if *id == preparation.id => {
+                        if connection.has_room() {
+                            self.hand_over(request, connection);
+                        } else {
+                            self.resend(request, Some(connection.host));
+                        }
+                    }
+                    (Some(Ok(_)), _) => self.fail_changed(request, preparation),
+                    (Some(Err(what)), _) => {
+                        self.port.fail(request, RequestErrorKind::Protocol(what.clone()));
+                    }
+                    (None, _) => self.dispatch_one(request),
+                }
+            }
+        }
+    }
+
+    fn fail_changed(&self, request: Box<Request>, preparation: &Preparation) {
+        let cql = preparation.cql.to_string();
+        self.port.fail(request, RequestErrorKind::PreparedIdChanged { cql });
+    }
+
+    /// The PREPARE itself failed: so do those that wait for it, except that a lost connection only moves them.
+    pub(super) fn reprepare_failed(&mut self, prepare: Box<Request>, cause: Cause, connection: &ConnectionHandle) {
+        let Preparations::One(preparation) = &prepare.options.prepared else { return };
+        for request in self.reprepares.take(connection.id, &preparation.id) {
+            match &cause {
+                // The EXECUTE was answered with UNPREPARED, so nothing was applied: any host will do.
+                Cause::ConnectionLost { .. } => self.dispatch_one(request),
+                Cause::Timeout { .. } => {
+                    let after = request.options.timeout.unwrap_or_default();
+                    let in_flight = connection.in_flight();
+                    self.port.fail(request, RequestErrorKind::Timeout { after, written: false, in_flight });
+                }
+                Cause::Database(_) => self.port.fail(request, execution::error_kind(cause.clone())),
+            }
+        }
+    }
+}
+
+/// The id in the answer to a PREPARE.
+fn prepared_id(prepare: &Request, connection: &ConnectionHandle) -> Result<Bytes, String> {
+    let crate::request::Outcome::Answered { opcode, flags, .. } = prepare.outcome else {
+        return Err("PREPARE was not answered".into());
+    };
+    let body = prepare.large_body.clone().unwrap_or_else(|| Bytes::copy_from_slice(&prepare.body));
+    let body = connection.decompress(flags, body)?;
+    let envelope = Envelope::split(flags, body).map_err(|error| error.to_string())?;
+    match Response::decode(opcode, envelope.body, &connection.shape) {
+        Ok(Response::Result(ResultBody::Prepared(prepared))) => Ok(prepared.id),
+        Ok(_) => Err("the answer to PREPARE is not a prepared statement".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}

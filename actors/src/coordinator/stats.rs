@@ -1,0 +1,144 @@
+//! What a coordinator counts: plain integers that only its reactor touches.
+
+use std::rc::Rc;
+
+use chorus_topology::RoutingQuality;
+
+use crate::{
+    bulk::Chunk,
+    connection::{ConnectionStats, Port},
+    metrics::LatencyRecorder,
+    request::{Request, RequestErrorKind, RequestKind},
+};
+
+/// How a request ended, for the `outcome` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestOutcome {
+    /// Answered.
+    Ok,
+    /// Failed with an error of the server or of the driver.
+    Error,
+    /// The deadline passed.
+    Timeout,
+    /// The caller left.
+    Cancelled,
+}
+
+impl RequestOutcome {
+    /// Every outcome, in the order of [`RequestCounts`].
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Error, Self::Timeout, Self::Cancelled];
+
+    /// The value of the label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl RequestKind {
+    /// Every kind, in the order of [`RequestCounts`].
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Batch, Self::Other];
+
+    /// The value of the label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Batch => "batch",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Requests by kind and outcome.
+pub type RequestCounts = [[u64; 4]; 4];
+
+/// Counters of one coordinator since its reactor started. Connections that ended fold theirs in.
+#[derive(Default)]
+pub(crate) struct CoordinatorStats {
+    pub(crate) requests: RequestCounts,
+    /// From the coordinator taking the request to its end, microseconds.
+    pub(crate) latency: LatencyRecorder,
+    pub(crate) routing: [u64; 6],
+    pub(crate) retries_same_host: u64,
+    pub(crate) retries_next_host: u64,
+    pub(crate) ignored_errors: u64,
+    pub(crate) reprepares: u64,
+    pub(crate) budget_refusals: u64,
+    pub(crate) polls: u64,
+    /// Counters of connections that ended.
+    pub(crate) retired: ConnectionStats,
+    pub(crate) disconnects: Vec<(&'static str, u64)>,
+}
+
+impl CoordinatorStats {
+    fn count(&mut self, kind: RequestKind, outcome: RequestOutcome, by: u64) {
+        self.requests[kind as usize][outcome as usize] += by;
+    }
+
+    pub(super) fn succeeded(&mut self, request: &Request, total_us: u64) {
+        if request.progress.row.is_none() {
+            self.count(request.options.kind, RequestOutcome::Ok, 1);
+            self.latency.record(total_us);
+        }
+    }
+
+    pub(super) fn failed(&mut self, request: &Request, kind: &RequestErrorKind, total_us: u64) {
+        if request.progress.row.is_some() {
+            return;
+        }
+        let outcome = match kind {
+            RequestErrorKind::Timeout { .. } => RequestOutcome::Timeout,
+            _ => RequestOutcome::Error,
+        };
+        self.count(request.options.kind, outcome, 1);
+        self.latency.record(total_us);
+    }
+
+    pub(super) fn cancelled(&mut self, request: &Request) {
+        self.count(request.options.kind, RequestOutcome::Cancelled, 1);
+    }
+
+    pub(super) fn routed(&mut self, quality: RoutingQuality, by: u64) {
+        self.routing[quality as usize] += by;
+    }
+
+    /// Rows of a chunk are counted when the chunk is complete.
+    pub(super) fn chunk_done(&mut self, chunk: &Chunk, total_us: u64) {
+        let mut first = 0;
+        for run in &chunk.runs {
+            let kind = run.options.kind;
+            let rows = u64::from(run.end - first);
+            let (mut errors, mut timeouts) = (0, 0);
+            for (row, error) in &chunk.failures {
+                if (first..run.end).contains(row) {
+                    match error.kind() {
+                        RequestErrorKind::Timeout { .. } => timeouts += 1,
+                        _ => errors += 1,
+                    }
+                }
+            }
+            self.count(kind, RequestOutcome::Error, errors);
+            self.count(kind, RequestOutcome::Timeout, timeouts);
+            self.count(kind, RequestOutcome::Ok, rows - errors - timeouts);
+            first = run.end;
+        }
+        self.latency.record_many(total_us, u64::from(chunk.len()));
+    }
+
+    /// Folds in a connection that ended.
+    pub(super) fn retire(&mut self, port: &Rc<Port>) {
+        self.retired.absorb(&mut port.stats.borrow_mut());
+        if let Some(reason) = port.close_reason() {
+            let label = reason.label();
+            match self.disconnects.iter_mut().find(|(known, _)| *known == label) {
+                Some((_, count)) => *count += 1,
+                None => self.disconnects.push((label, 1)),
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! From a configuration to a running engine, and back to nothing.
+
+use std::{
+    sync::{Arc, Mutex, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use chorus_topology::Rng;
+use tokio::sync::oneshot;
+
+use super::{Engine, Published, Shared};
+use crate::{
+    cluster::{self, ClusterSetup, Shutdown},
+    config::EngineConfig,
+    connection::handshake::ConnectError,
+    coordinator::{self, CoordinatorPort, Drain, OnStage},
+    metrics::MetricsActor,
+    reactor::{Inbox, launch, relay_for},
+    request::ExecutionPolicies,
+    shutdown::ShutdownReport,
+};
+
+impl Engine {
+    /// Starts the reactors, connects to the cluster, and returns when requests can be sent: at least one host is up, or
+    /// all of them when the configuration says so.
+    ///
+    /// Dropping the future stops everything that was started.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration contradicts itself, no contact point can be resolved, reached or authenticated to, or
+    /// the placement does not fit the runtime around the call.
+    pub async fn connect(config: EngineConfig) -> Result<Self, ConnectError> {
+        config.validate()?;
+        let placement = config.placement.resolve();
+        let policies = Arc::new(ExecutionPolicies {
+            load_balancing: Arc::clone(&config.load_balancing),
+            retry: Arc::clone(&config.retry),
+        });
+        let relay = relay_for(placement);
+        let (mut inboxes, mut reactors, mut coordinators) = (Vec::new(), Vec::new(), Vec::new());
+        let mut halt = HaltOnDrop(Vec::new());
+        for index in 0..placement.reactors() {
+            let inbox = Arc::new(Inbox::new(config.limits.queued_per_reactor as usize));
+            let (send, receive) = oneshot::channel();
+            let (policies, relay, door) = (Arc::clone(&policies), relay.clone(), Arc::clone(&inbox));
+            let running = launch(placement, index, move |stage| {
+                let port = CoordinatorPort::new(stage.clock().clone(), relay);
+                let coordinator = coordinator::start(stage, door, &port, policies, Rng::from_entropy());
+                // Nobody receives it when the caller gave up meanwhile; the reactor then ends by itself.
+                let _ = send.send(coordinator);
+            })
+            .map_err(ConnectError::reactor)?;
+            reactors.push(running);
+            inboxes.push(inbox);
+            let coordinator = receive.await.map_err(|_| ConnectError::ShutDown)?;
+            halt.0.push(coordinator.clone());
+            coordinators.push(coordinator);
+        }
+        let published = Arc::new(Published::empty(&config));
+        let (ready, is_ready) = oneshot::channel();
+        let (addresses, receive) = oneshot::channel();
+        let (gatherers, setup) = (
+            coordinators.clone(),
+            ClusterSetup {
+                config: Arc::new(config),
+                published: Arc::clone(&published),
+                coordinators: coordinators.clone(),
+                ready,
+            },
+        );
+        coordinators[0].do_send(OnStage(Box::new(move |stage, port| {
+            let metrics = stage.start(MetricsActor { coordinators: gatherers });
+            let cluster = cluster::start(stage, port, setup);
+            let _ = addresses.send((metrics, cluster));
+        })));
+        let (metrics, cluster) = receive.await.map_err(|_| ConnectError::ShutDown)?;
+        is_ready.await.map_err(|_| ConnectError::ShutDown)??;
+        halt.0.clear();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                inboxes,
+                published,
+                policies,
+                metrics,
+                cluster,
+                coordinators,
+                relay,
+                reactors: Mutex::new(reactors),
+                next_reactor: AtomicUsize::new(0),
+            }),
+        })
+    }
+
+    /// Takes nothing new, lets what is in flight finish within `within`, closes every connection and ends the reactors.
+    /// After it no task, thread or socket of this engine is left. A second call finds nothing to do.
+    pub async fn shutdown(&self, within: Duration) -> ShutdownReport {
+        let mut report = ShutdownReport::empty();
+        let began = std::time::Instant::now();
+        let drains: Vec<_> = self
+            .shared
+            .coordinators
+            .iter()
+            .map(|coordinator| {
+                let (done, drained) = oneshot::channel();
+                coordinator.do_send(Drain { within, done });
+                drained
+            })
+            .collect();
+        for drained in drains {
+            if let Ok(drained) = drained.await {
+                report.completed += drained.completed;
+                report.failed += drained.failed;
+                report.abandoned += drained.abandoned;
+            }
+        }
+        let (reply, closed) = oneshot::channel();
+        let left = within.saturating_sub(began.elapsed()).max(Duration::from_millis(100));
+        self.shared.cluster.do_send(Shutdown { within: left, reply });
+        if let Ok(Ok(closed)) = tokio::time::timeout(left + Duration::from_secs(1), closed).await {
+            report.connections = closed.connections;
+        }
+        self.shared.halt();
+        let reactors = std::mem::take(
+            &mut *self.shared.reactors.lock().unwrap_or_else(|poisoned| poisoned.into_inner()),
+        );
+        for reactor in reactors {
+            reactor.ended().await;
+        }
+        report.in_time = report.abandoned == 0;
+        report.took = began.elapsed();
+        report
+    }
+}
+
+impl Shared {
+    /// Ends every reactor at once. Requests in flight fail.
+    pub(super) fn halt(&self) {
+        for coordinator in &self.coordinators {
+            coordinator.do_send(OnStage(Box::new(|stage, _| stage.halt())));
+        }
+        if let Some(relay) = &self.relay {
+            relay.close();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+/// Ends the reactors that were started when connecting fails or is given up.
+struct HaltOnDrop(Vec<actix::Addr<coordinator::CoordinatorActor>>);
+
+impl Drop for HaltOnDrop {
+    fn drop(&mut self) {
+        for coordinator in &self.0 {
+            coordinator.do_send(OnStage(Box::new(|stage, _| stage.halt())));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The engine as its callers hold it: queues to the reactors, and the latest snapshot of what is known.
+
+mod connect;
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use actix::Addr;
+use arc_swap::{ArcSwap, Guard};
+use chorus_protocol::{Compression, FrameShape, ProtocolVersion};
+use chorus_topology::{ClusterState, Route};
+use tokio::sync::oneshot;
+
+use crate::{
+    bulk::{BulkJob, BulkOptions},
+    cluster::ClusterActor,
+    config::EngineConfig,
+    coordinator::CoordinatorActor,
+    metrics::{Gather, MetricsActor, MetricsSnapshot},
+    reactor::{Inbox, Relay, RunningReactor},
+    request::{ExecutionPolicies, RequestBuilder, RequestError, RequestErrorKind},
+};
+
+/// What the cluster actor publishes and everybody reads.
+pub(crate) struct Published {
+    pub(crate) route: ArcSwap<Route>,
+    pub(crate) state: ArcSwap<ClusterState>,
+    /// What connections of this cluster negotiate.
+    pub(crate) agreement: ArcSwap<Agreement>,
+}
+
+impl Published {
+    /// Nothing is known yet.
+    pub(crate) fn empty(config: &EngineConfig) -> Self {
+        let version = config.protocol_version.unwrap_or(ProtocolVersion::V5);
+        Self {
+            route: ArcSwap::from_pointee(Route::default()),
+            state: ArcSwap::from_pointee(ClusterState::default()),
+            agreement: ArcSwap::from_pointee(Agreement { shape: FrameShape::new(version), compression: None }),
+        }
+    }
+}
+
+/// What was negotiated with the cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreement {
+    /// How envelopes look.
+    pub shape: FrameShape,
+    /// How answers may be compressed below v5.
+    pub compression: Option<Compression>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) inboxes: Vec<Arc<Inbox>>,
+    pub(crate) published: Arc<Published>,
+    pub(crate) policies: Arc<ExecutionPolicies>,
+    pub(crate) metrics: Addr<MetricsActor>,
+    pub(crate) cluster: Addr<ClusterActor>,
+    pub(crate) coordinators: Vec<Addr<CoordinatorActor>>,
+    pub(crate) relay: Option<Relay>,
+    pub(crate) reactors: Mutex<Vec<RunningReactor>>,
+    pub(crate) next_reactor: AtomicUsize,
+}
+
+/// A running engine. Cheap to clone; the reactors end when the last clone is dropped or after
+/// [`shutdown`](Self::shutdown).
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// A request to fill and send.
+    #[inline]
+    pub fn request(&self) -> RequestBuilder {
+        let inboxes = &self.shared.inboxes;
+        let inbox = match inboxes.as_slice() {
+            [only] => only,
+            many => &many[self.shared.next_reactor.fetch_add(1, Ordering::Relaxed) % many.len()],
+        };
+        RequestBuilder::new(Arc::clone(inbox))
+    }
+
+    /// A job of many requests.
+    pub fn bulk(&self, options: BulkOptions) -> BulkJob {
+        BulkJob::new(self.clone(), options)
+    }
+
+    /// What is known of the cluster now.
+    pub fn state(&self) -> Arc<ClusterState> {
+        self.shared.published.state.load_full()
+    }
+
+    /// How requests find their way now.
+    pub fn route(&self) -> Arc<Route> {
+        self.shared.published.route.load_full()
+    }
+
+    /// The same without touching a reference count, for a look in passing.
+    #[inline]
+    pub fn peek_route(&self) -> Guard<Arc<Route>> {
+        self.shared.published.route.load()
+    }
+
+    /// What was negotiated with the cluster.
+    #[inline]
+    pub fn agreement(&self) -> Agreement {
+        **self.shared.published.agreement.load()
+    }
+
+    /// How envelopes must look.
+    #[inline]
+    pub fn shape(&self) -> FrameShape {
+        self.agreement().shape
+    }
+
+    /// The policies of requests that bring none.
+    pub fn policies(&self) -> &Arc<ExecutionPolicies> {
+        &self.shared.policies
+    }
+
+    pub(crate) fn inboxes(&self) -> &[Arc<Inbox>] {
+        &self.shared.inboxes
+    }
+
+    /// Everything counted so far.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestErrorKind::SessionClosed`] when the engine has ended.
+    pub async fn metrics(&self) -> Result<MetricsSnapshot, RequestError> {
+        let (send, receive) = oneshot::channel();
+        self.shared.metrics.do_send(Gather(send));
+        receive.await.map_err(|_| RequestErrorKind::SessionClosed.into())
+    }
+}

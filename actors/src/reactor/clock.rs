@@ -1,0 +1,44 @@
+//! One clock read a reactor poll, shared by everything that happens in it.
+
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+/// The reactor's notion of now: microseconds since the reactor started.
+///
+/// Requests and connections stamp times from here, so a batch of a thousand answers costs one clock read. The
+/// value is refreshed when the reactor wakes and after each read from a socket, so it is old by at most the
+/// work done between two reads.
+pub(crate) struct Clock {
+    epoch: Instant,
+    now_us: Cell<u64>,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self { epoch: Instant::now(), now_us: Cell::new(0) }
+    }
+
+    /// Reads the system clock.
+    pub(crate) fn refresh(&self) -> u64 {
+        let now = self.epoch.elapsed().as_micros() as u64;
+        self.now_us.set(now);
+        now
+    }
+
+    /// The last refreshed time.
+    #[inline]
+    pub(crate) fn now_us(&self) -> u64 {
+        self.now_us.get()
+    }
+
+    /// The deadline that lies `timeout` after the last refreshed time; zero means none.
+    #[inline]
+    pub(crate) fn deadline(&self, timeout: Option<Duration>) -> u64 {
+        match timeout {
+            Some(timeout) => (self.now_us.get() + timeout.as_micros() as u64).max(1),
+            None => 0,
+        }
+    }
+}

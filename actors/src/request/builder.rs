@@ -1,0 +1,78 @@
+//! Filling a request before it is sent.
+
+use std::sync::Arc;
+
+use super::{PendingReply, Preparation, Preparations, Request, RequestOptions, Slot, pool};
+use crate::reactor::Inbox;
+
+/// A recycled request to fill: write one whole envelope into [`frame`](Self::frame), set the
+/// [`options`](Self::options), [`send`](Self::send).
+pub struct RequestBuilder {
+    /// `None` for requests that are handed to a connection directly.
+    inbox: Option<Arc<Inbox>>,
+    inner: Option<(Box<Request>, Arc<Slot>)>,
+}
+
+impl RequestBuilder {
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
+        Self { inbox: Some(inbox), inner: Some(pool::take()) }
+    }
+
+    /// A request that will not go through an inbox; see [`send_detached`](Self::send_detached).
+    pub(crate) fn detached() -> Self {
+        Self { inbox: None, inner: Some(pool::take()) }
+    }
+
+    /// The request itself, for a connection on this reactor, and the future of its answer.
+    pub(crate) fn send_detached(mut self) -> (Box<Request>, PendingReply) {
+        let (mut request, slot) = self.inner.take().expect("taken once");
+        request.slot = Some(Arc::clone(&slot));
+        (request, PendingReply::sent(slot))
+    }
+
+    fn request(&mut self) -> &mut Request {
+        &mut self.inner.as_mut().expect("taken by send only").0
+    }
+
+    /// The empty buffer for the envelope: a nine-byte header with stream id zero, then the uncompressed body.
+    pub fn frame(&mut self) -> &mut Vec<u8> {
+        &mut self.request().frame
+    }
+
+    /// The envelope and the options at once.
+    pub fn parts(&mut self) -> (&mut Vec<u8>, &mut RequestOptions) {
+        let request = self.request();
+        (&mut request.frame, &mut request.options)
+    }
+
+    /// Replaces the options. The prepared statement of the request this box served last is kept when it is the
+    /// same one, which saves touching its reference count.
+    pub fn options(&mut self, options: RequestOptions) -> &mut Self {
+        self.request().options = options;
+        self
+    }
+
+    /// Names the statement a server may have forgotten.
+    pub fn prepared(&mut self, preparation: &Arc<Preparation>) -> &mut Self {
+        let options = &mut self.request().options;
+        match &options.prepared {
+            Preparations::One(known) if Arc::ptr_eq(known, preparation) => {}
+            _ => options.prepared = Preparations::One(Arc::clone(preparation)),
+        }
+        self
+    }
+
+    /// The future of the answer. Nothing is sent before it is polled.
+    pub fn send(mut self) -> PendingReply {
+        let (request, slot) = self.inner.take().expect("taken once");
+        PendingReply::new(self.inbox.take(), request, slot)
+    }
+}
+
+impl Drop for RequestBuilder {
+    fn drop(&mut self) {
+        if let Some((request, slot)) = self.inner.take() {
+            pool::give_back(request, slot);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A request on its way through the engine, and back.
+//!
+//! A [`Request`] is one box that moves: from the caller's thread through the inbox to the coordinator, to a
+//! connection, and back through the caller's [`Slot`]. Whoever holds the box owns the request, so there is nothing
+//! to lock and nobody else to ask. Boxes and slots are recycled in the thread of the caller, so a steady stream of
+//! requests allocates nothing. A request that is dropped without an answer (a panic, a reactor that ended) marks
+//! its slot lost and wakes the caller.
+
+mod builder;
+mod error;
+mod options;
+mod pending;
+mod pool;
+mod reply;
+mod slot;
+
+use bytes::Bytes;
+use chorus_topology::HostIndex;
+
+pub use builder::RequestBuilder;
+pub use error::{Attempt, AttemptError, CloseReason, RequestError, RequestErrorKind};
+pub use options::{ExecutionPolicies, Preparation, Preparations, RequestKind, RequestOptions};
+pub use pending::PendingReply;
+pub use reply::Reply;
+pub(crate) use slot::Slot;
+
+use chorus_topology::RoutingQuality;
+use std::sync::Arc;
+
+/// A request and everything the engine remembers about it.
+pub(crate) struct Request {
+    /// One whole envelope as protocol v4 would send it (header and uncompressed body, stream id zero).
+    /// Connections compress it and wrap it into segments where they agreed to.
+    pub(crate) frame: Vec<u8>,
+    /// What the caller asked for.
+    pub(crate) options: RequestOptions,
+    /// How it ended; read by the caller once the slot says so.
+    pub(crate) outcome: Outcome,
+    /// The body of a small answer, copied out of the read buffer so that it does not pin it.
+    pub(crate) body: Vec<u8>,
+    /// The body of a large answer, a slice of what was read.
+    pub(crate) large_body: Option<Bytes>,
+    /// Where the answer goes. `None` once it went.
+    pub(crate) slot: Option<Arc<Slot>>,
+    /// Progress kept by the coordinator.
+    pub(crate) progress: Progress,
+}
+
+/// What the coordinator and connections note on a request. Times are microseconds of the reactor's clock.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// When the coordinator took it.
+    pub(crate) admitted_us: u64,
+    /// When its latest attempt was given to a connection.
+    pub(crate) queued_us: u64,
+    /// When its latest attempt was written to the connection's buffer.
+    pub(crate) written_us: u64,
+    /// When it expires; zero for never.
+    pub(crate) deadline_us: u64,
+    /// Hosts tried so far, in order.
+    pub(crate) tried: Vec<HostIndex>,
+    /// Failed attempts so far, in order.
+    pub(crate) attempts: Vec<Attempt>,
+    /// How often a retry policy said retry.
+    pub(crate) retries: u32,
+    /// How often a server had forgotten the statement.
+    pub(crate) reprepares: u8,
+    /// The host of the latest attempt.
+    pub(crate) host: Option<HostIndex>,
+    /// How well the latest attempt was routed.
+    pub(crate) quality: Option<RoutingQuality>,
+    /// Where the answer goes when the request is one row of a chunk.
+    pub(crate) row: Option<RowHome>,
+    /// The connection of the latest attempt.
+    pub(crate) connection: u64,
+    /// Set on the engine's own PREPARE for a statement the server had forgotten.
+    pub(crate) reprepare: bool,
+}
+
+/// A row of a chunk that left its chunk to be retried on its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowHome {
+    /// The chunk's place in the reactor's table of chunks.
+    pub(crate) chunk: u32,
+    /// The row's place in the chunk.
+    pub(crate) row: u32,
+}
+
+/// How a request ended.
+pub(crate) enum Outcome {
+    /// It has not.
+    Pending,
+    /// A server answered, and not with an error.
+    Answered { opcode: u8, flags: u8, host: HostIndex },
+    /// It failed for good.
+    Failed(RequestError),
+}
+
+impl Request {
+    pub(crate) fn new() -> Self {
+        Self {
+            frame: Vec::with_capacity(256),
+            options: RequestOptions::default(),
+            outcome: Outcome::Pending,
+            body: Vec::new(),
+            large_body: None,
+            slot: None,
+            progress: Progress::default(),
+        }
+    }
+
+    /// Forgets everything but the buffers.
+    pub(crate) fn reset(&mut self) {
+        self.frame.clear();
+        self.body.clear();
+        self.large_body = None;
+        self.outcome = Outcome::Pending;
+        let Progress { mut tried, mut attempts, .. } = std::mem::take(&mut self.progress);
+        tried.clear();
+        attempts.clear();
+        self.progress.tried = tried;
+        self.progress.attempts = attempts;
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| slot.is_abandoned())
+    }
+
+    /// Hands the request back to its caller and returns the caller's waker, if it left one.
+    pub(crate) fn finish(mut self: Box<Self>) -> Option<std::task::Waker> {
+        let slot = self.slot.take()?;
+        slot.complete(self)
+    }
+
+    /// Ends the request with an error; see [`Request::finish`].
+    pub(crate) fn fail(mut self: Box<Self>, kind: RequestErrorKind) -> Option<std::task::Waker> {
+        let attempts = std::mem::take(&mut self.progress.attempts);
+        self.outcome = Outcome::Failed(RequestError::new(kind, attempts));
+        self.finish()
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            slot.lose();
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a caller asks of the engine besides the bytes.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use chorus_protocol::{Consistency, token::Token};
+use chorus_topology::{HostIndex, LoadBalancingPolicy, RetryPolicy, TableId};
+
+/// What a request does, for metrics and policies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    /// A SELECT, or anything whose effect is unknown.
+    #[default]
+    Read,
+    /// An INSERT, UPDATE or DELETE.
+    Write,
+    /// A BATCH.
+    Batch,
+    /// A PREPARE, a schema change, the driver's own traffic.
+    Other,
+}
+
+/// The policies a request obeys.
+#[derive(Clone, Debug)]
+pub struct ExecutionPolicies {
+    /// Which hosts, in which order.
+    pub load_balancing: Arc<dyn LoadBalancingPolicy>,
+    /// What to do after a failure.
+    pub retry: Arc<dyn RetryPolicy>,
+}
+
+/// A statement as it was prepared, kept so that it can be prepared again on a server that forgot it.
+#[derive(Debug)]
+pub struct Preparation {
+    /// The server's id of it.
+    pub id: Bytes,
+    /// The text.
+    pub cql: Arc<str>,
+    /// The keyspace it was prepared in, where the protocol carries it (v5).
+    pub keyspace: Option<Arc<str>>,
+}
+
+/// The prepared statements a request refers to.
+#[derive(Clone, Debug, Default)]
+pub enum Preparations {
+    /// None: the request carries its text.
+    #[default]
+    None,
+    /// An EXECUTE.
+    One(Arc<Preparation>),
+    /// A BATCH of several.
+    Many(Arc<[Arc<Preparation>]>),
+}
+
+impl Preparations {
+    /// The statement with this id.
+    pub(crate) fn find(&self, id: &[u8]) -> Option<&Arc<Preparation>> {
+        match self {
+            Self::None => None,
+            Self::One(known) => (known.id == id).then_some(known),
+            Self::Many(known) => known.iter().find(|known| known.id == id),
+        }
+    }
+}
+
+/// See the fields; the default is a read without a known partition, the session's policies and no deadline.
+#[derive(Clone, Debug)]
+pub struct RequestOptions {
+    /// Token of the partition, when the statement names one.
+    pub token: Option<Token>,
+    /// The table, for its replicas.
+    pub table: Option<TableId>,
+    /// The consistency the frame asks for.
+    pub consistency: Consistency,
+    /// Where in the frame the two bytes of the consistency are, so that a retry can change them. `None` when a
+    /// retry must not.
+    pub consistency_offset: Option<u32>,
+    /// Whether applying it twice is the same as applying it once. Only then is it sent again after a failure that
+    /// leaves its fate open.
+    pub idempotent: bool,
+    /// Whether it is a conditional update, which wants the same replica order everywhere.
+    pub lwt: bool,
+    /// What it does.
+    pub kind: RequestKind,
+    /// From when the reactor takes it until it fails with a timeout, over all attempts. `None` waits for ever.
+    pub timeout: Option<Duration>,
+    /// Only this host, no other.
+    pub host: Option<HostIndex>,
+    /// The driver's own traffic on one connection: a failure goes straight back, no policy is asked.
+    pub(crate) direct: bool,
+    /// Statements the server may have forgotten.
+    pub prepared: Preparations,
+    /// `None` for the session's.
+    pub policies: Option<Arc<ExecutionPolicies>>,
+}
+
+impl Default for RequestOptions {
+    fn default() -> Self {
+        Self {
+            token: None,
+            table: None,
+            consistency: Consistency::LocalOne,
+            consistency_offset: None,
+            idempotent: false,
+            lwt: false,
+            kind: RequestKind::Read,
+            timeout: None,
+            host: None,
+            direct: false,
+            prepared: Preparations::None,
+            policies: None,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! An answer that is not an error.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chorus_topology::HostIndex;
+
+use super::{Request, Slot, pool};
+
+/// What a server answered. The body is the envelope's body as it came off the wire: possibly compressed, with
+/// the optional tracing id, warnings and payload in front, as [`flags`](Self::flags) say.
+pub struct Reply {
+    inner: Option<(Box<Request>, Arc<Slot>)>,
+    opcode: u8,
+    flags: u8,
+    host: HostIndex,
+}
+
+impl Reply {
+    pub(super) fn new(request: Box<Request>, slot: Arc<Slot>, opcode: u8, flags: u8, host: HostIndex) -> Self {
+        Self { inner: Some((request, slot)), opcode, flags, host }
+    }
+
+    /// The opcode of the answer.
+    pub fn opcode(&self) -> u8 {
+        self.opcode
+    }
+
+    /// The flags of the answer's header.
+    pub fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    /// The host that answered.
+    pub fn host(&self) -> HostIndex {
+        self.host
+    }
+
+    /// The body, without copying.
+    pub fn body(&self) -> &[u8] {
+        match &self.inner {
+            Some((request, _)) => request.large_body.as_deref().unwrap_or(&request.body),
+            None => &[],
+        }
+    }
+
+    /// The body as shared bytes. A small body is copied, a large one is a slice of what was read.
+    pub fn into_bytes(mut self) -> Bytes {
+        match &mut self.inner {
+            Some((request, _)) => match request.large_body.take() {
+                Some(body) => body,
+                None => Bytes::copy_from_slice(&request.body),
+            },
+            None => Bytes::new(),
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some((request, slot)) = self.inner.take() {
+            pool::give_back(request, slot);
+        }
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reply")
+            .field("opcode", &self.opcode)
+            .field("flags", &self.flags)
+            .field("host", &self.host)
+            .field("bytes", &self.body().len())
+            .finish()
+    }
+}
