@@ -66,9 +66,12 @@ impl<'f> RowCells<'f> {
         Ok((column, cell))
     }
 
-    /// Skips what was not read and returns what follows the row.
+    /// Skips what was not read and returns what follows the row: the next one begins there.
+    ///
+    /// # Errors
+    /// When the row reaches beyond the bytes there are.
     #[inline]
-    pub(crate) fn finish(mut self) -> Result<&'f [u8], ValueError> {
+    pub fn finish(mut self) -> Result<&'f [u8], ValueError> {
         while self.next < self.columns.len() {
             self.advance()?;
         }
