@@ -1,0 +1,3 @@
+//! x
+mod outcome;
+mod system_tables;
