@@ -24,7 +24,8 @@ impl ColumnType {
 
     /// A type whose collections, at the outermost level, are stored element by element.
     pub fn multi_cell(typ: CqlType) -> Self {
-        let multi_cell = matches!(typ, CqlType::List(_) | CqlType::Set(_) | CqlType::Map(_) | CqlType::Udt(_));
+        let multi_cell =
+            matches!(typ, CqlType::List(_) | CqlType::Set(_) | CqlType::Map(_) | CqlType::Udt(_));
         Self { typ, multi_cell }
     }
 }
@@ -166,7 +167,10 @@ mod tests {
             "frozen<map<text, frozen<list<frozen<tuple<int>>>>>>"
         );
         assert_eq!(ColumnType::multi_cell(CqlType::tuple([CqlType::Int])).to_string(), "frozen<tuple<int>>");
-        assert_eq!(ColumnType::multi_cell(CqlType::vector(CqlType::Float, 3)).to_string(), "vector<float, 3>");
+        assert_eq!(
+            ColumnType::multi_cell(CqlType::vector(CqlType::Float, 3)).to_string(),
+            "vector<float, 3>"
+        );
         let udt = CqlType::udt("ks", "Address", [("a", CqlType::Int)]);
         assert_eq!(ColumnType::multi_cell(udt.clone()).to_string(), "\"Address\"");
         assert_eq!(ColumnType::frozen(udt).to_string(), "frozen<\"Address\">");

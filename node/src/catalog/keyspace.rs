@@ -69,7 +69,9 @@ impl Replication {
                 ));
             }
             _ => {
-                return Err(CqlError::config(format!("Unable to find replication strategy class '{PACKAGE}{short}'")));
+                return Err(CqlError::config(format!(
+                    "Unable to find replication strategy class '{PACKAGE}{short}'"
+                )));
             }
         }
         for (key, factor) in &options {
@@ -112,7 +114,12 @@ pub struct Keyspace {
 }
 
 impl Keyspace {
-    pub(crate) fn new(name: &str, kind: KeyspaceKind, replication: Replication, durable_writes: bool) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        kind: KeyspaceKind,
+        replication: Replication,
+        durable_writes: bool,
+    ) -> Self {
         Self {
             name: name.into(),
             kind,

@@ -23,6 +23,7 @@ pub use options::{OptionValue, TableOptions};
 pub(crate) use table::TableBuilder;
 pub use table::{IndexKind, IndexSchema, TableSchema};
 pub use user_type::UserType;
+pub(crate) use user_type::{mentions, replace};
 
 /// A snapshot of the schema.
 #[derive(Debug, Clone)]

@@ -125,11 +125,10 @@ impl TableOptions {
                     self.default_time_to_live = seconds;
                 }
                 ("gc_grace_seconds", OptionValue::Text(text)) => {
-                    self.gc_grace_seconds = text
-                        .parse()
-                        .ok()
-                        .filter(|seconds| *seconds >= 0)
-                        .ok_or_else(|| CqlError::config(format!("gc_grace_seconds must be at least 0 (got {text})")))?;
+                    self.gc_grace_seconds =
+                        text.parse().ok().filter(|seconds| *seconds >= 0).ok_or_else(|| {
+                            CqlError::config(format!("gc_grace_seconds must be at least 0 (got {text})"))
+                        })?;
                 }
                 _ => {}
             }

@@ -109,7 +109,8 @@ impl TableSchema {
     }
 
     pub(crate) fn require_column(&self, name: &str) -> Result<&Column, CqlError> {
-        self.column(name).ok_or_else(|| CqlError::invalid(format!("Undefined column name {name} in table {self}")))
+        self.column(name)
+            .ok_or_else(|| CqlError::invalid(format!("Undefined column name {name} in table {self}")))
     }
 
     pub(crate) fn builder(&self) -> TableBuilder {
@@ -157,8 +158,9 @@ impl TableBuilder {
     ) -> Result<&mut Self, CqlError> {
         let schema = &mut self.schema;
         let id = schema.next_column_id;
-        schema.next_column_id =
-            id.checked_add(1).ok_or_else(|| CqlError::invalid("a table cannot have had more than 65535 columns"))?;
+        schema.next_column_id = id
+            .checked_add(1)
+            .ok_or_else(|| CqlError::invalid("a table cannot have had more than 65535 columns"))?;
         let spec = ColumnSpec::new(schema.keyspace.clone(), schema.name.clone(), name, typ.typ.clone());
         schema.columns.push(Column { kind, position: 0, typ, descending, spec, id });
         Ok(self)
@@ -193,10 +195,13 @@ impl TableBuilder {
         let schema = &mut self.schema;
         // Key columns keep the order they were added in; the sort is stable.
         schema.columns.sort_by(|a, b| {
-            a.kind.cmp(&b.kind).then_with(|| if a.is_key() { std::cmp::Ordering::Equal } else { a.name().cmp(b.name()) })
+            a.kind
+                .cmp(&b.kind)
+                .then_with(|| if a.is_key() { std::cmp::Ordering::Equal } else { a.name().cmp(b.name()) })
         });
         let count = |kind| schema.columns.iter().filter(|column| column.kind == kind).count();
-        let (partition_key_len, clustering_len) = (count(ColumnKind::PartitionKey), count(ColumnKind::Clustering));
+        let (partition_key_len, clustering_len) =
+            (count(ColumnKind::PartitionKey), count(ColumnKind::Clustering));
         schema.partition_key_len = partition_key_len;
         schema.clustering_len = clustering_len;
         for (index, column) in schema.columns.iter_mut().enumerate() {

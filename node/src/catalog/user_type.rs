@@ -32,7 +32,9 @@ impl UserType {
 pub(crate) fn mentions(typ: &CqlType, keyspace: &str, name: &str) -> bool {
     match typ {
         CqlType::Native(_) | CqlType::Custom(_) => false,
-        CqlType::List(element) | CqlType::Set(element) | CqlType::Vector(element, _) => mentions(element, keyspace, name),
+        CqlType::List(element) | CqlType::Set(element) | CqlType::Vector(element, _) => {
+            mentions(element, keyspace, name)
+        }
         CqlType::Map(pair) => mentions(&pair.0, keyspace, name) || mentions(&pair.1, keyspace, name),
         CqlType::Tuple(fields) => fields.iter().any(|field| mentions(field, keyspace, name)),
         CqlType::Udt(udt) => {
@@ -51,7 +53,9 @@ pub(crate) fn replace(typ: &CqlType, new: &Arc<UdtType>) -> CqlType {
         CqlType::Vector(element, dimension) => CqlType::vector(replace(element, new), *dimension),
         CqlType::Map(pair) => CqlType::map(replace(&pair.0, new), replace(&pair.1, new)),
         CqlType::Tuple(fields) => CqlType::Tuple(fields.iter().map(|field| replace(field, new)).collect()),
-        CqlType::Udt(udt) if udt.keyspace == new.keyspace && udt.name == new.name => CqlType::Udt(new.clone()),
+        CqlType::Udt(udt) if udt.keyspace == new.keyspace && udt.name == new.name => {
+            CqlType::Udt(new.clone())
+        }
         CqlType::Udt(udt) => CqlType::Udt(Arc::new(UdtType {
             keyspace: udt.keyspace.clone(),
             name: udt.name.clone(),

@@ -42,7 +42,10 @@ pub(crate) struct TableName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TypeName {
     /// A native type or a user type without keyspace; lower case unless it was quoted.
-    Named { keyspace: Option<String>, name: String },
+    Named {
+        keyspace: Option<String>,
+        name: String,
+    },
     List(Box<TypeName>),
     Set(Box<TypeName>),
     Map(Box<TypeName>, Box<TypeName>),
@@ -80,7 +83,10 @@ pub(crate) enum Term {
     Map(Vec<(Term, Term)>),
     Tuple(Vec<Term>),
     Udt(Vec<(String, Term)>),
-    Call { function: FunctionName, arguments: Vec<Term> },
+    Call {
+        function: FunctionName,
+        arguments: Vec<Term>,
+    },
     /// `(type) term`
     Hint(TypeName, Box<Term>),
 }
@@ -386,7 +392,9 @@ pub(crate) enum Describe {
     Keyspaces,
     Tables,
     Types,
-    Schema { full: bool },
+    Schema {
+        full: bool,
+    },
     Keyspace(Option<String>),
     Table(TableName),
     Type(TableName),

@@ -29,7 +29,11 @@ pub(crate) fn quote(identifier: &str) -> Cow<'_, str> {
     let plain = identifier.starts_with(|c: char| c.is_ascii_lowercase())
         && identifier.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         && !is_reserved(identifier);
-    if plain { Cow::Borrowed(identifier) } else { Cow::Owned(format!("\"{}\"", identifier.replace('"', "\"\""))) }
+    if plain {
+        Cow::Borrowed(identifier)
+    } else {
+        Cow::Owned(format!("\"{}\"", identifier.replace('"', "\"\"")))
+    }
 }
 
 #[cfg(test)]
@@ -40,7 +44,9 @@ mod tests {
     fn the_list_is_sorted_so_that_it_can_be_searched() {
         assert!(RESERVED.is_sorted());
         assert!(RESERVED.iter().all(|word| is_reserved(word) && is_reserved(&word.to_uppercase())));
-        assert!(!is_reserved("key") && !is_reserved("ttl") && !is_reserved("a_word_longer_than_any_reserved"));
+        assert!(
+            !is_reserved("key") && !is_reserved("ttl") && !is_reserved("a_word_longer_than_any_reserved")
+        );
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub(crate) enum Token<'a> {
 
 /// Longest first, so that `<=` is not read as `<`.
 const SYMBOLS: [&str; 24] = [
-    "..", "<=", ">=", "!=", "=", "<", ">", "(", ")", "[", "]", "{", "}", ",", ";", ".", ":", "?", "+", "-", "*", "/", "%",
-    "@",
+    "..", "<=", ">=", "!=", "=", "<", ">", "(", ")", "[", "]", "{", "}", ",", ";", ".", ":", "?", "+", "-",
+    "*", "/", "%", "@",
 ];
 
 /// A position in a CQL text.
@@ -93,7 +93,10 @@ impl<'a> Lexer<'a> {
             _ => {
                 let symbol = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).ok_or_else(|| {
                     let character = rest.chars().next().unwrap_or_default();
-                    CqlError::syntax(format!("{} no viable alternative at character '{character}'", self.place(start)))
+                    CqlError::syntax(format!(
+                        "{} no viable alternative at character '{character}'",
+                        self.place(start)
+                    ))
                 })?;
                 self.position = start + symbol.len();
                 Token::Symbol(symbol)
@@ -113,7 +116,9 @@ impl<'a> Lexer<'a> {
                 }
                 [b'/', b'*', ..] => {
                     let start = self.position;
-                    let end = self.text[start + 2..].find("*/").ok_or_else(|| self.unterminated("comment", start))?;
+                    let end = self.text[start + 2..]
+                        .find("*/")
+                        .ok_or_else(|| self.unterminated("comment", start))?;
                     self.position = start + 2 + end + 2;
                 }
                 _ => return Ok(()),

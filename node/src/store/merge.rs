@@ -40,7 +40,8 @@ impl MergeRules<'_> {
         }
         .filter(|liveness| survives(liveness.timestamp))
         .filter(|liveness| !liveness.expiry.is_some_and(|expiry| expiry.at < self.gc_before()));
-        let base = liveness.or(right.liveness).or(left.liveness).unwrap_or(Liveness { timestamp: 0, expiry: None });
+        let base =
+            liveness.or(right.liveness).or(left.liveness).unwrap_or(Liveness { timestamp: 0, expiry: None });
         let clustering = if left.clustering.is_empty() { right.clustering } else { left.clustering };
         let mut builder = RowBuilder::new(base, liveness.is_some(), deletion, clustering);
         self.merge_records(left.records(), right.records(), &survives, &mut builder);

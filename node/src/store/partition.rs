@@ -258,7 +258,10 @@ mod tests {
     }
 
     fn keys(partition: &Partition, start: Bound<&[u8]>, end: Option<&[u8]>, reversed: bool) -> Vec<u8> {
-        partition.range(start, end, reversed).map(|(key, _)| key.first().copied().unwrap_or_default()).collect()
+        partition
+            .range(start, end, reversed)
+            .map(|(key, _)| key.first().copied().unwrap_or_default())
+            .collect()
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(crate) struct DeletedRanges(BTreeMap<Key, (Option<Key>, Deletion)>);
 impl DeletedRanges {
     /// The deletion that covers a key.
     pub(crate) fn covering(&self, key: &[u8]) -> Option<Deletion> {
-        let (_, (end, deletion)) = self.0.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
+        let (_, (end, deletion)) =
+            self.0.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back()?;
         end.as_deref().is_none_or(|end| key < end).then_some(*deletion)
     }
 
@@ -105,7 +106,15 @@ mod tests {
         ranges.insert(&[10], Some(&[20]), at(5));
         ranges.insert(&[15], None, at(3));
         ranges.insert(&[12], Some(&[14]), at(9));
-        for (key, expected) in [(9, None), (10, Some(5)), (13, Some(9)), (14, Some(5)), (19, Some(5)), (20, Some(3)), (99, Some(3))] {
+        for (key, expected) in [
+            (9, None),
+            (10, Some(5)),
+            (13, Some(9)),
+            (14, Some(5)),
+            (19, Some(5)),
+            (20, Some(3)),
+            (99, Some(3)),
+        ] {
             assert_eq!(ranges.covering(&[key]).map(|deletion| deletion.timestamp), expected, "{key}");
         }
         ranges.forget(2);

@@ -52,7 +52,13 @@ impl Row {
         let base = Liveness { timestamp, expiry };
         let deletion = (flags & DELETED != 0).then(|| Deletion { timestamp: input.i64(), at: input.u32() });
         let clustering = if flags & CLUSTERED != 0 { input.sized() } else { &[] };
-        RowHeader { liveness: (flags & LIVE != 0).then_some(base), deletion, clustering, base, records: input.0 }
+        RowHeader {
+            liveness: (flags & LIVE != 0).then_some(base),
+            deletion,
+            clustering,
+            base,
+            records: input.0,
+        }
     }
 
     pub(crate) fn records(&self) -> Records<'_> {
@@ -267,10 +273,38 @@ mod tests {
         push_part(&mut parts, &[9; 300]);
         let long = [5; 1000];
         let records = [
-            Record { column: 1, kind: RecordKind::Value, timestamp: 7, expiry: base.expiry, path: None, value: b"v" },
-            Record { column: 2, kind: RecordKind::Cleared, timestamp: 6, expiry: Some(Expiry { ttl: 0, at: 9 }), path: None, value: &[] },
-            Record { column: 2, kind: RecordKind::Value, timestamp: 8, expiry: None, path: Some(b"p"), value: &long },
-            Record { column: 300, kind: RecordKind::Tombstone, timestamp: 7, expiry: Some(Expiry { ttl: 0, at: 9 }), path: Some(b""), value: &[] },
+            Record {
+                column: 1,
+                kind: RecordKind::Value,
+                timestamp: 7,
+                expiry: base.expiry,
+                path: None,
+                value: b"v",
+            },
+            Record {
+                column: 2,
+                kind: RecordKind::Cleared,
+                timestamp: 6,
+                expiry: Some(Expiry { ttl: 0, at: 9 }),
+                path: None,
+                value: &[],
+            },
+            Record {
+                column: 2,
+                kind: RecordKind::Value,
+                timestamp: 8,
+                expiry: None,
+                path: Some(b"p"),
+                value: &long,
+            },
+            Record {
+                column: 300,
+                kind: RecordKind::Tombstone,
+                timestamp: 7,
+                expiry: Some(Expiry { ttl: 0, at: 9 }),
+                path: Some(b""),
+                value: &[],
+            },
         ];
         let mut builder = RowBuilder::new(base, true, Some(deletion), &parts);
         records.iter().for_each(|record| builder.push(record));
@@ -289,7 +323,14 @@ mod tests {
         let mut builder = RowBuilder::new(base, true, None, &[]);
         assert!(!builder.is_empty());
         for column in 0..10 {
-            builder.push(&Record { column, kind: RecordKind::Value, timestamp: 1, expiry: None, path: None, value: &[0; 4] });
+            builder.push(&Record {
+                column,
+                kind: RecordKind::Value,
+                timestamp: 1,
+                expiry: None,
+                path: None,
+                value: &[0; 4],
+            });
         }
         assert_eq!(builder.finish().size(), 9 + 10 * (3 + 1 + 4));
     }

@@ -74,7 +74,11 @@ pub(super) fn write_vint(out: &mut Vec<u8>, value: u64) {
 }
 
 /// The elements of a vector, or `None` when the bytes are not a vector of that type.
-pub(crate) fn vector_elements<'a>(element: &CqlType, dimension: u16, mut bytes: &'a [u8]) -> Option<Vec<&'a [u8]>> {
+pub(crate) fn vector_elements<'a>(
+    element: &CqlType,
+    dimension: u16,
+    mut bytes: &'a [u8],
+) -> Option<Vec<&'a [u8]>> {
     let mut items = Vec::with_capacity(usize::from(dimension).min(bytes.len()));
     for _ in 0..dimension {
         let length = match element.fixed_vector_element_size() {

@@ -12,7 +12,10 @@ pub(crate) fn compare(typ: &CqlType, left: &[u8], right: &[u8]) -> Ordering {
         return Ordering::Equal;
     }
     // Those whose bytes sort as they do need no detour.
-    if matches!(typ, CqlType::Native(NativeType::Text | NativeType::Ascii | NativeType::Blob | NativeType::Date)) {
+    if matches!(
+        typ,
+        CqlType::Native(NativeType::Text | NativeType::Ascii | NativeType::Blob | NativeType::Date)
+    ) {
         return left.cmp(right);
     }
     let (mut first, mut second) = (Vec::new(), Vec::new());

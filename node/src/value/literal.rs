@@ -13,7 +13,11 @@ use crate::cql::CqlError;
 use crate::cql::ast::Literal;
 
 /// The bytes of a constant as a value of `typ`; `None` for null. `name` is what the value is for, in errors.
-pub(crate) fn from_literal(literal: &Literal, typ: &CqlType, name: &str) -> Result<Option<Vec<u8>>, CqlError> {
+pub(crate) fn from_literal(
+    literal: &Literal,
+    typ: &CqlType,
+    name: &str,
+) -> Result<Option<Vec<u8>>, CqlError> {
     if *literal == Literal::Null {
         return Ok(None);
     }
@@ -44,14 +48,20 @@ fn convert(literal: &Literal, native: NativeType, typ: &CqlType, name: &str) -> 
             .to_be_bytes()
             .to_vec(),
         (Literal::String(text) | Literal::Integer(text), NativeType::Date) => parse_date(text)
-            .ok_or_else(|| CqlError::invalid(format!("Unable to coerce '{text}' to a formatted date (long)")))?
+            .ok_or_else(|| {
+                CqlError::invalid(format!("Unable to coerce '{text}' to a formatted date (long)"))
+            })?
             .to_be_bytes()
             .to_vec(),
         (Literal::String(text) | Literal::Integer(text), NativeType::Time) => parse_time(text)
-            .ok_or_else(|| CqlError::invalid(format!("Unable to coerce '{text}' to a formatted time (long)")))?
+            .ok_or_else(|| {
+                CqlError::invalid(format!("Unable to coerce '{text}' to a formatted time (long)"))
+            })?
             .to_be_bytes()
             .to_vec(),
-        (Literal::Integer(text), NativeType::Bigint | NativeType::Counter) => integer(text)?.to_be_bytes().to_vec(),
+        (Literal::Integer(text), NativeType::Bigint | NativeType::Counter) => {
+            integer(text)?.to_be_bytes().to_vec()
+        }
         (Literal::Integer(text), NativeType::Int) => {
             i32::try_from(integer(text)?).map_err(|_| unparsable(text))?.to_be_bytes().to_vec()
         }
@@ -81,11 +91,12 @@ fn convert(literal: &Literal, native: NativeType, typ: &CqlType, name: &str) -> 
             uuid.as_bytes().to_vec()
         }
         (Literal::Boolean(value), NativeType::Boolean) => vec![u8::from(*value)],
-        (Literal::Blob(digits), NativeType::Blob) => {
-            from_hex(digits).ok_or_else(|| CqlError::invalid(format!("An hex string representing bytes must have an even length: {digits}")))?
-        }
+        (Literal::Blob(digits), NativeType::Blob) => from_hex(digits).ok_or_else(|| {
+            CqlError::invalid(format!("An hex string representing bytes must have an even length: {digits}"))
+        })?,
         (Literal::Duration(text), NativeType::Duration) => duration_bytes(
-            parse_duration(text).ok_or_else(|| CqlError::invalid(format!("Unable to convert '{text}' to a duration")))?,
+            parse_duration(text)
+                .ok_or_else(|| CqlError::invalid(format!("Unable to convert '{text}' to a duration")))?,
         ),
         _ => return Err(mismatch(literal, typ, name)),
     })
@@ -143,10 +154,16 @@ mod tests {
         assert_eq!(bytes(integer("-2"), &CqlType::Int), Ok(Some((-2i32).to_be_bytes().to_vec())));
         assert_eq!(bytes(integer("300"), &CqlType::Varint), Ok(Some(vec![1, 44])));
         assert_eq!(bytes(integer("1"), &CqlType::Double), Ok(Some(1f64.to_be_bytes().to_vec())));
-        assert_eq!(bytes(Literal::Float("-Infinity".into()), &CqlType::Float), Ok(Some(f32::NEG_INFINITY.to_be_bytes().to_vec())));
+        assert_eq!(
+            bytes(Literal::Float("-Infinity".into()), &CqlType::Float),
+            Ok(Some(f32::NEG_INFINITY.to_be_bytes().to_vec()))
+        );
         assert_eq!(bytes(Literal::Null, &CqlType::Int), Ok(None));
         assert_eq!(bytes(Literal::Blob("cafe".into()), &CqlType::Blob), Ok(Some(vec![0xca, 0xfe])));
-        assert_eq!(bytes(Literal::String("::1".into()), &CqlType::Inet).map(|v| v.map(|v| v.len())), Ok(Some(16)));
+        assert_eq!(
+            bytes(Literal::String("::1".into()), &CqlType::Inet).map(|v| v.map(|v| v.len())),
+            Ok(Some(16))
+        );
     }
 
     #[test]

@@ -13,7 +13,9 @@ mod time;
 mod uuid;
 mod validate;
 
-pub(crate) use collection::{CollectionWriter, elements, fields, pairs, read_cell, vector_elements, vint_length, write_cell};
+pub(crate) use collection::{
+    CollectionWriter, elements, fields, pairs, read_cell, vector_elements, vint_length, write_cell,
+};
 pub(crate) use compare::compare;
 pub(crate) use literal::from_literal;
 pub(crate) use number::{decimal_bytes, decimal_parts, read_i64, varint_bytes};

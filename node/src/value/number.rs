@@ -169,7 +169,11 @@ pub(crate) fn show_decimal(bytes: &[u8]) -> String {
         return String::new();
     };
     let (unscaled, scale) = number.as_bigint_and_exponent();
-    if (0..=MAX_EXPONENT).contains(&scale) { number.to_plain_string() } else { format!("{unscaled}E{}", -scale) }
+    if (0..=MAX_EXPONENT).contains(&scale) {
+        number.to_plain_string()
+    } else {
+        format!("{unscaled}E{}", -scale)
+    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,10 @@ fn encode(typ: &CqlType, bytes: &[u8], out: &mut Vec<u8>) {
             out.push(EMPTY);
         }
         CqlType::Tuple(types) => {
-            types.iter().zip(fields(bytes, types.len())).for_each(|(typ, field)| encode_part(typ, field, out));
+            types
+                .iter()
+                .zip(fields(bytes, types.len()))
+                .for_each(|(typ, field)| encode_part(typ, field, out));
         }
         CqlType::Udt(udt) => {
             let cells = fields(bytes, udt.fields.len());
@@ -227,12 +230,21 @@ mod tests {
         assert_ascending(&CqlType::Tinyint, &[-128i8, -1, 0, 127].map(|n| n.to_be_bytes().to_vec()));
         assert_ascending(
             &CqlType::Double,
-            &[f64::NEG_INFINITY, -1.5, -0.0, 0.0, 1e-300, 1.5, f64::INFINITY, f64::NAN].map(|n| n.to_be_bytes().to_vec()),
+            &[f64::NEG_INFINITY, -1.5, -0.0, 0.0, 1e-300, 1.5, f64::INFINITY, f64::NAN]
+                .map(|n| n.to_be_bytes().to_vec()),
         );
-        let varints = ["-99999999999999999999", "-129", "-128", "-1", "0", "1", "127", "128", "99999999999999999999"];
-        assert_ascending(&CqlType::Varint, &varints.map(|n| varint_bytes(&n.parse::<BigInt>().expect("a number"))));
-        let decimals = ["-1e10", "-1.01", "-1", "-0.001", "0", "0.0001", "0.01", "1", "1.01", "9.9", "10", "1e10"];
-        assert_ascending(&CqlType::Decimal, &decimals.map(|n| decimal_bytes(&n.parse::<BigDecimal>().expect("a number"))));
+        let varints =
+            ["-99999999999999999999", "-129", "-128", "-1", "0", "1", "127", "128", "99999999999999999999"];
+        assert_ascending(
+            &CqlType::Varint,
+            &varints.map(|n| varint_bytes(&n.parse::<BigInt>().expect("a number"))),
+        );
+        let decimals =
+            ["-1e10", "-1.01", "-1", "-0.001", "0", "0.0001", "0.01", "1", "1.01", "9.9", "10", "1e10"];
+        assert_ascending(
+            &CqlType::Decimal,
+            &decimals.map(|n| decimal_bytes(&n.parse::<BigDecimal>().expect("a number"))),
+        );
         let one = decimal_bytes(&"1".parse().expect("a number"));
         let one_point_zero = decimal_bytes(&"1.00".parse().expect("a number"));
         assert_eq!(ordered(&CqlType::Decimal, &one), ordered(&CqlType::Decimal, &one_point_zero));
@@ -254,7 +266,10 @@ mod tests {
             "6877a530-ccfa-11e5-8080-808080808080",
             "00000000-ccfb-11e5-8080-808080808080",
         ];
-        assert_ascending(&CqlType::Timeuuid, &uuids.map(|text| text.parse::<::uuid::Uuid>().expect("a uuid").as_bytes().to_vec()));
+        assert_ascending(
+            &CqlType::Timeuuid,
+            &uuids.map(|text| text.parse::<::uuid::Uuid>().expect("a uuid").as_bytes().to_vec()),
+        );
     }
 
     #[test]

@@ -21,9 +21,11 @@ fn show_native(native: NativeType, bytes: &[u8], separator: char) -> String {
     match native {
         NativeType::Text | NativeType::Ascii => String::from_utf8_lossy(bytes).into_owned(),
         _ if bytes.is_empty() => String::new(),
-        NativeType::Tinyint | NativeType::Smallint | NativeType::Int | NativeType::Bigint | NativeType::Counter => {
-            integer().to_string()
-        }
+        NativeType::Tinyint
+        | NativeType::Smallint
+        | NativeType::Int
+        | NativeType::Bigint
+        | NativeType::Counter => integer().to_string(),
         NativeType::Boolean => (bytes[0] != 0).to_string(),
         NativeType::Blob => {
             let mut text = String::with_capacity(2 + 2 * bytes.len());
@@ -34,18 +36,30 @@ fn show_native(native: NativeType, bytes: &[u8], separator: char) -> String {
             }
             text
         }
-        NativeType::Float => bytes.try_into().map(|four| format!("{:?}", f32::from_be_bytes(four))).unwrap_or_default(),
-        NativeType::Double => bytes.try_into().map(|eight| format!("{:?}", f64::from_be_bytes(eight))).unwrap_or_default(),
+        NativeType::Float => {
+            bytes.try_into().map(|four| format!("{:?}", f32::from_be_bytes(four))).unwrap_or_default()
+        }
+        NativeType::Double => {
+            bytes.try_into().map(|eight| format!("{:?}", f64::from_be_bytes(eight))).unwrap_or_default()
+        }
         NativeType::Varint => BigInt::from_signed_bytes_be(bytes).to_string(),
         NativeType::Decimal => show_decimal(bytes),
-        NativeType::Uuid | NativeType::Timeuuid => Uuid::from_slice(bytes).map(|uuid| uuid.to_string()).unwrap_or_default(),
+        NativeType::Uuid | NativeType::Timeuuid => {
+            Uuid::from_slice(bytes).map(|uuid| uuid.to_string()).unwrap_or_default()
+        }
         NativeType::Timestamp => show_timestamp(integer(), separator),
-        NativeType::Date => bytes.try_into().map(|four| show_date(u32::from_be_bytes(four))).unwrap_or_default(),
+        NativeType::Date => {
+            bytes.try_into().map(|four| show_date(u32::from_be_bytes(four))).unwrap_or_default()
+        }
         NativeType::Time => show_time(integer()),
         NativeType::Duration => read_duration(bytes).map(show_duration).unwrap_or_default(),
         NativeType::Inet => match bytes.len() {
-            4 => <[u8; 4]>::try_from(bytes).map(|octets| IpAddr::from(octets).to_string()).unwrap_or_default(),
-            _ => <[u8; 16]>::try_from(bytes).map(|octets| IpAddr::from(octets).to_string()).unwrap_or_default(),
+            4 => {
+                <[u8; 4]>::try_from(bytes).map(|octets| IpAddr::from(octets).to_string()).unwrap_or_default()
+            }
+            _ => {
+                <[u8; 16]>::try_from(bytes).map(|octets| IpAddr::from(octets).to_string()).unwrap_or_default()
+            }
         },
     }
 }

@@ -59,7 +59,8 @@ fn parse_clock(text: &str, seconds_optional: bool) -> Option<i64> {
         None => return None,
         Some(seconds) => {
             let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-            let valid = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+            let valid =
+                (1..=9).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
             let scale = 10i64.pow(9 - fraction.len().min(9) as u32);
             (number(whole, 60)?, fraction.parse::<i64>().ok().filter(|_| valid)? * scale)
         }
@@ -140,13 +141,7 @@ pub(crate) fn show_date(date: u32) -> String {
 
 pub(crate) fn show_time(nanos: i64) -> String {
     let seconds = nanos / 1_000_000_000;
-    format!(
-        "{:02}:{:02}:{:02}.{:09}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
-        nanos % 1_000_000_000
-    )
+    format!("{:02}:{:02}:{:02}.{:09}", seconds / 3600, seconds / 60 % 60, seconds % 60, nanos % 1_000_000_000)
 }
 
 /// Months, days, nanoseconds.
@@ -281,7 +276,16 @@ mod tests {
         assert_eq!(parse_timestamp("2011-02-03"), Some(1_296_691_200_000));
         assert_eq!(parse_timestamp("2011-02-03+0000"), Some(1_296_691_200_000));
         assert_eq!(parse_timestamp("1600-01-01T00:00:00.001"), Some(-11_676_095_999_999));
-        for text in ["", "x", "2011-13-01", "2011-02-30", "2011-02-03 25:00", "2011-02-03 04:05:06.", "2011-02-03 04:05 XYZ", "é"] {
+        for text in [
+            "",
+            "x",
+            "2011-13-01",
+            "2011-02-30",
+            "2011-02-03 25:00",
+            "2011-02-03 04:05:06.",
+            "2011-02-03 04:05 XYZ",
+            "é",
+        ] {
             assert_eq!(parse_timestamp(text), None, "{text}");
         }
         assert_eq!(show_timestamp(expected, 'T'), "2011-02-03T04:05:06.789Z");

@@ -85,7 +85,8 @@ mod tests {
         let second = source.next(1_000_000);
         let third = source.next(0);
         assert_eq!(timeuuid_millis(&first), Some(1_000));
-        let earlier = |a: &[u8], b: &[u8]| super::super::compare(&chorus_protocol::CqlType::Timeuuid, a, b).is_lt();
+        let earlier =
+            |a: &[u8], b: &[u8]| super::super::compare(&chorus_protocol::CqlType::Timeuuid, a, b).is_lt();
         assert!(earlier(&first, &second) && earlier(&second, &third));
         assert_eq!(Uuid::from_bytes(first).get_version_num(), 1);
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use chorus_protocol::{CqlType, NativeType};
 
-use super::collection::{CollectionWriter, elements, fields, pairs, read_cell, vector_elements, vint_length, write_cell};
+use super::collection::{
+    CollectionWriter, elements, fields, pairs, read_cell, vector_elements, vint_length, write_cell,
+};
 use super::order::encode_ordered;
 
 /// Checks bytes that a client claims to be of a type; the error says what is wrong with them.
@@ -23,7 +25,11 @@ pub(crate) fn validate(typ: &CqlType, bytes: &[u8]) -> Result<(), String> {
                     validate(typ, cell.ok_or(NULL_INSIDE)?)?;
                 }
             }
-            if rest.is_empty() { Ok(()) } else { Err("Unexpected extraneous bytes after map value".to_owned()) }
+            if rest.is_empty() {
+                Ok(())
+            } else {
+                Err("Unexpected extraneous bytes after map value".to_owned())
+            }
         }
         CqlType::Tuple(types) => validate_fields("tuple", types.iter(), bytes),
         CqlType::Udt(udt) => validate_fields("user type", udt.fields.iter().map(|(_, typ)| typ), bytes),
@@ -106,7 +112,11 @@ fn validate_elements(what: &str, element: &CqlType, bytes: &[u8]) -> Result<(), 
     if rest.is_empty() { Ok(()) } else { Err(format!("Unexpected extraneous bytes after {what} value")) }
 }
 
-fn validate_fields<'t>(what: &str, types: impl Iterator<Item = &'t CqlType>, bytes: &[u8]) -> Result<(), String> {
+fn validate_fields<'t>(
+    what: &str,
+    types: impl Iterator<Item = &'t CqlType>,
+    bytes: &[u8],
+) -> Result<(), String> {
     let mut rest = bytes;
     for typ in types {
         // Values written before a field was added are shorter.
@@ -166,7 +176,11 @@ pub(crate) fn normalize<'a>(typ: &CqlType, bytes: &'a [u8]) -> Cow<'a, [u8]> {
     }
 }
 
-fn normalize_fields<'t>(types: impl Iterator<Item = &'t CqlType>, count: usize, bytes: &[u8]) -> Cow<'static, [u8]> {
+fn normalize_fields<'t>(
+    types: impl Iterator<Item = &'t CqlType>,
+    count: usize,
+    bytes: &[u8],
+) -> Cow<'static, [u8]> {
     let mut out = Vec::with_capacity(bytes.len());
     for (typ, field) in types.zip(fields(bytes, count)) {
         write_cell(&mut out, field.map(|field| normalize(typ, field)).as_deref());

@@ -273,7 +273,10 @@ impl<'a> Parser<'a> {
         let Token::Symbol(symbol @ ("+" | "*" | "/" | "%")) = self.token else {
             return None;
         };
-        Some(CqlError::unsupported(format!("arithmetic in this place ('{symbol}', {})", self.lexer.place(self.start))))
+        Some(CqlError::unsupported(format!(
+            "arithmetic in this place ('{symbol}', {})",
+            self.lexer.place(self.start)
+        )))
     }
 
     /// The token in hand for an error message, cut short.

@@ -10,7 +10,8 @@ impl Parser<'_> {
     pub(super) fn property(&mut self, options: &mut Options) -> Result<(), CqlError> {
         let name = self.identifier()?;
         self.expect_symbol("=")?;
-        let value = if self.is_symbol("{") { self.property_map()? } else { OptionValue::Text(self.property_text()?) };
+        let value =
+            if self.is_symbol("{") { self.property_map()? } else { OptionValue::Text(self.property_text()?) };
         if options.iter().any(|(existing, _)| *existing == name) {
             return Err(CqlError::syntax(format!("Multiple definitions for property '{name}'")));
         }

@@ -143,7 +143,8 @@ impl Parser<'_> {
         if !self.accept_keyword("if")? {
             return Ok(Condition::None);
         }
-        let exists = self.is_keyword("exists") && matches!(self.lookahead(1)?, Token::End | Token::Symbol(";") | Token::Word(_));
+        let exists = self.is_keyword("exists")
+            && matches!(self.lookahead(1)?, Token::End | Token::Symbol(";") | Token::Word(_));
         if exists {
             self.advance()?;
             return Ok(Condition::Exists);
@@ -172,7 +173,11 @@ impl Parser<'_> {
         if self.accept_keyword("contains")? {
             let key = self.accept_keyword("key")?;
             let operator = if key { Operator::ContainsKey } else { Operator::Contains };
-            return Ok(ColumnCondition { column, part, test: ConditionTest::Compare(operator, self.term()?) });
+            return Ok(ColumnCondition {
+                column,
+                part,
+                test: ConditionTest::Compare(operator, self.term()?),
+            });
         }
         self.refuse_operators()?;
         let operator = self.operator()?;

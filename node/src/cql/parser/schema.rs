@@ -1,8 +1,8 @@
 //! CREATE, ALTER and DROP.
 
 use super::super::ast::{
-    AlterKeyspace, AlterTable, AlterType, ColumnDefinition, CreateIndex, CreateKeyspace, CreateTable, CreateType,
-    IndexPart, OptionValue, Statement, TableChange, TypeChange,
+    AlterKeyspace, AlterTable, AlterType, ColumnDefinition, CreateIndex, CreateKeyspace, CreateTable,
+    CreateType, IndexPart, OptionValue, Statement, TableChange, TypeChange,
 };
 use super::super::error::CqlError;
 use super::super::lexer::Token;
@@ -38,7 +38,8 @@ impl Parser<'_> {
             let if_not_exists = self.accept_if_not_exists()?;
             let name = self.table_name()?;
             self.expect_symbol("(")?;
-            let fields = self.comma_separated(")", |parser| Ok((parser.identifier()?, parser.type_name()?)))?;
+            let fields =
+                self.comma_separated(")", |parser| Ok((parser.identifier()?, parser.type_name()?)))?;
             return Ok(Statement::CreateType(CreateType { name, if_not_exists, fields }));
         }
         let custom = self.accept_keyword("custom")?;
@@ -73,7 +74,8 @@ impl Parser<'_> {
         self.expect_symbol("(")?;
         let mut has_key = false;
         loop {
-            let is_key_clause = self.is_keyword("primary") && matches!(self.lookahead(1)?, Token::Word(word) if word.eq_ignore_ascii_case("key"));
+            let is_key_clause = self.is_keyword("primary")
+                && matches!(self.lookahead(1)?, Token::Word(word) if word.eq_ignore_ascii_case("key"));
             if is_key_clause {
                 self.advance()?;
                 self.advance()?;
@@ -87,7 +89,9 @@ impl Parser<'_> {
                 if self.accept_keyword("primary")? {
                     self.expect_keyword("key")?;
                     if has_key {
-                        return Err(CqlError::invalid("Multiple PRIMARY KEYs specified (exactly one required)"));
+                        return Err(CqlError::invalid(
+                            "Multiple PRIMARY KEYs specified (exactly one required)",
+                        ));
                     }
                     has_key = true;
                     table.partition_key.push(column.name.clone());

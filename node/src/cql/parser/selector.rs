@@ -65,8 +65,11 @@ impl Parser<'_> {
         if called || qualified_call {
             let function = self.function_name()?;
             self.expect_symbol("(")?;
-            let arguments =
-                if self.accept_symbol(")")? { Vec::new() } else { self.comma_separated(")", Self::selector)? };
+            let arguments = if self.accept_symbol(")")? {
+                Vec::new()
+            } else {
+                self.comma_separated(")", Self::selector)?
+            };
             return Ok(Selector::Call { function, arguments });
         }
         self.identifier().map(Selector::Column)

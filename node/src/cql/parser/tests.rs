@@ -34,8 +34,11 @@ fn a_select_has_all_its_clauses() {
 
 #[test]
 fn words_that_modify_may_also_be_columns() {
-    for (text, name) in [("SELECT json FROM t", "json"), ("SELECT distinct, a FROM t", "distinct"), ("SELECT ttl FROM t", "ttl")]
-    {
+    for (text, name) in [
+        ("SELECT json FROM t", "json"),
+        ("SELECT distinct, a FROM t", "distinct"),
+        ("SELECT ttl FROM t", "ttl"),
+    ] {
         let Statement::Select(select) = statement(text) else { panic!("a select") };
         assert!(!select.json && !select.distinct);
         assert_eq!(select.selectors.expect("columns")[0].0, Selector::Column(name.into()));
@@ -76,7 +79,9 @@ fn literals_of_every_kind_are_read() {
     assert_eq!(values[18], Term::Set(Vec::new()));
     assert!(matches!(&values[19], Term::Tuple(items) if items.len() == 2));
     assert!(matches!(&values[20], Term::Hint(TypeName::Named { name, .. }, _) if name == "int"));
-    assert!(matches!(&values[21], Term::Call { function, arguments } if function.name == "now" && arguments.is_empty()));
+    assert!(
+        matches!(&values[21], Term::Call { function, arguments } if function.name == "now" && arguments.is_empty())
+    );
     assert!(matches!(&values[22], Term::Call { function, .. } if function.name == "blobasint"));
 }
 
@@ -108,7 +113,9 @@ fn every_form_of_assignment_is_told_apart() {
 
 #[test]
 fn deletes_and_batches_are_read() {
-    let Statement::Delete(delete) = statement("DELETE a, m['k'], u.f FROM t USING TIMESTAMP 1 WHERE k = 1 IF EXISTS") else {
+    let Statement::Delete(delete) =
+        statement("DELETE a, m['k'], u.f FROM t USING TIMESTAMP 1 WHERE k = 1 IF EXISTS")
+    else {
         panic!("a delete")
     };
     assert_eq!(delete.targets.len(), 3);
@@ -139,13 +146,23 @@ fn tables_keyspaces_types_and_indexes_are_read() {
     assert_eq!(table.partition_key, ["a", "b"]);
     assert_eq!(table.clustering_order, [("c".into(), Order::Descending)]);
     assert!(table.columns[3].is_static && table.options.len() == 3);
-    assert_eq!(table.columns[4].typ, TypeName::Vector(Box::new(TypeName::Named { keyspace: None, name: "float".into() }), 3));
-    assert!(matches!(statement("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND durable_writes = false"),
-        Statement::CreateKeyspace(keyspace) if keyspace.options.len() == 2));
+    assert_eq!(
+        table.columns[4].typ,
+        TypeName::Vector(Box::new(TypeName::Named { keyspace: None, name: "float".into() }), 3)
+    );
+    assert!(
+        matches!(statement("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND durable_writes = false"),
+        Statement::CreateKeyspace(keyspace) if keyspace.options.len() == 2)
+    );
     assert!(matches!(statement("ALTER TABLE t ADD (a int, b text)"), Statement::AlterTable(_)));
     assert!(matches!(statement("ALTER TABLE t RENAME a TO b AND c TO d"), Statement::AlterTable(_)));
-    assert!(matches!(statement("CREATE TYPE IF NOT EXISTS t (a int, b frozen<list<text>>)"), Statement::CreateType(_)));
-    assert!(matches!(statement("CREATE INDEX ON t (values(m))"), Statement::CreateIndex(index) if index.name.is_none()));
+    assert!(matches!(
+        statement("CREATE TYPE IF NOT EXISTS t (a int, b frozen<list<text>>)"),
+        Statement::CreateType(_)
+    ));
+    assert!(
+        matches!(statement("CREATE INDEX ON t (values(m))"), Statement::CreateIndex(index) if index.name.is_none())
+    );
     assert!(matches!(statement("DROP INDEX IF EXISTS ks.i"), Statement::DropIndex { if_exists: true, .. }));
     assert!(matches!(statement("DESC KEYSPACES"), Statement::Describe(Describe::Keyspaces)));
     assert!(matches!(statement("DESCRIBE TABLE ks.t"), Statement::Describe(Describe::Table(_))));
@@ -165,7 +182,10 @@ fn what_the_node_lacks_is_refused_by_name() {
     ] {
         let error = refusal(text);
         assert_eq!(error.kind, CqlErrorKind::Invalid, "{text}");
-        assert!(error.message.contains("does not support") && error.message.contains(what), "{text}: {error}");
+        assert!(
+            error.message.contains("does not support") && error.message.contains(what),
+            "{text}: {error}"
+        );
     }
 }
 

@@ -1,7 +1,8 @@
 //! INSERT, UPDATE, DELETE and BATCH.
 
 use super::super::ast::{
-    Assignment, Batch, BatchKind, Condition, Delete, DeleteTarget, Insert, InsertSource, Statement, Update, Using,
+    Assignment, Batch, BatchKind, Condition, Delete, DeleteTarget, Insert, InsertSource, Statement, Update,
+    Using,
 };
 use super::super::error::CqlError;
 use super::super::keyword::is_reserved;
@@ -74,7 +75,11 @@ impl Parser<'_> {
             let add = self.is_symbol("+");
             self.advance()?;
             let value = self.term()?;
-            return Ok(if add { Assignment::Add { column, value } } else { Assignment::Subtract { column, value } });
+            return Ok(if add {
+                Assignment::Add { column, value }
+            } else {
+                Assignment::Subtract { column, value }
+            });
         }
         let value = self.term()?;
         if self.is_symbol("+") && matches!(self.lookahead(1)?, Token::Word(_) | Token::Quoted(_)) {
@@ -97,7 +102,9 @@ impl Parser<'_> {
         if self.identifier()? == column {
             return Ok(());
         }
-        Err(CqlError::syntax("Only expressions of the form X = X + <value> or X = X - <value> are supported."))
+        Err(CqlError::syntax(
+            "Only expressions of the form X = X + <value> or X = X - <value> are supported.",
+        ))
     }
 
     pub(super) fn delete(&mut self) -> Result<Delete, CqlError> {
@@ -188,9 +195,7 @@ fn check_batch_using(using: &Using, statements: &[Statement]) -> Result<(), CqlE
         return Err(CqlError::invalid("Cannot provide custom timestamp for conditional BATCH"));
     }
     if using.timestamp.is_some() && per_statement {
-        return Err(CqlError::invalid(
-            "Timestamp must be set either on BATCH or individual statements",
-        ));
+        return Err(CqlError::invalid("Timestamp must be set either on BATCH or individual statements"));
     }
     Ok(())
 }

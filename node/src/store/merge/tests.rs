@@ -12,7 +12,9 @@ fn schema() -> TableSchema {
     let mut builder = TableBuilder::new(Uuid::nil(), "ks", "t");
     builder.column("k", ColumnKind::PartitionKey, ColumnType::frozen(CqlType::Int), false).expect("a column");
     builder.column("v", ColumnKind::Regular, ColumnType::frozen(CqlType::Int), false).expect("a column");
-    builder.column("s", ColumnKind::Regular, ColumnType::multi_cell(CqlType::set(CqlType::Tinyint)), false).expect("a column");
+    builder
+        .column("s", ColumnKind::Regular, ColumnType::multi_cell(CqlType::set(CqlType::Tinyint)), false)
+        .expect("a column");
     builder.build()
 }
 
@@ -42,8 +44,12 @@ fn winner<'a>(left: Record<'a>, right: Record<'a>) -> Record<'a> {
 
 #[test]
 fn the_later_write_wins_and_ties_have_rules() {
-    let tombstone =
-        Record { kind: RecordKind::Tombstone, expiry: Some(Expiry { ttl: 0, at: NOW }), value: &[], ..value(5, &[]) };
+    let tombstone = Record {
+        kind: RecordKind::Tombstone,
+        expiry: Some(Expiry { ttl: 0, at: NOW }),
+        value: &[],
+        ..value(5, &[])
+    };
     let expiring = |at| Record { expiry: Some(Expiry { ttl: 9, at }), ..value(5, &[1]) };
     assert_eq!(winner(value(5, &[9]), value(6, &[1])), value(6, &[1]));
     assert_eq!(winner(value(i64::MIN, &[9]), value(i64::MAX, &[1])), value(i64::MAX, &[1]));
@@ -65,7 +71,8 @@ fn a_row_deletion_covers_what_was_written_at_its_own_moment() {
         builder.finish()
     };
     let deletion = Deletion { timestamp: 5, at: NOW };
-    let deleted = RowBuilder::new(Liveness { timestamp: 5, expiry: None }, false, Some(deletion), &[]).finish();
+    let deleted =
+        RowBuilder::new(Liveness { timestamp: 5, expiry: None }, false, Some(deletion), &[]).finish();
     let merged = rules.merge(&live(5), &deleted, None).expect("the deletion stays");
     assert!(!merged.is_live(NOW) && merged.header().deletion == Some(deletion));
     assert!(rules.merge(&deleted, &live(6), None).is_some_and(|row| row.is_live(NOW)));
@@ -98,8 +105,12 @@ fn tombstones_outlive_their_grace_period_only_until_the_next_write() {
     let schema = schema();
     let rules = MergeRules { schema: &schema, now: NOW };
     let old = NOW - 864_001;
-    let tombstone =
-        Record { kind: RecordKind::Tombstone, expiry: Some(Expiry { ttl: 0, at: old }), value: &[], ..value(5, &[]) };
+    let tombstone = Record {
+        kind: RecordKind::Tombstone,
+        expiry: Some(Expiry { ttl: 0, at: old }),
+        value: &[],
+        ..value(5, &[])
+    };
     assert_eq!(rules.merge(&row(&[tombstone]), &row(&[tombstone]), None), None);
     let expired = Record { expiry: Some(Expiry { ttl: 1, at: old }), ..value(5, &[1]) };
     assert_eq!(rules.merge(&row(&[expired]), &row(&[]), None), None);
@@ -114,7 +125,8 @@ fn any_row() -> impl Strategy<Value = Row> {
             cells.sort_by_key(|(path, _)| *path);
             cells.dedup_by_key(|(path, _)| *path);
             let deletion = deleted.map(|timestamp| Deletion { timestamp, at: NOW });
-            let mut builder = RowBuilder::new(Liveness { timestamp: base, expiry: None }, live, deletion, &[]);
+            let mut builder =
+                RowBuilder::new(Liveness { timestamp: base, expiry: None }, live, deletion, &[]);
             let mut cleared = cleared;
             for (path, (timestamp, expiry, value, dead)) in &cells {
                 let (kind, expiry) = match dead {
@@ -123,7 +135,14 @@ fn any_row() -> impl Strategy<Value = Row> {
                 };
                 let value = if *dead { &[][..] } else { std::slice::from_ref(value) };
                 if *path == 0 {
-                    builder.push(&Record { column: 1, kind, timestamp: *timestamp, expiry, path: None, value });
+                    builder.push(&Record {
+                        column: 1,
+                        kind,
+                        timestamp: *timestamp,
+                        expiry,
+                        path: None,
+                        value,
+                    });
                     continue;
                 }
                 if let Some(timestamp) = cleared.take() {
