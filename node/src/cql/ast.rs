@@ -1,5 +1,7 @@
 //! CQL statements as data, before anything is known about the schema.
 
+use chorus_protocol::request::BatchKind;
+
 /// A statement and the bind markers in it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parsed {
@@ -269,13 +271,6 @@ pub(crate) enum ConditionPart {
 pub(crate) enum ConditionTest {
     Compare(Operator, Term),
     In(InValues),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BatchKind {
-    Logged,
-    Unlogged,
-    Counter,
 }
 
 #[derive(Debug, Clone, PartialEq)]

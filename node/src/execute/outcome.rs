@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use chorus_protocol::{ColumnSpec, Consistency};
+use chorus_protocol::{ColumnSpec, Consistency, SchemaChange};
 
 use crate::cql::CqlError;
 
@@ -84,39 +84,6 @@ impl RowSet {
         };
         (0..self.row_count).map(|_| self.columns.iter().map(|_| cell()).collect()).collect()
     }
-}
-
-/// What changed in the schema, as SCHEMA_CHANGE results and events tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaChange {
-    /// How it changed.
-    pub kind: SchemaChangeKind,
-    /// The keyspace it is in, or that it is.
-    pub keyspace: String,
-    /// What changed.
-    pub target: SchemaTarget,
-}
-
-/// How something in the schema changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SchemaChangeKind {
-    /// It is new.
-    Created,
-    /// It is different.
-    Updated,
-    /// It is gone.
-    Dropped,
-}
-
-/// What in the schema changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SchemaTarget {
-    /// The keyspace itself.
-    Keyspace,
-    /// The table of that name.
-    Table(String),
-    /// The user-defined type of that name.
-    Type(String),
 }
 
 /// The answer to a statement.

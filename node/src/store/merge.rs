@@ -39,7 +39,7 @@ impl MergeRules<'_> {
             (left, right) => left.or(right),
         }
         .filter(|liveness| survives(liveness.timestamp))
-        .filter(|liveness| !liveness.expiry.is_some_and(|expiry| expiry.at < self.gc_before()));
+        .filter(|liveness| liveness.expiry.is_none_or(|expiry| expiry.at >= self.gc_before()));
         let base =
             liveness.or(right.liveness).or(left.liveness).unwrap_or(Liveness { timestamp: 0, expiry: None });
         let clustering = if left.clustering.is_empty() { right.clustering } else { left.clustering };

@@ -83,8 +83,8 @@ impl Partition {
                     return Box::new(std::iter::empty());
                 }
                 let range = rows.range::<[u8], _>((start, end.map_or(Bound::Unbounded, Bound::Excluded)));
-                let entry = |(key, row): (&'a Box<[u8]>, &'a Row)| (&**key, row);
-                if reversed { Box::new(range.rev().map(entry)) } else { Box::new(range.map(entry)) }
+                let range = range.map(|(key, row)| (&**key, row));
+                if reversed { Box::new(range.rev()) } else { Box::new(range) }
             }
         }
     }

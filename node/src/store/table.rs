@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use chorus_protocol::murmur3_token;
+use chorus_protocol::token::murmur3_token;
 
 use super::partition::Partition;
 

@@ -1,3 +1,4 @@
+use chorus_protocol::request::BatchKind;
 use proptest::prelude::*;
 
 use super::super::ast::*;

@@ -1,8 +1,9 @@
 //! INSERT, UPDATE, DELETE and BATCH.
 
+use chorus_protocol::request::BatchKind;
+
 use super::super::ast::{
-    Assignment, Batch, BatchKind, Condition, Delete, DeleteTarget, Insert, InsertSource, Statement, Update,
-    Using,
+    Assignment, Batch, Condition, Delete, DeleteTarget, Insert, InsertSource, Statement, Update, Using,
 };
 use super::super::error::CqlError;
 use super::super::keyword::is_reserved;

@@ -1,13 +1,13 @@
 //! CREATE and DROP INDEX.
 
 use chorus_protocol::CqlType;
+use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 
 use super::{Change, changed};
 use crate::catalog::{Column, ColumnKind, IndexKind, IndexSchema, Keyspace, TableSchema};
 use crate::cql::ast::{CreateIndex, IndexPart, TableName};
 use crate::cql::{CqlError, quote};
 use crate::execute::database::{Database, require_keyspace_name};
-use crate::execute::outcome::{SchemaChangeKind, SchemaTarget};
 
 impl Database {
     pub(super) fn create_index(&self, create: &CreateIndex, keyspace: Option<&str>) -> Change {

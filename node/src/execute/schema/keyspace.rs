@@ -1,11 +1,12 @@
 //! CREATE, ALTER and DROP KEYSPACE.
 
+use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
+
 use super::{Change, changed, check_name, check_user_keyspace};
 use crate::catalog::{Keyspace, KeyspaceKind, Replication};
 use crate::cql::ast::{AlterKeyspace, CreateKeyspace, OptionValue, Options};
 use crate::cql::{CqlError, CqlErrorKind};
 use crate::execute::database::Database;
-use crate::execute::outcome::{SchemaChangeKind, SchemaTarget};
 
 impl Database {
     pub(super) fn create_keyspace(&self, create: &CreateKeyspace) -> Change {

@@ -9,8 +9,11 @@ mod user_type;
 
 use std::sync::PoisonError;
 
+use chorus_protocol::SchemaChange;
+use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
+
 use super::database::{Database, require_keyspace_name};
-use super::outcome::{ExecContext, ExecResult, Outcome, SchemaChange, SchemaChangeKind, SchemaTarget};
+use super::outcome::{ExecContext, ExecResult, Outcome};
 use crate::catalog::{Catalog, KeyspaceKind};
 use crate::cql::CqlError;
 use crate::cql::ast::{Statement, TableName};

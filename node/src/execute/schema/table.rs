@@ -1,6 +1,7 @@
 //! CREATE, ALTER and DROP TABLE.
 
 use chorus_protocol::CqlType;
+use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 use uuid::Uuid;
 
 use super::resolve::{contains_duration, resolve};
@@ -9,7 +10,7 @@ use crate::catalog::{ColumnKind, ColumnType, Keyspace, TableBuilder, TableSchema
 use crate::cql::ast::{AlterTable, ColumnDefinition, CreateTable, Order, TableChange, TableName};
 use crate::cql::{CqlError, CqlErrorKind};
 use crate::execute::database::Database;
-use crate::execute::outcome::{SchemaChangeKind, SchemaTarget};
+
 use crate::execute::table::Table;
 
 impl Database {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chorus_protocol::CqlType;
+use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 
 use super::resolve::resolve;
 use super::{Change, changed, check_name};
@@ -10,7 +11,6 @@ use crate::catalog::{ColumnType, Keyspace, UserType, mentions, replace};
 use crate::cql::CqlError;
 use crate::cql::ast::{AlterType, CreateType, TableName, TypeChange};
 use crate::execute::database::Database;
-use crate::execute::outcome::{SchemaChangeKind, SchemaTarget};
 
 impl Database {
     pub(super) fn create_type(&self, create: &CreateType, keyspace: Option<&str>) -> Change {
