@@ -1,6 +1,7 @@
 //! The engine as its callers hold it: queues to the reactors, and the latest snapshot of what is known.
 
 mod connect;
+mod control;
 
 use std::sync::{
     Arc, Mutex,

@@ -1,0 +1,241 @@
+//! Taking jobs in, and finding each a connection.
+
+use std::task::Context as Task;
+
+use chorus_topology::{HostIndex, Route, RoutingQuality, RoutingQuery};
+
+use super::{CoordinatorActor, pools::Pick};
+use crate::{
+    bulk::Chunk,
+    connection::{ConnectionHandle, Work},
+    reactor::Job,
+    request::{Attempt, AttemptError, Request, RequestErrorKind, RequestKind},
+};
+
+/// Jobs that may wait here for room on a connection before callers must wait outside.
+const MOST_WAITING: usize = 4096;
+/// Jobs taken in one poll before connections get their turn.
+const JOBS_PER_POLL: usize = 4096;
+/// Waiting jobs that may find no room before the rest is not even tried.
+const MOST_DISAPPOINTED: usize = 8;
+
+impl CoordinatorActor {
+    pub(super) fn take_jobs(&mut self, task: &mut Task<'_>) {
+        let mut taken = 0;
+        loop {
+            if self.waiting.len() >= MOST_WAITING {
+                self.inbox.stay_awake();
+                return;
+            }
+            if taken == JOBS_PER_POLL {
+                self.inbox.admit_waiting();
+                task.waker().wake_by_ref();
+                return;
+            }
+            let Some(job) = self.inbox.pop() else {
+                self.inbox.admit_waiting();
+                if self.inbox.fall_silent(task.waker()) {
+                    continue;
+                }
+                return;
+            };
+            taken += 1;
+            self.admit(job);
+        }
+    }
+
+    pub(super) fn admit(&mut self, mut job: Job) {
+        let now = self.port.clock().now_us();
+        match &mut job {
+            Job::One(request) => {
+                request.progress.admitted_us = now;
+                request.progress.deadline_us = self.port.clock().deadline(request.options.timeout);
+                self.budget.deposit();
+            }
+            Job::Chunk(chunk) => {
+                chunk.admitted_us = now;
+                self.budget.deposit();
+            }
+        }
+        if self.waiting.is_empty() {
+            self.dispatch(job);
+        } else {
+            // Others wait already. A job for a host with room may still overtake: only its own host is full.
+            self.dispatch(job);
+        }
+    }
+
+    pub(super) fn retry_waiting(&mut self) {
+        let mut held = std::mem::take(&mut self.waiting);
+        self.port.starving.set(false);
+        while let Some(job) = held.pop_front() {
+            self.dispatch(job);
+            // The oldest went back to the end of the line: everything behind it would fare no better soon.
+            if self.waiting.len() >= MOST_DISAPPOINTED {
+                break;
+            }
+        }
+        while let Some(job) = self.waiting.pop_back() {
+            held.push_front(job);
+        }
+        self.waiting = held;
+        self.port.starving.set(!self.waiting.is_empty());
+    }
+
+    pub(super) fn wait_for_room(&mut self, job: Job) {
+        self.port.starving.set(true);
+        self.waiting.push_back(job);
+    }
+
+    pub(super) fn dispatch(&mut self, job: Job) {
+        match job {
+            Job::One(request) => self.dispatch_one(request),
+            Job::Chunk(chunk) => self.dispatch_chunk(chunk),
+        }
+    }
+
+    /// Sends a request to the next host of its plan.
+    pub(super) fn dispatch_one(&mut self, mut request: Box<Request>) {
+        if request.is_abandoned() {
+            self.port.cancelled(request);
+            return;
+        }
+        let Some(route) = self.port.route.borrow().clone() else {
+            self.port.fail(request, RequestErrorKind::NoHostAvailable);
+            return;
+        };
+        let mut full = false;
+        let skipped_from = request.progress.tried.len();
+        loop {
+            let next = self.next_target(&request, &route);
+            let Some((host, shard, quality)) = next else { break };
+            let pick = self.port.pools.borrow().pick(host, shard, &mut self.rng);
+            match pick {
+                Pick::Connection(connection) => {
+                    // Hosts that were only full are not tried: a later attempt may use them.
+                    request.progress.tried.truncate(skipped_from);
+                    request.progress.tried.push(host);
+                    if request.progress.attempts.is_empty() && request.progress.reprepares == 0 {
+                        self.port.stats.borrow_mut().routed(quality, 1);
+                    }
+                    request.progress.quality = Some(quality);
+                    self.hand_over(request, &connection);
+                    return;
+                }
+                Pick::Full => {
+                    full = true;
+                    request.progress.tried.push(host);
+                }
+                Pick::None => {
+                    request.progress.tried.push(host);
+                    let address = route.host(host).map(|host| host.host.address);
+                    if let Some(host) = address
+                        && !request.progress.attempts.iter().any(|attempt| attempt.host == host)
+                    {
+                        let error = AttemptError::NotConnected;
+                        request.progress.attempts.push(Attempt { host, error });
+                    }
+                }
+            }
+            if request.options.host.is_some() {
+                break;
+            }
+        }
+        if full {
+            request.progress.tried.truncate(skipped_from);
+            request.progress.attempts.retain(|attempt| !matches!(attempt.error, AttemptError::NotConnected));
+            self.wait_for_room(Job::One(request));
+        } else {
+            self.port.fail(request, RequestErrorKind::NoHostAvailable);
+        }
+    }
+
+    pub(super) fn next_target(
+        &mut self,
+        request: &Request,
+        route: &Route,
+    ) -> Option<(HostIndex, Option<u16>, RoutingQuality)> {
+        if let Some(host) = request.options.host {
+            return Some((host, None, RoutingQuality::Unrouted));
+        }
+        let query = RoutingQuery {
+            table: request.options.table,
+            token: request.options.token,
+            consistency: request.options.consistency,
+            is_lwt: request.options.lwt,
+            is_read: request.options.kind == RequestKind::Read,
+        };
+        let policies = request.options.policies.as_ref().unwrap_or(&self.policies);
+        let pools = self.port.pools.borrow();
+        let target =
+            policies.load_balancing.next(&query, route, &*pools, &request.progress.tried, &mut self.rng)?;
+        Some((target.host, target.shard, target.quality))
+    }
+
+    pub(super) fn hand_over(&mut self, mut request: Box<Request>, connection: &ConnectionHandle) {
+        request.progress.host = Some(connection.host);
+        request.progress.connection = connection.id;
+        request.progress.queued_us = self.port.clock().now_us();
+        connection.push(Work::One(request), 1);
+    }
+
+    /// Sends a chunk to its host, or to any other when that one is gone.
+    pub(super) fn dispatch_chunk(&mut self, mut chunk: Box<Chunk>) {
+        let Some(route) = self.port.route.borrow().clone() else {
+            self.fail_chunk(chunk);
+            return;
+        };
+        let mut tried = Vec::new();
+        let mut full = false;
+        let mut wanted = chunk.host.map(|host| (host, chunk.shard, chunk.quality));
+        loop {
+            let target = wanted.take().or_else(|| {
+                let options = chunk.options(0);
+                let query = RoutingQuery {
+                    table: options.table,
+                    token: chunk.tokens[0],
+                    consistency: options.consistency,
+                    is_lwt: options.lwt,
+                    is_read: options.kind == RequestKind::Read,
+                };
+                let policies = options.policies.as_ref().unwrap_or(&self.policies);
+                let pools = self.port.pools.borrow();
+                policies
+                    .load_balancing
+                    .next(&query, &route, &*pools, &tried, &mut self.rng)
+                    .map(|target| (target.host, target.shard, target.quality))
+            });
+            let Some((host, shard, quality)) = target else { break };
+            let pick = self.port.pools.borrow().pick(host, shard, &mut self.rng);
+            match pick {
+                Pick::Connection(connection) => {
+                    let rows = chunk.len();
+                    chunk.quality = quality;
+                    self.port.stats.borrow_mut().routed(quality, u64::from(rows));
+                    let key = self.port.chunks.borrow_mut().insert(chunk) as u32;
+                    connection.push(Work::Rows { chunk: key, next: 0 }, rows);
+                    return;
+                }
+                Pick::Full => {
+                    full = true;
+                    // Rows keep to their host: moving them would trade routing for a little waiting.
+                    break;
+                }
+                Pick::None => tried.push(host),
+            }
+        }
+        if full { self.wait_for_room(Job::Chunk(chunk)) } else { self.fail_chunk(chunk) }
+    }
+
+    pub(super) fn fail_chunk(&self, mut chunk: Box<Chunk>) {
+        chunk.failures.clear();
+        for row in 0..chunk.len() {
+            chunk.failures.push((row, RequestErrorKind::NoHostAvailable.into()));
+        }
+        chunk.remaining = 0;
+        self.port.stats.borrow_mut().chunk_done(&chunk, 0);
+        if let Some(waker) = chunk.finish() {
+            self.port.wake_caller(waker);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the coordinator does about failed attempts; [`execution`](super::execution) says what that is.
+
+use std::sync::Arc;
+
+use chorus_protocol::{Consistency, Opcode};
+use chorus_topology::HostIndex;
+
+use super::{CoordinatorActor, Parked, execution, execution::Effect, pools::Pick, port::Failed};
+use crate::request::{Attempt, Outcome, Request, RequestErrorKind};
+
+impl CoordinatorActor {
+    pub(super) fn judge_failures(&mut self) {
+        let failed = std::mem::take(&mut *self.port.failed.borrow_mut());
+        for failure in failed {
+            self.judge(failure);
+        }
+    }
+
+    pub(super) fn judge(&mut self, Failed { mut request, cause, connection }: Failed) {
+        if request.is_abandoned() {
+            self.port.cancelled(request);
+            return;
+        }
+        if request.progress.reprepare {
+            self.reprepare_failed(request, cause, &connection);
+            return;
+        }
+        if request.options.direct {
+            self.port.fail(request, execution::error_kind(cause));
+            return;
+        }
+        if let Some(error) = execution::attempt_error(&cause) {
+            request.progress.attempts.push(Attempt { host: connection.address, error });
+        }
+        let policies = Arc::clone(request.options.policies.as_ref().unwrap_or(&self.policies));
+        let mut refusals = 0;
+        let in_flight = connection.in_flight();
+        let effect = if self.draining.as_ref().is_some_and(|draining| draining.expired) {
+            Effect::Fail(execution::error_kind(cause))
+        } else {
+            execution::judge(&request, cause, in_flight, &*policies.retry, &mut self.budget, &mut refusals)
+        };
+        self.port.stats.borrow_mut().budget_refusals += refusals;
+        match effect {
+            Effect::Fail(kind) => {
+                // The last attempt is the error itself, not one that came before it.
+                if !matches!(kind, RequestErrorKind::Timeout { .. }) {
+                    request.progress.attempts.pop();
+                }
+                self.port.fail(request, kind);
+            }
+            Effect::Ignore => {
+                self.port.stats.borrow_mut().ignored_errors += 1;
+                request.body.clear();
+                request.body.extend_from_slice(&[0, 0, 0, 1]);
+                let opcode = Opcode::Result as u8;
+                request.outcome = Outcome::Answered { opcode, flags: 0, host: connection.host };
+                self.port.answered(request);
+            }
+            Effect::Reprepare(id) => self.reprepare(request, &id, &connection),
+            Effect::Resend { same_host, consistency, after } => {
+                request.progress.retries += 1;
+                {
+                    let mut stats = self.port.stats.borrow_mut();
+                    if same_host {
+                        stats.retries_same_host += 1;
+                    } else {
+                        stats.retries_next_host += 1;
+                    }
+                }
+                self.change_consistency(&mut request, consistency);
+                let host = same_host.then_some(connection.host);
+                match after {
+                    Some(delay) => {
+                        let due_us = self.port.clock().now_us() + delay.as_micros() as u64;
+                        self.parked.push(Parked { due_us, request, host });
+                    }
+                    None => self.resend(request, host),
+                }
+            }
+        }
+    }
+
+    pub(super) fn change_consistency(&self, request: &mut Request, consistency: Option<Consistency>) {
+        if let (Some(consistency), Some(offset)) = (consistency, request.options.consistency_offset)
+            && let Some(bytes) = request.frame.get_mut(offset as usize..offset as usize + 2)
+        {
+            bytes.copy_from_slice(&consistency.code().to_be_bytes());
+            request.options.consistency = consistency;
+        }
+    }
+
+    /// Sends again: to `host` if it still has a connection with room, else to the next host of the plan.
+    pub(super) fn resend(&mut self, request: Box<Request>, host: Option<HostIndex>) {
+        if let Some(host) = host {
+            let pick = self.port.pools.borrow().pick(host, None, &mut self.rng);
+            if let Pick::Connection(connection) = pick {
+                self.hand_over(request, &connection);
+                return;
+            }
+        }
+        self.dispatch_one(request);
+    }
+}

@@ -1,0 +1,95 @@
+//! Deadlines, pauses before retries, and the tick that watches them.
+
+use std::{
+    future::Future,
+    task::Context as Task,
+    time::Duration,
+};
+
+use super::{CoordinatorActor, Parked};
+use crate::{
+    reactor::Job,
+    request::{AttemptError, Request, RequestErrorKind},
+};
+
+/// How coarse deadlines are.
+const TICK: Duration = Duration::from_millis(5);
+
+impl CoordinatorActor {
+    /// Sweeps deadlines while anything is in flight; no timer runs on an idle reactor.
+    pub(super) fn keep_time(&mut self, task: &mut Task<'_>) {
+        loop {
+            if self.tick.is_none() {
+                if !self.is_busy() {
+                    return;
+                }
+                self.tick = Some(Box::pin(tokio::time::sleep(TICK)));
+            }
+            let Some(tick) = self.tick.as_mut() else { return };
+            if tick.as_mut().poll(task).is_pending() {
+                return;
+            }
+            self.sweep();
+            if self.is_busy() {
+                if let Some(tick) = self.tick.as_mut() {
+                    tick.as_mut().reset(tokio::time::Instant::now() + TICK);
+                }
+            } else {
+                self.tick = None;
+            }
+        }
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        !self.waiting.is_empty()
+            || !self.parked.is_empty()
+            || self.port.open_connections().any(|connection| connection.in_flight() > connection.orphans())
+            || self.port.open_connections().any(|connection| connection.queue_depth() > 0)
+    }
+
+    pub(super) fn sweep(&mut self) {
+        for connection in self.port.open_connections().collect::<Vec<_>>() {
+            connection.sweep();
+        }
+        let now = self.port.clock().now_us();
+        let mut index = 0;
+        while index < self.waiting.len() {
+            let expired = match &self.waiting[index] {
+                Job::One(request) => {
+                    request.is_abandoned()
+                        || (request.progress.deadline_us != 0 && request.progress.deadline_us <= now)
+                }
+                Job::Chunk(_) => false,
+            };
+            if !expired {
+                index += 1;
+            } else if let Some(Job::One(request)) = self.waiting.remove(index) {
+                self.expire(request);
+            }
+        }
+        let mut index = 0;
+        while index < self.parked.len() {
+            let Parked { due_us, request, .. } = &self.parked[index];
+            let expired = request.is_abandoned()
+                || (request.progress.deadline_us != 0 && request.progress.deadline_us <= now);
+            if !expired && *due_us > now {
+                index += 1;
+                continue;
+            }
+            let Parked { request, host, .. } = self.parked.swap_remove(index);
+            if expired { self.expire(request) } else { self.resend(request, host) }
+        }
+    }
+
+    pub(super) fn expire(&self, request: Box<Request>) {
+        if request.is_abandoned() {
+            self.port.cancelled(request);
+            return;
+        }
+        let after = request.options.timeout.unwrap_or_default();
+        let written = request.progress.attempts.iter().any(|attempt| {
+            !matches!(attempt.error, AttemptError::NotConnected | AttemptError::ConnectionLost { written: false, .. })
+        });
+        self.port.fail(request, RequestErrorKind::Timeout { after, written, in_flight: 0 });
+    }
+}

@@ -1,0 +1,63 @@
+//! What a session asks of the control plane.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::Engine;
+use crate::{
+    cluster::{AgreeOnSchema, ChangeKeyspace, Refresh, UseKeyspaceError},
+    control::{ControlError, Scope},
+};
+
+impl Engine {
+    /// Uses a keyspace on every connection, present and future. Returns when all connections have changed; requests
+    /// sent before that may still run in the old one.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses the keyspace, in which case nothing has changed, or when some connections could not change
+    /// and are being replaced.
+    pub async fn use_keyspace(&self, keyspace: &str) -> Result<(), UseKeyspaceError> {
+        let (answer, changed) = oneshot::channel();
+        self.shared.cluster.do_send(ChangeKeyspace { keyspace: Arc::from(keyspace), answer });
+        changed.await.unwrap_or(Err(UseKeyspaceError::ShutDown))
+    }
+
+    /// Reads the schema again. Returns when [`state`](Self::state) has it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no control connection, or it was lost meanwhile.
+    pub async fn refresh_schema(&self) -> Result<(), ControlError> {
+        self.refresh(Scope { topology: false, schema: true }).await
+    }
+
+    /// Reads the members of the cluster again. Returns when [`state`](Self::state) has them.
+    ///
+    /// # Errors
+    ///
+    /// When there is no control connection, or it was lost meanwhile.
+    pub async fn refresh_topology(&self) -> Result<(), ControlError> {
+        self.refresh(Scope { topology: true, schema: false }).await
+    }
+
+    async fn refresh(&self, scope: Scope) -> Result<(), ControlError> {
+        let (answer, refreshed) = oneshot::channel();
+        self.shared.cluster.do_send(Refresh { scope, answer });
+        refreshed.await.unwrap_or(Err(ControlError::ShutDown))
+    }
+
+    /// Waits until all hosts that are up have the same schema, for at most `limit`. Returns its version, or `None` when
+    /// they did not agree in time.
+    ///
+    /// # Errors
+    ///
+    /// When there is no control connection to find out with.
+    pub async fn await_schema_agreement(&self, limit: Duration) -> Result<Option<Uuid>, ControlError> {
+        let (answer, agreed) = oneshot::channel();
+        self.shared.cluster.do_send(AgreeOnSchema { limit, answer });
+        agreed.await.unwrap_or(Err(ControlError::ShutDown))
+    }
+}
