@@ -46,6 +46,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "doc", about: "cargo doc, warnings denied", run: sources::doc },
     Layer { name: "dependencies", about: "licences and sources against deny.toml", run: dependencies::run },
     Layer { name: "tests", about: "unit, doc and embedded-node tests", run: cargo_tests::run },
+    Layer { name: "load-tests", about: "the measuring workspace: lints and tests", run: sources::load_tests },
     Layer { name: "foreign", about: "other people's clients against the embedded node", run: foreign::run },
     Layer { name: "cassandra", about: "tests and clients against a real Apache Cassandra", run: real::run },
 ];

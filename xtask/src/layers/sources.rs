@@ -27,3 +27,22 @@ pub(super) fn doc(tree: &Tree, report: &mut Report) {
         Ok(String::new())
     });
 }
+
+/// The measuring workspace is another one, so that its dependencies are not everybody's; it must still compile.
+pub(super) fn load_tests(tree: &Tree, report: &mut Report) {
+    report.step("load tests compile", || {
+        let target = tree.target.join("load-tests");
+        let mut cargo = |arguments: &[&str]| {
+            let mut command = tree.cargo();
+            command
+                .current_dir(tree.root.join("load-tests"))
+                .env("CARGO_TARGET_DIR", &target)
+                .args(arguments);
+            process::run(&format!("cargo {} (load tests)", arguments[0]), &mut command)
+        };
+        cargo(&["fmt", "--all", "--check"])?;
+        cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
+        cargo(&["test", "--package", "sink", "--package", "load-tests", "--locked"])?;
+        Ok(String::new())
+    });
+}
