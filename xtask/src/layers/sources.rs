@@ -32,7 +32,7 @@ pub(super) fn doc(tree: &Tree, report: &mut Report) {
 pub(super) fn load_tests(tree: &Tree, report: &mut Report) {
     report.step("load tests compile", || {
         let target = tree.target.join("load-tests");
-        let mut cargo = |arguments: &[&str]| {
+        let cargo = |arguments: &[&str]| {
             let mut command = tree.cargo();
             command
                 .current_dir(tree.root.join("load-tests"))
