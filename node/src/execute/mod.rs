@@ -1,0 +1,15 @@
+//! Statements to plans, and plans to answers.
+//!
+//! [`Database::prepare`] checks a statement against the schema once and makes a [`Plan`]; [`Database::execute`] runs a plan
+//! with values as often as needed, without looking at text or names again. A plan belongs to the schema it was made for:
+//! after a change of its table it answers [`CqlErrorKind::Stale`](crate::CqlErrorKind::Stale) and has to be prepared again.
+
+mod database;
+mod outcome;
+mod schema;
+mod system_tables;
+mod table;
+
+pub use database::{BatchMember, Database, DatabaseOptions, Plan, PreparedPlan};
+pub use outcome::{ExecContext, ExecResult, Outcome, RowSet};
+pub use system_tables::{NoSystemTables, SystemKeyspace, SystemTables};

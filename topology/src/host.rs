@@ -1,0 +1,157 @@
+//! A cluster member as the driver sees it, and the small numbers that stand for members, keyspaces and tables.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chorus_protocol::token::{AnyToken, Token, shard_of};
+use uuid::Uuid;
+
+/// The number of a host: dense, given at first sight of a host id and never given to another one, so it may index arrays
+/// for the life of a session. A host that left keeps its number and finds it again when it returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostIndex(pub u32);
+
+/// The number of a keyspace name; the same rules as for [`HostIndex`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyspaceId(pub u32);
+
+/// The number of a table (or materialized view) name within its keyspace's name; the same rules as for [`HostIndex`].
+/// Statements resolve it once, when they are prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(pub u32);
+
+impl HostIndex {
+    /// As an array index.
+    #[inline]
+    pub fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TableId {
+    /// As an array index.
+    #[inline]
+    pub fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How a host divides its tokens between its processor cores. Known after the first connection to the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sharding {
+    /// How many shards the host has; at least 1.
+    pub nr_shards: u16,
+    /// How many of the token's most significant bits the host ignores.
+    pub ignore_msb: u8,
+}
+
+impl Sharding {
+    /// The shard that owns `token` on such a host.
+    #[inline]
+    pub fn shard_of(self, token: Token) -> u16 {
+        // The result is below nr_shards, so the narrowing is exact; 0 shards gives shard 0.
+        shard_of(token, self.nr_shards, self.ignore_msb) as u16
+    }
+}
+
+/// A cluster member: what `system.local` or `system.peers` said about it. Immutable; a change makes a new value with the
+/// same [`index`](Host::index).
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Host {
+    /// Its number in every array of this session.
+    pub index: HostIndex,
+    /// Its identity; addresses may change, this does not.
+    pub id: Uuid,
+    /// Where the driver connects to it.
+    pub address: SocketAddr,
+    /// Its datacenter; empty when the server did not tell, which policies treat as local.
+    pub datacenter: Arc<str>,
+    /// Its rack; empty when the server did not tell.
+    pub rack: Arc<str>,
+    /// The server's version text, such as `5.0.4`.
+    pub release_version: Option<Arc<str>>,
+    /// The schema version it last reported.
+    pub schema_version: Option<Uuid>,
+    /// Its shards; `None` when it has none (Apache Cassandra) or no connection was made yet.
+    pub sharding: Option<Sharding>,
+    /// The ring tokens it owns; empty when the partitioner is unknown or it owns none.
+    pub tokens: Arc<[AnyToken]>,
+}
+
+impl Host {
+    /// A host with no location, version, shards or tokens yet. Its number is 0 until it becomes a member, see
+    /// [`RouteBuilder::members`](crate::RouteBuilder::members).
+    pub fn new(id: Uuid, address: SocketAddr) -> Host {
+        Host {
+            index: HostIndex(0),
+            id,
+            address,
+            datacenter: Arc::from(""),
+            rack: Arc::from(""),
+            release_version: None,
+            schema_version: None,
+            sharding: None,
+            tokens: Arc::from([]),
+        }
+    }
+
+    /// The same host under another number.
+    #[must_use]
+    pub fn numbered(mut self, index: HostIndex) -> Host {
+        self.index = index;
+        self
+    }
+
+    /// The same host in `datacenter` and `rack`.
+    #[must_use]
+    pub fn located(mut self, datacenter: &str, rack: &str) -> Host {
+        self.datacenter = Arc::from(datacenter);
+        self.rack = Arc::from(rack);
+        self
+    }
+
+    /// The same host owning `tokens`.
+    #[must_use]
+    pub fn owning(mut self, tokens: impl IntoIterator<Item = AnyToken>) -> Host {
+        self.tokens = tokens.into_iter().collect();
+        self
+    }
+
+    /// The same host with its shards as a connection reported them.
+    #[must_use]
+    pub fn sharded(mut self, sharding: Option<Sharding>) -> Host {
+        self.sharding = sharding;
+        self
+    }
+}
+
+/// Leaves the tokens out: there may be hundreds of them.
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("index", &self.index.0)
+            .field("id", &self.id)
+            .field("address", &self.address)
+            .field("datacenter", &self.datacenter)
+            .field("rack", &self.rack)
+            .field("release_version", &self.release_version)
+            .field("sharding", &self.sharding)
+            .field("tokens", &self.tokens.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How near a host is, as a load balancing policy sees it; nearer is less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Distance {
+    /// In the preferred rack of the preferred datacenter.
+    LocalRack,
+    /// In the preferred datacenter.
+    Local,
+    /// In another datacenter; used when nothing nearer is left.
+    Remote,
+    /// Never contacted.
+    Ignored,
+}

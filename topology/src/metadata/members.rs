@@ -1,0 +1,315 @@
+//! The members of a cluster, from `system.local` and `system.peers`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use chorus_protocol::token::{AnyToken, Partitioner};
+use rustc_hash::FxHashSet;
+
+use super::warning::Warning;
+use crate::host::Host;
+use crate::rows::{LocalRow, PeerRow, Tokens};
+
+/// Replaces the address a cluster tells for a peer by the one the driver can reach. Called once for each peer row.
+pub type AddressMap<'a> = &'a dyn Fn(SocketAddr) -> SocketAddr;
+
+/// What the control connection found out about the members.
+#[derive(Clone, Copy)]
+pub struct Discovery<'a> {
+    /// The row of the host the control connection is to.
+    pub local: &'a LocalRow,
+    /// Where the control connection is to: the address of that host, whatever its row says.
+    pub local_address: SocketAddr,
+    /// The rows of `system.peers` or `system.peers_v2`.
+    pub peers: &'a [PeerRow],
+    /// The port of peers that do not tell one.
+    pub default_port: u16,
+    /// Translates the addresses of peers; `None` keeps them.
+    pub translate: Option<AddressMap<'a>>,
+}
+
+impl std::fmt::Debug for Discovery<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Discovery")
+            .field("local", self.local)
+            .field("local_address", &self.local_address)
+            .field("peers", &self.peers)
+            .field("default_port", &self.default_port)
+            .field("translate", &self.translate.is_some())
+            .finish()
+    }
+}
+
+impl Discovery<'_> {
+    pub(super) fn partitioner(&self, warnings: &mut Vec<Warning>) -> Partitioner {
+        let class = self.local.partitioner.as_deref().unwrap_or_default();
+        let partitioner = Partitioner::from_class_name(class);
+        if partitioner == Partitioner::Other {
+            warnings.push(Warning::UnknownPartitioner { class: class.to_owned() });
+        }
+        partitioner
+    }
+
+    /// The usable hosts, the local one first. Of two rows with one address or one identity the first counts.
+    pub(super) fn members(&self, partitioner: Partitioner, warnings: &mut Vec<Warning>) -> Vec<Host> {
+        let mut hosts = Vec::with_capacity(self.peers.len() + 1);
+        let (mut addresses, mut ids) = (FxHashSet::default(), FxHashSet::default());
+        // Nothing but the identity is asked of the local host: the driver is talking to it.
+        let local = self.local_host(partitioner, warnings);
+        let peers = self.peers.iter().map(|row| self.peer(row, partitioner, warnings)).collect::<Vec<_>>();
+        for host in local.into_iter().map(Ok).chain(peers) {
+            let host = match host {
+                Ok(host) => host,
+                Err(warning) => {
+                    warnings.push(warning);
+                    continue;
+                }
+            };
+            if ids.contains(&host.id) {
+                warnings.push(Warning::DuplicateHostId { host_id: host.id, address: host.address });
+            } else if !addresses.insert(host.address) {
+                warnings.push(Warning::DuplicateAddress { address: host.address, host_id: host.id });
+            } else {
+                ids.insert(host.id);
+                hosts.push(host);
+            }
+        }
+        hosts
+    }
+
+    fn local_host(&self, partitioner: Partitioner, warnings: &mut Vec<Warning>) -> Option<Host> {
+        let address = self.local_address;
+        let row = self.local;
+        let Some(id) = row.host_id else {
+            warnings.push(Warning::HostWithoutId { address });
+            return None;
+        };
+        let datacenter = row.data_center.as_deref().unwrap_or_default();
+        let rack = row.rack.as_deref().unwrap_or_default();
+        let mut host = Host::new(id, address).located(datacenter, rack).owning(tokens(
+            &row.tokens,
+            partitioner,
+            address,
+            warnings,
+        ));
+        host.release_version = row.release_version.as_deref().map(Into::into);
+        host.schema_version = row.schema_version;
+        Some(host)
+    }
+
+    fn peer(
+        &self,
+        row: &PeerRow,
+        partitioner: Partitioner,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Host, Warning> {
+        let told = |text: &'_ Option<String>| text.clone().filter(|text| !text.is_empty());
+        let address = self.address(row).ok_or(Warning::PeerWithoutAddress { host_id: row.host_id })?;
+        let id = row.host_id.filter(|id| !id.is_nil()).ok_or(Warning::HostWithoutId { address })?;
+        let datacenter = told(&row.data_center).ok_or(Warning::PeerWithoutDatacenter { address })?;
+        let rack = told(&row.rack).ok_or(Warning::PeerWithoutRack { address })?;
+        if row.tokens == Tokens::Told(Vec::new()) {
+            return Err(Warning::PeerWithoutTokens { address });
+        }
+        let tokens = tokens(&row.tokens, partitioner, address, warnings);
+        let mut host = Host::new(id, address).located(&datacenter, &rack).owning(tokens);
+        host.release_version = row.release_version.as_deref().map(Into::into);
+        host.schema_version = row.schema_version;
+        Ok(host)
+    }
+
+    /// > native_transport_address, else native_address, else rpc_address; if empty, `0.0.0.0` or `::`, use `peer`.
+    /// > Port: rpc_port if non-zero, else native_port, else the configured port; values <= 0 mean absent.
+    fn address(&self, row: &PeerRow) -> Option<SocketAddr> {
+        let told = row.native_transport_address.or(row.native_address).or(row.rpc_address);
+        let usable = |address: Option<IpAddr>| address.filter(|address| !address.is_unspecified());
+        let address = usable(told).or(usable(row.peer))?;
+        let port =
+            |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
+        let port = port(row.rpc_port).or(port(row.native_port)).unwrap_or(self.default_port);
+        let told = SocketAddr::new(address, port);
+        Some(self.translate.map_or(told, |translate| translate(told)))
+    }
+}
+
+fn tokens(
+    tokens: &Tokens,
+    partitioner: Partitioner,
+    address: SocketAddr,
+    warnings: &mut Vec<Warning>,
+) -> Vec<AnyToken> {
+    if partitioner == Partitioner::Other {
+        return Vec::new();
+    }
+    let parse = |text: &String| match partitioner.parse_token(text) {
+        Ok(token) => Some(token),
+        Err(_) => {
+            warnings.push(Warning::InvalidToken { address, token: text.chars().take(64).collect() });
+            None
+        }
+    };
+    tokens.texts().iter().filter_map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chorus_protocol::token::Token;
+    use uuid::Uuid;
+
+    const LOCAL: [u8; 4] = [10, 0, 0, 1];
+
+    fn ip(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([10, 0, 0, last]))
+    }
+
+    fn local() -> LocalRow {
+        LocalRow {
+            partitioner: Some("org.apache.cassandra.dht.Murmur3Partitioner".into()),
+            data_center: Some("dc".into()),
+            rack: Some("r".into()),
+            host_id: Some(Uuid::from_u128(1)),
+            tokens: Tokens::Told(vec!["0".into()]),
+            ..LocalRow::default()
+        }
+    }
+
+    fn peer(last: u8) -> PeerRow {
+        PeerRow {
+            peer: ip(last),
+            rpc_address: ip(last),
+            data_center: Some("dc".into()),
+            rack: Some("r".into()),
+            host_id: Some(Uuid::from_u128(last.into())),
+            tokens: Tokens::Told(vec![last.to_string()]),
+            ..PeerRow::default()
+        }
+    }
+
+    fn discover(peers: &[PeerRow], translate: Option<AddressMap<'_>>) -> (Vec<Host>, Vec<Warning>) {
+        let local = local();
+        let local_address = (LOCAL, 9999).into();
+        let discovery = Discovery { local: &local, local_address, peers, default_port: 9042, translate };
+        let mut warnings = Vec::new();
+        let partitioner = discovery.partitioner(&mut warnings);
+        (discovery.members(partitioner, &mut warnings), warnings)
+    }
+
+    fn address_of(peer: PeerRow) -> Option<String> {
+        let (hosts, _) = discover(&[peer], None);
+        hosts.get(1).map(|host| host.address.to_string())
+    }
+
+    #[test]
+    fn the_local_host_has_the_address_the_driver_reached_it_by() {
+        let (hosts, warnings) = discover(&[peer(2)], None);
+        let addresses: Vec<String> = hosts.iter().map(|host| host.address.to_string()).collect();
+        assert_eq!(addresses, ["10.0.0.1:9999", "10.0.0.2:9042"]);
+        assert_eq!(hosts[1].tokens[..], [AnyToken::Murmur3(Token(2))]);
+        assert_eq!(warnings, []);
+    }
+
+    #[test]
+    fn the_most_specific_address_wins() {
+        let row = PeerRow { rpc_address: ip(4), ..peer(2) };
+        assert_eq!(address_of(row.clone()).as_deref(), Some("10.0.0.4:9042"));
+        let row = PeerRow { native_address: ip(5), ..row };
+        assert_eq!(address_of(row.clone()).as_deref(), Some("10.0.0.5:9042"));
+        let row = PeerRow { native_transport_address: ip(6), ..row };
+        assert_eq!(address_of(row).as_deref(), Some("10.0.0.6:9042"));
+    }
+
+    #[test]
+    fn a_missing_or_unspecified_address_stands_for_the_one_other_hosts_use() {
+        let unspecified = [IpAddr::from([0, 0, 0, 0]), IpAddr::from([0u16; 8])];
+        for address in [None, Some(unspecified[0]), Some(unspecified[1])] {
+            assert_eq!(
+                address_of(PeerRow { rpc_address: address, ..peer(2) }).as_deref(),
+                Some("10.0.0.2:9042")
+            );
+        }
+    }
+
+    #[test]
+    fn ports_that_are_not_positive_mean_absent() {
+        let port = |rpc_port, native_port| address_of(PeerRow { rpc_port, native_port, ..peer(2) }).unwrap();
+        assert_eq!(port(Some(1), Some(2)), "10.0.0.2:1");
+        assert_eq!(port(Some(0), Some(2)), "10.0.0.2:2");
+        assert_eq!(port(Some(-1), Some(2)), "10.0.0.2:2");
+        assert_eq!(port(Some(70_000), None), "10.0.0.2:9042");
+        assert_eq!(port(None, Some(0)), "10.0.0.2:9042");
+    }
+
+    #[test]
+    fn peers_that_cannot_be_used_are_left_out_with_a_reason() {
+        let address = SocketAddr::from(([10, 0, 0, 2], 9042));
+        let host_id = Some(Uuid::from_u128(2));
+        for (row, expected) in [
+            (PeerRow { peer: None, rpc_address: None, ..peer(2) }, Warning::PeerWithoutAddress { host_id }),
+            (PeerRow { host_id: None, ..peer(2) }, Warning::HostWithoutId { address }),
+            (PeerRow { data_center: None, ..peer(2) }, Warning::PeerWithoutDatacenter { address }),
+            (PeerRow { rack: Some(String::new()), ..peer(2) }, Warning::PeerWithoutRack { address }),
+            (PeerRow { tokens: Tokens::Told(vec![]), ..peer(2) }, Warning::PeerWithoutTokens { address }),
+        ] {
+            let (hosts, warnings) = discover(&[row, peer(3)], None);
+            assert_eq!(hosts.len(), 2, "{expected}");
+            assert_eq!(warnings, [expected]);
+        }
+    }
+
+    #[test]
+    fn a_table_without_tokens_rejects_nobody() {
+        let (hosts, warnings) = discover(&[PeerRow { tokens: Tokens::NotTold, ..peer(2) }], None);
+        assert_eq!((hosts.len(), warnings.len()), (2, 0));
+    }
+
+    #[test]
+    fn of_two_rows_with_one_address_or_one_identity_the_first_counts() {
+        let same_address = PeerRow { rpc_address: ip(2), ..peer(3) };
+        let same_id = PeerRow { host_id: Some(Uuid::from_u128(2)), ..peer(4) };
+        let myself = PeerRow { host_id: Some(Uuid::from_u128(1)), ..peer(5) };
+        let (hosts, warnings) = discover(&[peer(2), same_address, same_id, myself, peer(6)], None);
+        let ids: Vec<u128> = hosts.iter().map(|host| host.id.as_u128()).collect();
+        assert_eq!(ids, [1, 2, 6]);
+        let at = |last| SocketAddr::from(([10, 0, 0, last], 9042));
+        assert_eq!(
+            warnings,
+            [
+                Warning::DuplicateAddress { address: at(2), host_id: Uuid::from_u128(3) },
+                Warning::DuplicateHostId { host_id: Uuid::from_u128(2), address: at(4) },
+                Warning::DuplicateHostId { host_id: Uuid::from_u128(1), address: at(5) },
+            ]
+        );
+    }
+
+    #[test]
+    fn peers_are_translated_and_the_contact_point_is_not() {
+        let translate = |address: SocketAddr| SocketAddr::new([1, 2, 3, 4].into(), address.port() + 1);
+        let (hosts, _) = discover(&[peer(2)], Some(&translate));
+        let addresses: Vec<String> = hosts.iter().map(|host| host.address.to_string()).collect();
+        assert_eq!(addresses, ["10.0.0.1:9999", "1.2.3.4:9043"]);
+    }
+
+    #[test]
+    fn a_token_that_is_none_is_left_out() {
+        let row = PeerRow { tokens: Tokens::Told(vec!["x".into(), "7".into()]), ..peer(2) };
+        let (hosts, warnings) = discover(&[row], None);
+        assert_eq!(hosts[1].tokens[..], [AnyToken::Murmur3(Token(7))]);
+        let address = ([10, 0, 0, 2], 9042).into();
+        assert_eq!(warnings, [Warning::InvalidToken { address, token: "x".into() }]);
+    }
+
+    #[test]
+    fn an_unknown_partitioner_keeps_the_hosts_and_drops_the_tokens() {
+        let local = LocalRow { partitioner: Some("com.example.Mine".into()), ..local() };
+        let peers = [peer(2)];
+        let local_address = (LOCAL, 9042).into();
+        let discovery =
+            Discovery { local: &local, local_address, peers: &peers, default_port: 9042, translate: None };
+        let mut warnings = Vec::new();
+        let partitioner = discovery.partitioner(&mut warnings);
+        let hosts = discovery.members(partitioner, &mut warnings);
+        assert_eq!(hosts.len(), 2);
+        assert!(hosts.iter().all(|host| host.tokens.is_empty()));
+        assert_eq!(warnings, [Warning::UnknownPartitioner { class: "com.example.Mine".into() }]);
+    }
+}

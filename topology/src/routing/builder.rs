@@ -1,0 +1,529 @@
+//! Making the next [`Route`] from the last one.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use uuid::Uuid;
+
+use super::placement::Placement;
+use super::replication::ReplicationStrategy;
+use super::ring::Ring;
+use super::route::{KeyspaceRoute, Order, Replica, Route, RouteHost, TableRoute};
+use super::sites::Sites;
+use super::tablet_payload::TabletHint;
+use super::tablets::Tablet;
+use crate::host::{Distance, Host, HostIndex, Sharding, TableId};
+use crate::policies::load_balancing::LoadBalancingPolicy;
+
+/// What routing needs to know of one keyspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyspaceRouting {
+    /// The keyspace's name.
+    pub name: Arc<str>,
+    /// Where its replicas are.
+    pub replication: ReplicationStrategy,
+    /// Names of its tables and materialized views.
+    pub tables: Vec<Arc<str>>,
+}
+
+/// Makes the next [`Route`]: starts as the last one, takes the changes, and shares every part they do not touch.
+///
+/// A host going up or down costs a copy of the host array; tablets cost the maps of their tables; only a change of
+/// members, tokens or places builds a ring, and only then, or for a new strategy, is a placement computed.
+#[derive(Debug)]
+pub struct RouteBuilder {
+    route: Route,
+    hosts: Vec<RouteHost>,
+    /// Whether ring or keyspaces changed, so that every table must be placed again.
+    placements_stale: bool,
+    /// Tablets to learn, by table, the latest last.
+    news: FxHashMap<TableId, Vec<Tablet>>,
+}
+
+/// A tablet names a host that is no member (yet). It was not cached; the server tells it again when a request misses, by
+/// which time a refresh of the topology may have found the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the tablet is served by unknown host {0}")]
+pub struct UnknownReplica(pub Uuid);
+
+impl RouteBuilder {
+    /// Starts from `previous`.
+    pub fn from_route(previous: &Route) -> RouteBuilder {
+        RouteBuilder {
+            hosts: previous.hosts.to_vec(),
+            route: previous.clone(),
+            placements_stale: false,
+            news: FxHashMap::default(),
+        }
+    }
+
+    /// Replaces the members. Gives each its number, in order of appearance for new host ids, and returns them with it.
+    /// Hosts not listed have left: they are ignored and their tablets forgotten. New ones count as up until told
+    /// otherwise; known ones keep their state, and their shards when `members` does not tell.
+    pub fn members(&mut self, members: impl IntoIterator<Item = Host>) -> Vec<Arc<Host>> {
+        let mut present = FxHashSet::default();
+        let mut joined = Vec::new();
+        for mut host in members {
+            let next = HostIndex(self.hosts.len() as u32);
+            let index = match self.route.host_numbers.get(&host.id) {
+                Some(known) => *known,
+                None => *Arc::make_mut(&mut self.route.host_numbers).entry(host.id).or_insert(next),
+            };
+            if !present.insert(index) {
+                continue;
+            }
+            host.index = index;
+            joined.push(match self.hosts.get_mut(index.as_usize()) {
+                Some(known) => known.rejoin(host),
+                None => {
+                    let host = Arc::new(host);
+                    self.hosts.push(RouteHost::new(host.clone()));
+                    host
+                }
+            });
+        }
+        let departed: Vec<HostIndex> = (self.hosts.iter_mut())
+            .filter(|entry| entry.member && !present.contains(&entry.host.index))
+            .map(RouteHost::leave)
+            .collect();
+        self.forget_tablets_of(&departed);
+        self.place_hosts(&joined);
+        joined
+    }
+
+    /// Notes that a host became reachable or unreachable.
+    pub fn up(&mut self, host: HostIndex, up: bool) -> &mut Self {
+        if let Some(entry) = self.hosts.get_mut(host.as_usize()) {
+            entry.up = up;
+        }
+        self
+    }
+
+    /// Notes the shards a connection to the host reported.
+    pub fn sharding(&mut self, host: HostIndex, sharding: Option<Sharding>) -> &mut Self {
+        if let Some(entry) = self.hosts.get_mut(host.as_usize())
+            && entry.sharding != sharding
+        {
+            entry.sharding = sharding;
+            entry.host = Arc::new(Host::clone(&entry.host).sharded(sharding));
+        }
+        self
+    }
+
+    /// Replaces the keyspaces. Tables not listed are dropped, tablets of a keyspace whose replication changed forgotten.
+    pub fn keyspaces<'k>(&mut self, keyspaces: impl IntoIterator<Item = &'k KeyspaceRouting>) -> &mut Self {
+        let names = Arc::make_mut(&mut self.route.names);
+        let mut routes = vec![KeyspaceRoute::default(); names.keyspace_count()];
+        let mut tables: Vec<TableRoute> = self.route.tables.iter().map(TableRoute::dropped).collect();
+        for keyspace in keyspaces {
+            let id = names.intern_keyspace(&keyspace.name);
+            let before = self.route.keyspaces.get(id.0 as usize).and_then(|route| route.replication.as_ref());
+            let same = before == Some(&keyspace.replication);
+            for table in &keyspace.tables {
+                let table = names.intern_table(&keyspace.name, table);
+                let old = self.route.tables.get(table.as_usize());
+                let tablets = old.filter(|_| same).and_then(|route| route.tablets.clone());
+                let route = TableRoute::new(id, tablets);
+                match tables.get_mut(table.as_usize()) {
+                    Some(slot) => *slot = route,
+                    None => tables.push(route),
+                }
+            }
+            routes.resize(routes.len().max(id.0 as usize + 1), KeyspaceRoute::default());
+            routes[id.0 as usize].replication = Some(keyspace.replication.clone());
+        }
+        // Placements of the previous snapshot stay reachable through it until they are shared or dropped in `finish`.
+        for (route, old) in routes.iter_mut().zip(self.route.keyspaces.iter()) {
+            if route.replication == old.replication {
+                route.placement = old.placement.clone();
+            }
+        }
+        self.route.keyspaces = routes.into();
+        self.route.tables = tables.into();
+        self.placements_stale = true;
+        self
+    }
+
+    /// Learns a tablet of `table` as the server told it.
+    pub fn learn(&mut self, table: TableId, hint: &TabletHint) -> Result<(), UnknownReplica> {
+        let known = |(id, shard): &(Uuid, u16)| {
+            let host = self.route.host_index(*id).ok_or(UnknownReplica(*id))?;
+            match self.hosts.get(host.as_usize()) {
+                Some(entry) if entry.member => Ok(Replica { host, shard: Some(*shard) }),
+                _ => Err(UnknownReplica(*id)),
+            }
+        };
+        let replicas = hint.replicas.iter().map(known).collect::<Result<_, _>>()?;
+        let tablet = Tablet { first: hint.first, last: hint.last, replicas };
+        self.news.entry(table).or_default().push(tablet);
+        Ok(())
+    }
+
+    /// Forgets the tablets of a table.
+    pub fn forget_tablets(&mut self, table: TableId) -> &mut Self {
+        self.news.remove(&table);
+        if self.route.tablets(table).is_some() {
+            Arc::make_mut(&mut self.route.tables)[table.as_usize()].tablets = None;
+        }
+        self
+    }
+
+    /// The new snapshot, with distances as `policy` sees them.
+    pub fn finish(mut self, policy: &dyn LoadBalancingPolicy) -> Route {
+        policy.assign(&mut self.hosts);
+        for entry in self.hosts.iter_mut().filter(|entry| !entry.member) {
+            entry.distance = Distance::Ignored;
+        }
+        let order = Order::of(&self.hosts);
+        if *self.route.order != order {
+            self.route.order = Arc::new(order);
+        }
+        self.route.hosts = self.hosts.into();
+        for (table, news) in self.news {
+            let Some(route) = Arc::make_mut(&mut self.route.tables).get_mut(table.as_usize()) else {
+                continue;
+            };
+            route.tablets = Some(Arc::new(route.tablets.as_deref().cloned().unwrap_or_default().learn(news)));
+        }
+        if self.placements_stale {
+            self.route.place_tables();
+        }
+        self.route.version += 1;
+        self.route
+    }
+
+    /// New ring and sites, unless they are what they were.
+    fn place_hosts(&mut self, members: &[Arc<Host>]) {
+        let sites = Sites::of(members);
+        for entry in &mut self.hosts {
+            if let Some(site) = sites.site(entry.host.index) {
+                (entry.dc, entry.rack) = (site.datacenter, site.rack);
+            }
+        }
+        let ring = Ring::of(members);
+        if *self.route.ring == ring && *self.route.sites == sites {
+            return;
+        }
+        self.route.ring = Arc::new(ring);
+        self.route.sites = Arc::new(sites);
+        for keyspace in Arc::make_mut(&mut self.route.keyspaces) {
+            keyspace.placement = None;
+        }
+        self.placements_stale = true;
+    }
+
+    fn forget_tablets_of(&mut self, departed: &[HostIndex]) {
+        let gone = |replica: &Replica| departed.contains(&replica.host);
+        for news in self.news.values_mut() {
+            news.retain(|tablet| !tablet.replicas.iter().any(gone));
+        }
+        for host in departed {
+            for number in 0..self.route.tables.len() {
+                let map = self.route.tables[number].tablets.as_ref();
+                if let Some(left) = map.and_then(|map| map.without_host(*host)) {
+                    Arc::make_mut(&mut self.route.tables)[number].tablets = Some(Arc::new(left));
+                }
+            }
+        }
+    }
+}
+
+impl Route {
+    /// Gives each keyspace its placement, one for all keyspaces of equal replication, and each table its keyspace's.
+    fn place_tables(&mut self) {
+        let mut shared: Vec<(ReplicationStrategy, Arc<Placement>)> = Vec::new();
+        for keyspace in self.keyspaces.iter() {
+            if let (Some(replication), Some(placement)) = (&keyspace.replication, &keyspace.placement)
+                && !shared.iter().any(|(known, _)| known == replication)
+            {
+                shared.push((replication.clone(), placement.clone()));
+            }
+        }
+        for keyspace in Arc::make_mut(&mut self.keyspaces) {
+            keyspace.placement = None;
+            let Some(replication) = &keyspace.replication else { continue };
+            if let Some((_, placement)) = shared.iter().find(|(known, _)| known == replication) {
+                keyspace.placement = Some(placement.clone());
+                continue;
+            }
+            let placement = Arc::new(Placement::new(replication, &self.ring, &self.sites));
+            if placement.replicas_per_position() > 0 {
+                shared.push((replication.clone(), placement.clone()));
+                keyspace.placement = Some(placement);
+            }
+        }
+        let keyspaces = &self.keyspaces;
+        for table in Arc::make_mut(&mut self.tables) {
+            let live = table.live.then(|| keyspaces.get(table.keyspace.0 as usize)).flatten();
+            table.placement = live.and_then(|keyspace| keyspace.placement.clone());
+        }
+    }
+}
+
+impl RouteHost {
+    fn new(host: Arc<Host>) -> RouteHost {
+        let sharding = host.sharding;
+        RouteHost { host, sharding, up: true, distance: Distance::Ignored, member: true, dc: 0, rack: 0 }
+    }
+
+    /// Takes what is newly told about the host; the same `Arc` when nothing is new.
+    fn rejoin(&mut self, mut host: Host) -> Arc<Host> {
+        host.sharding = host.sharding.or(self.sharding);
+        let moved = host.address != self.host.address;
+        if !self.member || moved {
+            self.up = true;
+        }
+        self.member = true;
+        self.sharding = host.sharding;
+        if *self.host != host {
+            self.host = Arc::new(host);
+        }
+        self.host.clone()
+    }
+
+    fn leave(&mut self) -> HostIndex {
+        self.member = false;
+        self.up = false;
+        self.distance = Distance::Ignored;
+        self.host.index
+    }
+}
+
+impl Order {
+    fn of(hosts: &[RouteHost]) -> Order {
+        let at = |distance| {
+            hosts.iter().filter(|entry| entry.distance == distance).map(|entry| entry.host.index).collect()
+        };
+        Order { by_distance: [at(Distance::LocalRack), at(Distance::Local), at(Distance::Remote)] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policies::load_balancing::RoundRobin;
+    use crate::policies::load_balancing::testing::{builder, member};
+    use crate::routing::ReplicationFactor;
+    use chorus_protocol::token::Token;
+
+    fn keyspace(name: &str, factor: u32, tables: &[&str]) -> KeyspaceRouting {
+        KeyspaceRouting {
+            name: name.into(),
+            replication: ReplicationStrategy::Simple(ReplicationFactor::new(factor)),
+            tables: tables.iter().map(|table| Arc::from(*table)).collect(),
+        }
+    }
+
+    fn members() -> Vec<Host> {
+        vec![member(0, "dc", "r", &[0]), member(1, "dc", "r", &[10]), member(2, "dc", "r", &[20])]
+    }
+
+    fn three_hosts() -> Route {
+        let (mut builder, _) = builder(members());
+        builder.keyspaces([
+            &keyspace("a", 2, &["t", "u"]),
+            &keyspace("b", 2, &["t"]),
+            &keyspace("c", 1, &["t"]),
+        ]);
+        builder.finish(&RoundRobin::starting_at(0))
+    }
+
+    fn next(route: &Route, change: impl FnOnce(&mut RouteBuilder)) -> Route {
+        let mut builder = RouteBuilder::from_route(route);
+        change(&mut builder);
+        builder.finish(&RoundRobin::starting_at(0))
+    }
+
+    fn replicas(route: &Route, table: &str, token: i64) -> Vec<u32> {
+        let (keyspace, table) = table.split_once('.').unwrap();
+        let table = route.table_id(keyspace, table).unwrap();
+        route.replicas(table, Token(token)).iter().map(|replica| replica.host.0).collect()
+    }
+
+    fn hint(first: i64, last: i64, hosts: &[u128]) -> TabletHint {
+        let replicas = hosts.iter().map(|host| (Uuid::from_u128(host + 1), 0)).collect();
+        TabletHint { first: Token(first), last: Token(last), replicas }
+    }
+
+    #[test]
+    fn keyspaces_of_equal_replication_share_their_placement() {
+        let route = three_hosts();
+        let placement = |name| route.placement(route.keyspace_id(name).unwrap()).unwrap();
+        assert!(Arc::ptr_eq(placement("a"), placement("b")));
+        assert!(!Arc::ptr_eq(placement("a"), placement("c")));
+        assert_eq!(replicas(&route, "a.u", 5), [1, 2]);
+        assert_eq!(replicas(&route, "c.t", 5), [1]);
+    }
+
+    #[test]
+    fn a_host_going_down_keeps_ring_placements_and_tables() {
+        let before = three_hosts();
+        let after = next(&before, |builder| {
+            builder.up(HostIndex(1), false).up(HostIndex(99), true);
+        });
+        assert_eq!(after.version(), before.version() + 1);
+        assert!(!after.hosts()[1].up && before.hosts()[1].up);
+        assert!(Arc::ptr_eq(&after.ring, &before.ring));
+        assert!(Arc::ptr_eq(&after.tables, &before.tables));
+        assert!(Arc::ptr_eq(&after.keyspaces, &before.keyspaces));
+        assert!(Arc::ptr_eq(&after.order, &before.order));
+        assert!(Arc::ptr_eq(&after.names, &before.names));
+    }
+
+    #[test]
+    fn hearing_the_same_members_again_changes_nothing_but_the_version() {
+        let before = three_hosts();
+        let after = next(&before, |builder| {
+            builder.members(members());
+        });
+        assert!(Arc::ptr_eq(&after.ring, &before.ring));
+        assert!(Arc::ptr_eq(&after.tables, &before.tables));
+        let same = |(left, right): (&RouteHost, &RouteHost)| Arc::ptr_eq(&left.host, &right.host);
+        assert!(after.hosts().iter().zip(before.hosts()).all(same));
+    }
+
+    #[test]
+    fn a_changed_ring_places_every_table_again() {
+        let before = three_hosts();
+        let after = next(&before, |builder| {
+            let mut members = members();
+            members.push(member(3, "dc", "r", &[12]));
+            builder.members(members);
+        });
+        assert_eq!(replicas(&before, "a.t", 11), [2, 0]);
+        assert_eq!(replicas(&after, "a.t", 11), [3, 2]);
+        assert_eq!(replicas(&after, "c.t", 11), [3]);
+    }
+
+    #[test]
+    fn a_host_that_returns_finds_its_number_again() {
+        let before = three_hosts();
+        let without = next(&before, |builder| {
+            builder.members([member(2, "dc", "r", &[20]), member(0, "dc", "r", &[0])]);
+        });
+        let gone = &without.hosts()[1];
+        assert_eq!((gone.member, gone.up, gone.distance), (false, false, Distance::Ignored));
+        assert_eq!(without.hosts_at(Distance::Local), [HostIndex(0), HostIndex(2)]);
+        assert_eq!(replicas(&without, "a.t", 5), [2, 0]);
+        let again = next(&without, |builder| {
+            let mut members = members();
+            members.insert(0, member(7, "dc", "r", &[30]));
+            let numbered = builder.members(members);
+            let numbers: Vec<u32> = numbered.iter().map(|host| host.index.0).collect();
+            assert_eq!(numbers, [3, 0, 1, 2]);
+        });
+        assert!(again.hosts()[1].member && again.hosts()[1].up);
+        assert_eq!(again.host_index(Uuid::from_u128(2)), Some(HostIndex(1)));
+        assert_eq!(replicas(&again, "a.t", 5), [1, 2]);
+    }
+
+    #[test]
+    fn a_member_listed_twice_counts_once() {
+        let (mut builder, _) = builder(vec![]);
+        let joined = builder.members([member(0, "dc", "r", &[0]), member(0, "other", "r", &[9])]);
+        assert_eq!(joined.len(), 1);
+        assert_eq!(&*joined[0].datacenter, "dc");
+    }
+
+    #[test]
+    fn shards_once_told_outlive_refreshes_of_the_topology() {
+        let sharding = Some(Sharding { nr_shards: 4, ignore_msb: 12 });
+        let told = next(&three_hosts(), |builder| {
+            builder.sharding(HostIndex(1), sharding);
+        });
+        let refreshed = next(&told, |builder| {
+            builder.members(members());
+        });
+        assert_eq!(refreshed.hosts()[1].sharding, sharding);
+        assert_eq!(refreshed.hosts()[1].host.sharding, sharding);
+        assert_eq!(refreshed.hosts()[0].sharding, None);
+    }
+
+    #[test]
+    fn a_host_at_a_new_address_counts_as_up_until_tried() {
+        let down = next(&three_hosts(), |builder| {
+            builder.up(HostIndex(0), false).up(HostIndex(1), false);
+        });
+        let moved = next(&down, |builder| {
+            let mut members = members();
+            members[1].address = ([10, 9, 9, 9], 9042).into();
+            builder.members(members);
+        });
+        assert!(!moved.hosts()[0].up);
+        assert!(moved.hosts()[1].up);
+    }
+
+    #[test]
+    fn dropped_tables_have_no_replicas_and_keep_their_number() {
+        let before = three_hosts();
+        let id = before.table_id("a", "t").unwrap();
+        let dropped = next(&before, |builder| {
+            builder.keyspaces([&keyspace("a", 2, &["u", "w"]), &keyspace("c", 1, &["t"])]);
+        });
+        assert!(dropped.replicas(id, Token(5)).is_empty());
+        assert!(replicas(&dropped, "b.t", 5).is_empty());
+        assert_eq!(replicas(&dropped, "a.w", 5), [1, 2]);
+        let again = next(&dropped, |builder| {
+            builder.keyspaces([&keyspace("a", 1, &["t"])]);
+        });
+        assert_eq!(again.table_id("a", "t"), Some(id));
+        assert_eq!(replicas(&again, "a.t", 5), [1]);
+    }
+
+    #[test]
+    fn tablets_are_learned_per_table_and_share_everything_else() {
+        let before = three_hosts();
+        let (t, u) = (before.table_id("a", "t").unwrap(), before.table_id("a", "u").unwrap());
+        let after = next(&before, |builder| {
+            builder.learn(t, &hint(0, 8, &[2])).unwrap();
+            builder.learn(t, &hint(8, 9, &[0])).unwrap();
+            builder.learn(TableId(99), &hint(8, 9, &[0])).unwrap();
+        });
+        assert_eq!(replicas(&after, "a.t", 5), [2]);
+        assert_eq!(replicas(&after, "a.t", 9), [0]);
+        assert_eq!(replicas(&after, "a.u", 5), [1, 2]);
+        assert_eq!(after.tablet_count(), 2);
+        assert!(after.tablets(u).is_none());
+        assert!(Arc::ptr_eq(&after.ring, &before.ring));
+        let forgotten = next(&after, |builder| {
+            builder.forget_tablets(t);
+        });
+        assert_eq!(replicas(&forgotten, "a.t", 5), [1, 2]);
+    }
+
+    #[test]
+    fn a_tablet_on_an_unknown_or_departed_host_is_not_cached() {
+        let before = three_hosts();
+        let t = before.table_id("a", "t").unwrap();
+        let after = next(&before, |builder| {
+            let refused = builder.learn(t, &hint(0, 8, &[0, 77]));
+            assert_eq!(refused, Err(UnknownReplica(Uuid::from_u128(78))));
+            builder.learn(t, &hint(10, 11, &[2])).unwrap();
+            builder.members(members().drain(..2));
+            assert!(builder.learn(t, &hint(0, 8, &[2])).is_err());
+        });
+        assert_eq!(after.tablet_count(), 0);
+    }
+
+    #[test]
+    fn tablets_go_with_their_host_their_table_and_a_change_of_replication() {
+        let learned = next(&three_hosts(), |builder| {
+            for table in [0, 1, 2] {
+                builder.learn(TableId(table), &hint(0, 8, &[2])).unwrap();
+                builder.learn(TableId(table), &hint(8, 9, &[0])).unwrap();
+            }
+        });
+        assert_eq!(learned.tablet_count(), 6);
+        let without_host = next(&learned, |builder| {
+            builder.members(members().drain(..2));
+        });
+        assert_eq!(without_host.tablet_count(), 3);
+        let altered = next(&learned, |builder| {
+            // a.u is dropped, b is replicated otherwise, a.t stays.
+            builder.keyspaces([&keyspace("a", 2, &["t"]), &keyspace("b", 3, &["t"])]);
+        });
+        assert_eq!(altered.tablet_count(), 2);
+        assert_eq!(replicas(&altered, "a.t", 5), [2]);
+        assert_eq!(replicas(&altered, "b.t", 5), [1, 2, 0]);
+    }
+}

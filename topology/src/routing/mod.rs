@@ -1,0 +1,34 @@
+//! How a request finds its host: ring, replicas, tablets, and the [`Route`] that holds them as arrays.
+//!
+//! A [`Route`] is an immutable snapshot. The cluster actor builds each one with a [`RouteBuilder`] from the one before,
+//! sharing every part that did not change, and publishes it; the request path only reads it.
+//!
+//! ```text
+//!   Route ── hosts: [RouteHost]            by HostIndex: up, distance, datacenter, rack, shards
+//!     │
+//!     ├──── ring: Ring ── tokens, owners, jump table       one a cluster
+//!     │
+//!     └──── tables: [TableRoute]           by TableId
+//!               ├── placement: Placement   replicas of every ring position; one a distinct replication strategy
+//!               └── tablets: TabletMap     only for tables the server told tablets of
+//! ```
+
+mod builder;
+mod jump;
+mod names;
+mod placement;
+mod replication;
+mod ring;
+mod route;
+mod sites;
+mod tablet_payload;
+mod tablets;
+
+pub use builder::{KeyspaceRouting, RouteBuilder, UnknownReplica};
+pub use placement::Placement;
+pub use replication::{ReplicationFactor, ReplicationFactorError, ReplicationStrategy};
+pub use ring::{Ring, RingPosition};
+pub use route::{Replica, Replicas, ReplicasIter, Route, RouteHost, UpHosts};
+pub use sites::{Site, Sites};
+pub use tablet_payload::{TABLETS_V1_PAYLOAD_KEY, TabletHint, TabletPayloadError};
+pub use tablets::{Tablet, TabletMap};
