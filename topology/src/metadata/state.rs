@@ -161,3 +161,142 @@ impl ClusterState {
         builder.keyspaces(&routing);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Distance, Sharding};
+    use crate::policies::load_balancing::TokenAware;
+    use crate::rows::{KeyspaceRow, LocalRow, PeerRow, TableRow, Tokens};
+
+    fn local() -> LocalRow {
+        LocalRow {
+            cluster_name: Some("Troy".into()),
+            partitioner: Some("Murmur3Partitioner".into()),
+            data_center: Some("east".into()),
+            rack: Some("r1".into()),
+            host_id: Some(Uuid::from_u128(1)),
+            tokens: Tokens::Told(vec!["0".into()]),
+            ..LocalRow::default()
+        }
+    }
+
+    fn peer(number: u8, datacenter: &str) -> PeerRow {
+        PeerRow {
+            peer: Some(IpAddr::from([10, 0, 0, number])),
+            data_center: Some(datacenter.into()),
+            rack: Some("r1".into()),
+            host_id: Some(Uuid::from_u128(number.into())),
+            tokens: Tokens::Told(vec![(i64::from(number) * 100).to_string()]),
+            ..PeerRow::default()
+        }
+    }
+
+    fn schema() -> SchemaRows {
+        let replication = [("class", "SimpleStrategy"), ("replication_factor", "2")];
+        SchemaRows {
+            keyspaces: vec![KeyspaceRow {
+                keyspace_name: "ks".into(),
+                durable_writes: Some(true),
+                replication: replication.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            }],
+            tables: vec![TableRow {
+                keyspace_name: "ks".into(),
+                table_name: "t".into(),
+                ..TableRow::default()
+            }],
+            ..SchemaRows::default()
+        }
+    }
+
+    fn build(
+        peers: &[PeerRow],
+        schema: Option<&SchemaRows>,
+        previous: Option<&ClusterState>,
+        policy: &TokenAware,
+    ) -> ClusterState {
+        let local = local();
+        let local_address = ([10, 0, 0, 1], 9042).into();
+        let discovery =
+            Discovery { local: &local, local_address, peers, default_port: 9042, translate: None };
+        let (state, warnings) = ClusterState::build(&discovery, schema, previous, policy);
+        assert_eq!(warnings, []);
+        state
+    }
+
+    fn numbers(hosts: &[Arc<Host>]) -> Vec<u32> {
+        hosts.iter().map(|host| host.index.0).collect()
+    }
+
+    #[test]
+    fn a_first_read_gives_members_schema_and_replicas() {
+        let policy = TokenAware::default();
+        let state = build(&[peer(2, "east"), peer(3, "west")], Some(&schema()), None, &policy);
+        assert_eq!(&*state.name, "Troy");
+        assert_eq!(state.partitioner, Partitioner::Murmur3);
+        assert_eq!(numbers(&state.hosts), [0, 1, 2]);
+        assert_eq!(numbers(&state.replicas("ks", "t", Token(150))), [1, 2]);
+        assert_eq!(numbers(&state.ring_replicas("ks", &Token(250).into())), [2, 0]);
+        assert!(state.table("ks", "t").is_some() && state.table("ks", "u").is_none());
+        assert!(state.replicas("ks", "u", Token(0)).is_empty());
+        assert!(state.replicas("nowhere", "t", Token(0)).is_empty());
+    }
+
+    #[test]
+    fn a_routing_key_has_the_replicas_of_its_token() {
+        let state = build(&[peer(2, "east")], Some(&schema()), None, &TokenAware::default());
+        // The token of `123` is below every token of the ring, so the first owns it.
+        assert_eq!(numbers(&state.replicas_of_key("ks", b"123")), [0, 1]);
+        assert!(ClusterState::default().replicas_of_key("ks", b"123").is_empty());
+    }
+
+    #[test]
+    fn the_contact_decides_the_datacenter_of_the_default_policy() {
+        let policy = TokenAware::default();
+        let state = build(&[peer(2, "west")], None, None, &policy);
+        let distances: Vec<_> = state.route.hosts().iter().map(|entry| entry.distance).collect();
+        assert_eq!(distances, [Distance::Local, Distance::Ignored]);
+    }
+
+    #[test]
+    fn members_read_again_keep_numbers_shards_and_schema() {
+        let policy = TokenAware::default();
+        let first = build(&[peer(2, "east"), peer(3, "east")], Some(&schema()), None, &policy);
+        let mut builder = RouteBuilder::from_route(&first.route);
+        let sharding = Some(Sharding { nr_shards: 2, ignore_msb: 0 });
+        builder.sharding(HostIndex(2), sharding);
+        let told = first.with_route(Arc::new(builder.finish(&policy)));
+        assert_eq!(told.hosts[2].sharding, sharding);
+
+        let again = build(&[peer(3, "east"), peer(4, "east")], None, Some(&told), &policy);
+        assert_eq!(numbers(&again.hosts), [0, 2, 3]);
+        assert_eq!(again.hosts[1].sharding, sharding);
+        assert!(Arc::ptr_eq(&again.keyspaces, &told.keyspaces));
+        assert_eq!(numbers(&again.replicas("ks", "t", Token(150))), [2, 3]);
+        assert_eq!(again.route.version(), told.route.version() + 1);
+    }
+
+    #[test]
+    fn a_schema_read_again_changes_replicas_and_nothing_of_the_members() {
+        let policy = TokenAware::default();
+        let state = build(&[peer(2, "east")], Some(&schema()), None, &policy);
+        let mut rows = schema();
+        rows.keyspaces[0].replication.insert("replication_factor".into(), "1".into());
+        let (altered, warnings) = state.with_schema(SchemaScope::Keyspace("ks"), &rows, &policy);
+        assert_eq!(warnings, []);
+        assert_eq!(numbers(&altered.replicas("ks", "t", Token(150))), [1]);
+        assert!(Arc::ptr_eq(&altered.hosts, &state.hosts));
+        let (empty, _) = altered.with_schema(SchemaScope::All, &SchemaRows::default(), &policy);
+        assert!(empty.keyspaces.is_empty() && empty.replicas("ks", "t", Token(0)).is_empty());
+    }
+
+    #[test]
+    fn members_are_found_by_identity_address_and_ip() {
+        let state = build(&[peer(2, "east")], None, None, &TokenAware::default());
+        let address = ([10, 0, 0, 2], 9042).into();
+        assert_eq!(state.host_by_id(Uuid::from_u128(2)).map(|host| host.address), Some(address));
+        assert_eq!(state.host_at(address).map(|host| host.index), Some(HostIndex(1)));
+        assert_eq!(state.host_at(([10, 0, 0, 2], 1).into()), None);
+        assert_eq!(state.hosts_at_ip([10, 0, 0, 2].into()).count(), 1);
+    }
+}

@@ -263,3 +263,48 @@ fn append<T: for<'f> FromRow<'f>>(rows: &mut Vec<T>, page: &RowsBody) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chorus_protocol::{ColumnSpec, CqlType, CqlValue, RowsIter, encode_row};
+
+    #[test]
+    fn a_table_keeps_the_columns_it_does_not_know_as_options() {
+        let column = |name: &str, typ| ColumnSpec::new("system_schema", "tables", name, typ);
+        let columns = [
+            column("keyspace_name", CqlType::Text),
+            column("table_name", CqlType::Text),
+            column("comment", CqlType::Text),
+            column("flags", CqlType::set(CqlType::Text)),
+            column("default_time_to_live", CqlType::Int),
+            column("cdc", CqlType::Boolean),
+        ];
+        let mut content = Vec::new();
+        encode_row(&("ks", "t", "", vec!["compound"], 7, None::<bool>), &columns, &mut content).unwrap();
+        let row = RowsIter::<TableRow>::new(&columns, &content, 1).unwrap().next().unwrap().unwrap();
+        assert_eq!((&*row.keyspace_name, &*row.table_name), ("ks", "t"));
+        assert_eq!(row.flags, Some(vec!["compound".to_owned()]));
+        let options: Vec<_> = row.options.into_iter().collect();
+        let expected = [("comment", CqlValue::Text("".into())), ("default_time_to_live", CqlValue::Int(7))];
+        assert_eq!(options, expected.map(|(name, value)| (name.to_owned(), value)));
+    }
+
+    #[test]
+    fn a_column_named_like_a_keyword_has_a_field_of_another_name() {
+        let columns = [ColumnSpec::new("system_schema", "columns", "type", CqlType::Text)];
+        let mut content = Vec::new();
+        encode_row(&("frozen<set<int>>",), &columns, &mut content).unwrap();
+        let row = RowsIter::<ColumnRow>::new(&columns, &content, 1).unwrap().next().unwrap().unwrap();
+        assert_eq!(row.type_text, "frozen<set<int>>");
+    }
+
+    #[test]
+    fn a_keyspace_name_is_quoted_in_the_query() {
+        assert_eq!(SchemaTable::Types.select(None), "SELECT * FROM system_schema.types");
+        assert_eq!(
+            SchemaTable::Tables.select(Some("o'Brien")),
+            "SELECT * FROM system_schema.tables WHERE keyspace_name = 'o''Brien'"
+        );
+    }
+}
