@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use chorus_protocol::CqlType;
 
+use super::user_types::UserTypes;
+use crate::rows::{AggregateRow, FunctionRow};
+
 /// What tells overloads apart: a name and the types of its arguments. Displays as `name(type,type)`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FunctionSignature {
@@ -17,6 +20,12 @@ pub struct FunctionSignature {
 impl fmt::Display for FunctionSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({})", self.name, self.argument_types.join(","))
+    }
+}
+
+impl FunctionSignature {
+    fn new(name: &str, argument_types: &[String]) -> FunctionSignature {
+        FunctionSignature { name: Arc::from(name), argument_types: argument_types.to_vec() }
     }
 }
 
@@ -44,6 +53,25 @@ pub struct Function {
     pub monotonic_on: Vec<String>,
 }
 
+impl Function {
+    pub(super) fn read(row: &FunctionRow, types: &UserTypes<'_>) -> Function {
+        let signature = FunctionSignature::new(&row.function_name, &row.argument_types);
+        let read = |text: &String| types.read(text, || signature.to_string());
+        let names = row.argument_names.iter().map(|name| Arc::from(name.as_str()));
+        Function {
+            arguments: names.zip(row.argument_types.iter().map(read)).collect(),
+            return_type: read(&row.return_type),
+            language: row.language.clone().unwrap_or_default(),
+            body: row.body.clone().unwrap_or_default(),
+            called_on_null_input: row.called_on_null_input.unwrap_or(false),
+            deterministic: row.deterministic.unwrap_or(false),
+            monotonic: row.monotonic.unwrap_or(false),
+            monotonic_on: row.monotonic_on.clone(),
+            signature,
+        }
+    }
+}
+
 /// A user-defined aggregate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -64,6 +92,23 @@ pub struct Aggregate {
     pub return_type: CqlType,
     /// Whether equal arguments give equal results.
     pub deterministic: bool,
+}
+
+impl Aggregate {
+    pub(super) fn read(row: &AggregateRow, types: &UserTypes<'_>) -> Aggregate {
+        let signature = FunctionSignature::new(&row.aggregate_name, &row.argument_types);
+        let read = |text: &String| types.read(text, || signature.to_string());
+        Aggregate {
+            argument_types: row.argument_types.iter().map(read).collect(),
+            state_function: row.state_func.clone(),
+            state_type: read(&row.state_type),
+            final_function: row.final_func.clone(),
+            initial_condition: row.initcond.clone(),
+            return_type: read(&row.return_type),
+            deterministic: row.deterministic.unwrap_or(false),
+            signature,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::function::{Aggregate, Function, FunctionSignature};
+use super::function::{Aggregate, Function};
 use super::keyspace::Keyspace;
-use super::table::{Column, ColumnKind, Index, IndexKind, MaterializedView, Table};
+use super::table::{Column, ColumnKind, Index, MaterializedView, Table};
 use super::user_types::UserTypes;
 use super::warning::Warning;
 use crate::routing::ReplicationStrategy;
@@ -128,7 +128,8 @@ impl<'r> Part<'r> {
                 apply_flags(&mut table, flags);
             }
             let indexes = self.indexes.get(&*row.table_name).into_iter().flatten();
-            table.indexes = indexes.map(|row| index(row)).map(|index| (index.name.clone(), index)).collect();
+            table.indexes =
+                indexes.map(|row| Index::read(row)).map(|index| (index.name.clone(), index)).collect();
             keyspace.tables.insert(table.name.clone(), Arc::new(table));
         }
         for row in &self.views {
@@ -150,11 +151,11 @@ impl<'r> Part<'r> {
             keyspace.views.insert(view.table.name.clone(), Arc::new(view));
         }
         for row in &self.functions {
-            let function = function(row, &types);
+            let function = Function::read(row, &types);
             keyspace.functions.insert(function.signature.clone(), Arc::new(function));
         }
         for row in &self.aggregates {
-            let aggregate = aggregate(row, &types);
+            let aggregate = Aggregate::read(row, &types);
             keyspace.aggregates.insert(aggregate.signature.clone(), Arc::new(aggregate));
         }
         keyspace.user_types = types.finish(warnings);
@@ -236,55 +237,10 @@ fn apply_flags(table: &mut Table, flags: &[String]) {
     }
 }
 
-fn index(row: &IndexRow) -> Index {
-    let mut options = row.options.clone();
-    Index {
-        name: Arc::from(row.index_name.as_str()),
-        kind: IndexKind::from(row.kind.as_deref().unwrap_or_default()),
-        target: options.remove("target"),
-        class_name: options.remove("class_name"),
-        options,
-    }
-}
-
-fn function(row: &FunctionRow, types: &UserTypes<'_>) -> Function {
-    let signature = signature(&row.function_name, &row.argument_types);
-    let read = |text: &String| types.read(text, || signature.to_string());
-    let names = row.argument_names.iter().map(|name| Arc::from(name.as_str()));
-    Function {
-        arguments: names.zip(row.argument_types.iter().map(read)).collect(),
-        return_type: read(&row.return_type),
-        language: row.language.clone().unwrap_or_default(),
-        body: row.body.clone().unwrap_or_default(),
-        called_on_null_input: row.called_on_null_input.unwrap_or(false),
-        deterministic: row.deterministic.unwrap_or(false),
-        monotonic: row.monotonic.unwrap_or(false),
-        monotonic_on: row.monotonic_on.clone(),
-        signature,
-    }
-}
-
-fn aggregate(row: &AggregateRow, types: &UserTypes<'_>) -> Aggregate {
-    let signature = signature(&row.aggregate_name, &row.argument_types);
-    let read = |text: &String| types.read(text, || signature.to_string());
-    Aggregate {
-        argument_types: row.argument_types.iter().map(read).collect(),
-        state_function: row.state_func.clone(),
-        state_type: read(&row.state_type),
-        final_function: row.final_func.clone(),
-        initial_condition: row.initcond.clone(),
-        return_type: read(&row.return_type),
-        deterministic: row.deterministic.unwrap_or(false),
-        signature,
-    }
-}
-
-fn signature(name: &str, argument_types: &[String]) -> FunctionSignature {
-    FunctionSignature { name: Arc::from(name), argument_types: argument_types.to_vec() }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::function::FunctionSignature;
+    use super::super::table::IndexKind;
     use super::*;
     use chorus_protocol::CqlType;
 
@@ -449,7 +405,8 @@ mod tests {
         assert_eq!(index.options.len(), 1);
         let signatures: Vec<String> = keyspace.functions.keys().map(ToString::to_string).collect();
         assert_eq!(signatures, ["f(frozen<wind>)", "f(int)"]);
-        let aggregate = &keyspace.aggregates[&signature("most", &["int".into()])];
+        let aggregate = &keyspace.aggregates
+            [&FunctionSignature { name: "most".into(), argument_types: vec!["int".into()] }];
         assert_eq!(aggregate.initial_condition.as_deref(), Some("0"));
         assert_eq!(warnings, []);
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use chorus_protocol::{CqlType, CqlValue};
 
+use crate::rows::IndexRow;
+
 /// A column of a table or view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -110,6 +112,19 @@ pub struct Index {
     pub class_name: Option<String>,
     /// Its other options.
     pub options: BTreeMap<String, String>,
+}
+
+impl Index {
+    pub(super) fn read(row: &IndexRow) -> Index {
+        let mut options = row.options.clone();
+        Index {
+            name: Arc::from(row.index_name.as_str()),
+            kind: IndexKind::from(row.kind.as_deref().unwrap_or_default()),
+            target: options.remove("target"),
+            class_name: options.remove("class_name"),
+            options,
+        }
+    }
 }
 
 /// The kind of an index.

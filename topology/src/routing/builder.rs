@@ -5,10 +5,11 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
+use super::hosts::{Order, RouteHost};
 use super::placement::Placement;
 use super::replication::ReplicationStrategy;
 use super::ring::Ring;
-use super::route::{KeyspaceRoute, Order, Replica, Route, RouteHost, TableRoute};
+use super::route::{KeyspaceRoute, Replica, Route, TableRoute};
 use super::sites::Sites;
 use super::tablet_payload::TabletHint;
 use super::tablets::Tablet;
@@ -257,44 +258,6 @@ impl Route {
             let live = table.live.then(|| keyspaces.get(table.keyspace.0 as usize)).flatten();
             table.placement = live.and_then(|keyspace| keyspace.placement.clone());
         }
-    }
-}
-
-impl RouteHost {
-    fn new(host: Arc<Host>) -> RouteHost {
-        let sharding = host.sharding;
-        RouteHost { host, sharding, up: true, distance: Distance::Ignored, member: true, dc: 0, rack: 0 }
-    }
-
-    /// Takes what is newly told about the host; the same `Arc` when nothing is new.
-    fn rejoin(&mut self, mut host: Host) -> Arc<Host> {
-        host.sharding = host.sharding.or(self.sharding);
-        let moved = host.address != self.host.address;
-        if !self.member || moved {
-            self.up = true;
-        }
-        self.member = true;
-        self.sharding = host.sharding;
-        if *self.host != host {
-            self.host = Arc::new(host);
-        }
-        self.host.clone()
-    }
-
-    fn leave(&mut self) -> HostIndex {
-        self.member = false;
-        self.up = false;
-        self.distance = Distance::Ignored;
-        self.host.index
-    }
-}
-
-impl Order {
-    fn of(hosts: &[RouteHost]) -> Order {
-        let at = |distance| {
-            hosts.iter().filter(|entry| entry.distance == distance).map(|entry| entry.host.index).collect()
-        };
-        Order { by_distance: [at(Distance::LocalRack), at(Distance::Local), at(Distance::Remote)] }
     }
 }
 

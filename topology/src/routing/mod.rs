@@ -14,6 +14,7 @@
 //! ```
 
 mod builder;
+mod hosts;
 mod jump;
 mod names;
 mod placement;
@@ -25,10 +26,11 @@ mod tablet_payload;
 mod tablets;
 
 pub use builder::{KeyspaceRouting, RouteBuilder, UnknownReplica};
+pub use hosts::RouteHost;
 pub use placement::Placement;
 pub use replication::{ReplicationFactor, ReplicationFactorError, ReplicationStrategy};
 pub use ring::{Ring, RingPosition};
-pub use route::{Replica, Replicas, ReplicasIter, Route, RouteHost, UpHosts};
+pub use route::{Replica, Replicas, ReplicasIter, Route, UpHosts};
 pub use sites::{Site, Sites};
 pub use tablet_payload::{TABLETS_V1_PAYLOAD_KEY, TabletHint, TabletPayloadError};
 pub use tablets::{Tablet, TabletMap};

@@ -7,12 +7,13 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::ReplicationStrategy;
+use super::hosts::{Order, RouteHost};
 use super::names::Names;
 use super::placement::Placement;
 use super::ring::Ring;
 use super::sites::Sites;
 use super::tablets::TabletMap;
-use crate::host::{Distance, Host, HostIndex, KeyspaceId, Sharding, TableId};
+use crate::host::{Distance, HostIndex, KeyspaceId, TableId};
 use crate::policies::load_balancing::Load;
 
 /// An immutable snapshot for the request path. Lookups allocate nothing, take no lock and hash nothing; only
@@ -28,25 +29,6 @@ pub struct Route {
     pub(super) names: Arc<Names>,
     pub(super) keyspaces: Arc<[KeyspaceRoute]>,
     pub(super) tables: Arc<[TableRoute]>,
-}
-
-/// A host as the request path sees it.
-#[derive(Debug, Clone)]
-pub struct RouteHost {
-    /// The host itself.
-    pub host: Arc<Host>,
-    /// Its shards, copied here to save a pointer.
-    pub sharding: Option<Sharding>,
-    /// False when the driver knows it to be unreachable.
-    pub up: bool,
-    /// How near it is; departed hosts are ignored.
-    pub distance: Distance,
-    /// False when it left the cluster; its number is kept in case it returns.
-    pub member: bool,
-    /// The number of its datacenter, see [`Route::datacenters`].
-    pub dc: u16,
-    /// The number of its rack.
-    pub rack: u16,
 }
 
 /// What is known of one keyspace, by keyspace number. Both empty when it was dropped.
@@ -77,13 +59,6 @@ impl TableRoute {
     pub(super) fn dropped(&self) -> TableRoute {
         TableRoute { keyspace: self.keyspace, live: false, placement: None, tablets: None }
     }
-}
-
-/// The members by distance, which is what policies that rotate read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Order {
-    /// Hosts in the preferred rack, in the rest of the preferred datacenter, and beyond.
-    pub(super) by_distance: [Box<[HostIndex]>; 3],
 }
 
 /// A host, and where known the shard, that holds a token's rows.

@@ -1,0 +1,69 @@
+//! Hosts as the request path sees them.
+
+use std::sync::Arc;
+
+use crate::host::{Distance, Host, HostIndex, Sharding};
+
+/// A host as the request path sees it.
+#[derive(Debug, Clone)]
+pub struct RouteHost {
+    /// The host itself.
+    pub host: Arc<Host>,
+    /// Its shards, copied here to save a pointer.
+    pub sharding: Option<Sharding>,
+    /// False when the driver knows it to be unreachable.
+    pub up: bool,
+    /// How near it is; departed hosts are ignored.
+    pub distance: Distance,
+    /// False when it left the cluster; its number is kept in case it returns.
+    pub member: bool,
+    /// The number of its datacenter, see [`Route::datacenters`].
+    pub dc: u16,
+    /// The number of its rack.
+    pub rack: u16,
+}
+
+impl RouteHost {
+    pub(super) fn new(host: Arc<Host>) -> RouteHost {
+        let sharding = host.sharding;
+        RouteHost { host, sharding, up: true, distance: Distance::Ignored, member: true, dc: 0, rack: 0 }
+    }
+
+    /// Takes what is newly told about the host; the same `Arc` when nothing is new.
+    pub(super) fn rejoin(&mut self, mut host: Host) -> Arc<Host> {
+        host.sharding = host.sharding.or(self.sharding);
+        let moved = host.address != self.host.address;
+        if !self.member || moved {
+            self.up = true;
+        }
+        self.member = true;
+        self.sharding = host.sharding;
+        if *self.host != host {
+            self.host = Arc::new(host);
+        }
+        self.host.clone()
+    }
+
+    pub(super) fn leave(&mut self) -> HostIndex {
+        self.member = false;
+        self.up = false;
+        self.distance = Distance::Ignored;
+        self.host.index
+    }
+}
+
+/// The members by distance, which is what policies that rotate read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Order {
+    /// Hosts in the preferred rack, in the rest of the preferred datacenter, and beyond.
+    pub(super) by_distance: [Box<[HostIndex]>; 3],
+}
+
+impl Order {
+    pub(super) fn of(hosts: &[RouteHost]) -> Order {
+        let at = |distance| {
+            hosts.iter().filter(|entry| entry.distance == distance).map(|entry| entry.host.index).collect()
+        };
+        Order { by_distance: [at(Distance::LocalRack), at(Distance::Local), at(Distance::Remote)] }
+    }
+}
