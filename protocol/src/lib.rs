@@ -36,6 +36,8 @@ pub mod segment;
 pub mod token;
 pub mod types;
 pub mod value;
+#[cfg(test)]
+mod vectors;
 pub mod version;
 pub mod wire;
 

@@ -105,3 +105,58 @@ fn write_float(out: &mut impl Write, value: f64, shown: &impl fmt::Debug) -> fmt
         write!(out, "{shown:?}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::{CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlVarint};
+
+    #[test]
+    fn every_kind_of_value_has_its_notation() {
+        let text = |text: &str| CqlValue::from(text);
+        let uuid = uuid::Uuid::from_u128(1);
+        let udt = CqlValue::Udt {
+            keyspace: "k".into(),
+            name: "t".into(),
+            fields: vec![("zip".into(), Some(CqlValue::Int(1))), ("Street".into(), None)],
+        };
+        for (value, expected) in [
+            (CqlValue::Empty, "NULL"),
+            (text("it's"), "'it''s'"),
+            (CqlValue::Ascii("a".into()), "'a'"),
+            (CqlValue::Blob(vec![0, 0xab]), "0x00ab"),
+            (CqlValue::Blob(vec![]), "0x"),
+            (CqlValue::Boolean(true), "true"),
+            (CqlValue::Counter(-5), "-5"),
+            (CqlValue::Bigint(i64::MIN), "-9223372036854775808"),
+            (CqlValue::Double(0.1), "0.1"),
+            (CqlValue::Double(1e300), "1e300"),
+            (CqlValue::Double(-0.0), "-0.0"),
+            (CqlValue::Double(f64::NAN), "NaN"),
+            (CqlValue::Float(f32::NEG_INFINITY), "-Infinity"),
+            (CqlValue::Double(f64::INFINITY), "Infinity"),
+            (CqlValue::Float(0.1), "0.1"),
+            (CqlValue::Decimal(CqlDecimal { unscaled: CqlVarint::from(12345), scale: 2 }), "123.45"),
+            (CqlValue::Varint(CqlVarint::from(-7)), "-7"),
+            (CqlValue::Timestamp(CqlTimestamp(-1)), "-1"),
+            (CqlValue::Date(CqlDate(0x800041dc)), "'2016-02-29'"),
+            (CqlValue::Date(CqlDate(0)), "0"),
+            (CqlValue::Time(CqlTime(1)), "'00:00:00.000000001'"),
+            (CqlValue::Inet("2a00::1".parse().unwrap()), "'2a00::1'"),
+            (CqlValue::Uuid(uuid), "00000000-0000-0000-0000-000000000001"),
+            (CqlValue::Timeuuid(CqlTimeuuid::from_uuid(uuid)), "00000000-0000-0000-0000-000000000001"),
+            (CqlValue::Duration(CqlDuration { months: 1, days: 2, nanoseconds: 3 }), "1mo2d3ns"),
+            (CqlValue::List(vec![Some(text("a")), None]), "['a', NULL]"),
+            (CqlValue::set([CqlValue::Int(1), CqlValue::Int(2)]), "{1, 2}"),
+            (CqlValue::map([(text("k"), CqlValue::Int(1))]), "{'k': 1}"),
+            (CqlValue::Tuple(vec![Some(CqlValue::Int(1)), None]), "(1, NULL)"),
+            (CqlValue::Vector(vec![CqlValue::Float(1.0)]), "[1.0]"),
+            (udt, "{zip: 1, \"Street\": NULL}"),
+            (CqlValue::Custom { class: "x".into(), bytes: vec![1] }, "0x01"),
+        ] {
+            assert_eq!(value.to_string(), expected);
+        }
+        assert_eq!(literal(None), "NULL");
+        assert_eq!(literal(Some(&CqlValue::Tinyint(-1))), "-1");
+    }
+}

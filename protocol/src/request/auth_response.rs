@@ -48,6 +48,21 @@ impl std::fmt::Debug for AuthResponse<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Request;
+    use crate::vectors::{V4, check_plain_request};
+
+    #[test]
+    fn a_token_is_bytes_that_may_be_null_or_empty() {
+        let request = |token| Request::AuthResponse(AuthResponse { token });
+        check_plain_request(
+            &V4,
+            1,
+            request(Some(b"\0cassandra\0cassandra")),
+            "040000010f00000018 00000014 0063617373616e647261 0063617373616e647261",
+        );
+        check_plain_request(&V4, 1, request(Some(b"")), "040000010f00000004 00000000");
+        check_plain_request(&V4, 1, request(None), "040000010f00000004 ffffffff");
+    }
 
     #[test]
     fn plain_tokens_come_apart_again_and_are_not_printed() {

@@ -156,3 +156,82 @@ impl<'a> Batch<'a> {
         Ok(Self { kind, entries, consistency, serial_consistency, timestamp, keyspace, now_in_seconds })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+    use crate::vectors::{V3, V4, V5, check_plain_request};
+
+    const ONE_BYTE: Values<'static> = Values::Positional { count: 1, bytes: &[0, 0, 0, 1, 1] };
+    const NOTHING: Values<'static> = Values::Positional { count: 0, bytes: &[] };
+
+    fn batch(kind: BatchKind, entries: Vec<BatchEntry<'_>>) -> Batch<'_> {
+        Batch {
+            kind,
+            entries,
+            consistency: Consistency::One,
+            serial_consistency: None,
+            timestamp: Some(2),
+            keyspace: None,
+            now_in_seconds: None,
+        }
+    }
+
+    fn prepared() -> BatchEntry<'static> {
+        BatchEntry { statement: BatchStatement::Prepared(b"ab"), values: ONE_BYTE }
+    }
+
+    #[test]
+    fn a_batch_has_the_reference_bytes() {
+        let query = BatchEntry { statement: BatchStatement::Query("q"), values: NOTHING };
+        check_plain_request(
+            &V4,
+            1,
+            Request::Batch(batch(BatchKind::Logged, vec![query, prepared()])),
+            "040000010d00000022 00 0002 00 0000000171 0000 01 00026162 0001 0000000101 0001 20 0000000000000002",
+        );
+        let unlogged = Batch { keyspace: Some("ks"), ..batch(BatchKind::Unlogged, vec![prepared()]) };
+        check_plain_request(
+            &V5,
+            1,
+            Request::Batch(unlogged),
+            "050000010d00000021 01 0001 01 00026162 0001 0000000101 0001 000000a0 0000000000000002 00026b73",
+        );
+    }
+
+    #[test]
+    fn options_follow_the_entries_in_order() {
+        let full = Batch {
+            serial_consistency: Some(SerialConsistency::Serial),
+            keyspace: Some("k"),
+            now_in_seconds: Some(5),
+            ..batch(BatchKind::Counter, vec![])
+        };
+        check_plain_request(
+            &V5,
+            1,
+            Request::Batch(full),
+            "050000010d0000001a 02 0000 0001 000001b0 0008 0000000000000002 00016b 00000005",
+        );
+    }
+
+    #[test]
+    fn the_consistency_can_be_found_again() {
+        let mut out = Vec::new();
+        begin_batch(BatchKind::Logged, 0, &mut out).unwrap();
+        let offset = batch(BatchKind::Logged, vec![]).encode_tail(&V3, &mut out).unwrap();
+        assert_eq!(out[offset..offset + 2], Consistency::One.code().to_be_bytes());
+    }
+
+    #[test]
+    fn what_a_batch_cannot_hold_is_refused() {
+        let named = BatchEntry { values: Values::Named { count: 0, bytes: &[] }, ..prepared() };
+        assert!(batch(BatchKind::Logged, vec![named]).encode(&V4, &mut Vec::new()).is_err());
+        let many = vec![prepared(); 65536];
+        let error = batch(BatchKind::Logged, many).encode(&V4, &mut Vec::new()).unwrap_err();
+        assert!(matches!(error, EncodeError::TooMany { count: 65536, .. }));
+        assert!(Batch::decode(&mut Reader::new(&[3, 0, 0]), &V4).is_err());
+        assert!(Batch::decode(&mut Reader::new(&[0, 255, 255, 7]), &V4).is_err());
+    }
+}

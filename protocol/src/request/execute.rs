@@ -104,3 +104,85 @@ pub fn execute_suffix(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Request, Values};
+    use crate::vectors::{V4, V5, check_plain_request};
+
+    const ROW: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 1, 255, 255, 255, 255];
+
+    fn execute(timestamp: Option<i64>) -> Execute<'static> {
+        let parameters = QueryParameters {
+            consistency: Consistency::LocalQuorum,
+            values: Values::Positional { count: 2, bytes: ROW },
+            timestamp,
+            ..Default::default()
+        };
+        Execute { id: b"ab", result_metadata_id: None, parameters, tablet_version_block: 0 }
+    }
+
+    #[test]
+    fn an_execute_has_the_reference_bytes() {
+        check_plain_request(
+            &V4,
+            1,
+            Request::Execute(execute(Some(1))),
+            "040000010a0000001d 00026162 0006 21 0002 0000000400000001 ffffffff 0000000000000001",
+        );
+        check_plain_request(
+            &V5,
+            1,
+            Request::Execute(Execute { result_metadata_id: Some(b"xyz"), ..execute(None) }),
+            "050000010a0000001d 00026162 000378797a 0006 00000001 0002 0000000400000001 ffffffff",
+        );
+    }
+
+    #[test]
+    fn extensions_add_the_metadata_id_and_the_tablet_byte() {
+        let mut shape = V4;
+        shape.metadata_id = true;
+        shape.tablets_v2 = true;
+        let parameters = QueryParameters {
+            consistency: Consistency::One,
+            values: Values::Positional { count: 0, bytes: &[] },
+            skip_metadata: true,
+            ..Default::default()
+        };
+        let execute =
+            Execute { id: b"ab", result_metadata_id: Some(b"xyz"), parameters, tablet_version_block: 0x7a };
+        check_plain_request(
+            &shape,
+            1,
+            Request::Execute(execute),
+            "040000010a0000000f 00026162 000378797a 0001 03 0000 7a",
+        );
+    }
+
+    #[test]
+    fn an_unknown_metadata_id_is_sent_empty_and_values_are_always_counted() {
+        let mut out = Vec::new();
+        let mut execute = execute(None);
+        execute.parameters.values = Values::None;
+        execute.encode(&V5, &mut out).unwrap();
+        assert_eq!(out, [0, 2, b'a', b'b', 0, 0, 0, 6, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(Execute::decode(&mut Reader::new(&out), &V5).unwrap().result_metadata_id, None);
+    }
+
+    #[test]
+    fn the_fast_way_writes_the_same_bytes() {
+        for shape in [V4, V5] {
+            let execute = execute(Some(1));
+            let (mut slow, mut fast) = (Vec::new(), Vec::new());
+            execute.encode(&shape, &mut slow).unwrap();
+            let flags = execute.parameters.flags();
+            let offset =
+                execute_prefix(&shape, b"ab", None, Consistency::LocalQuorum, flags, 2, &mut fast).unwrap();
+            assert_eq!(fast[offset..offset + 2], [0, 6]);
+            fast.extend_from_slice(ROW);
+            execute_suffix(&shape, &execute.parameters, 0, &mut fast).unwrap();
+            assert_eq!(fast, slow);
+        }
+    }
+}

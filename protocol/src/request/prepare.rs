@@ -40,3 +40,20 @@ impl<'a> Prepare<'a> {
         Ok(Self { cql, keyspace })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+    use crate::vectors::{V4, V5, check_plain_request};
+
+    #[test]
+    fn only_version_five_has_flags_and_keyspace() {
+        let plain = Request::Prepare(Prepare { cql: "a", keyspace: None });
+        let with_keyspace = Request::Prepare(Prepare { cql: "a", keyspace: Some("ks") });
+        check_plain_request(&V4, 1, plain.clone(), "040000010900000005 0000000161");
+        check_plain_request(&V5, 1, plain, "050000010900000009 000000016100000000");
+        check_plain_request(&V5, 1, with_keyspace.clone(), "05000001090000000d 00000001610000000100026b73");
+        assert!(with_keyspace.encode(&V4, &mut Vec::new()).is_err());
+    }
+}

@@ -60,3 +60,29 @@ impl Register {
         Ok(Self { events })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+    use crate::vectors::{V4, check_plain_request};
+
+    #[test]
+    fn events_are_sent_by_name() {
+        use EventKind::*;
+        check_plain_request(
+            &V4,
+            1,
+            Request::Register(Register { events: vec![TopologyChange, StatusChange, SchemaChange] }),
+            "040000010b00000031 0003 000f544f504f4c4f47595f4348414e4745 000d5354415455535f4348414e4745
+             000d534348454d415f4348414e4745",
+        );
+    }
+
+    #[test]
+    fn event_names_are_matched_in_any_case() {
+        assert_eq!(EventKind::from_name("Schema_Change"), Ok(EventKind::SchemaChange));
+        assert!(EventKind::from_name("SCHEMA").is_err());
+        assert!(Register::decode(&mut Reader::new(&[0xff, 0xff, 0, 0])).is_err());
+    }
+}

@@ -50,3 +50,30 @@ impl Startup {
         Ok(Self { options: reader.string_map("startup options")? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+    use crate::vectors::{V4, check_plain_request};
+
+    #[test]
+    fn startup_and_options_have_the_reference_bytes() {
+        check_plain_request(
+            &V4,
+            0,
+            Request::Startup(Startup::new("3.0.0")),
+            "0400000001000000160001000b43514c5f56455253494f4e0005332e302e30",
+        );
+        check_plain_request(&V4, 0, Request::Options, "040000000500000000");
+    }
+
+    #[test]
+    fn a_key_is_sent_once() {
+        let mut startup = Startup::new("3.0.0");
+        startup.set(Startup::COMPRESSION, "snappy");
+        startup.set(Startup::COMPRESSION, "lz4");
+        assert_eq!(startup.get(Startup::COMPRESSION), Some("lz4"));
+        assert_eq!(startup.options.len(), 2);
+    }
+}

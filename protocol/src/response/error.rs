@@ -324,3 +324,202 @@ fn take_write_type(reader: &mut Reader<'_>) -> Result<WriteType, DecodeError> {
     let Ok(write_type) = reader.string("write type")?.parse();
     Ok(write_type)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::{FailureReason, Response};
+    use crate::vectors::{V3, V4, V5, check_cuts, check_response};
+
+    fn error(error: DbError) -> Response {
+        Response::Error(ErrorBody::new(error, "m"))
+    }
+
+    fn counted() -> ReplicaFailures {
+        ReplicaFailures { count: 3, reasons: None }
+    }
+
+    fn explained() -> ReplicaFailures {
+        let reasons = vec![
+            ("1.2.3.4".parse().unwrap(), FailureReason(2)),
+            ("::1".parse().unwrap(), FailureReason(0xf001)),
+        ];
+        ReplicaFailures { count: 2, reasons: Some(reasons) }
+    }
+
+    const QUORUM: Consistency = Consistency::Quorum;
+
+    #[test]
+    fn errors_without_detail_are_code_and_message() {
+        for (code, detail) in [
+            (0x0000, DbError::ServerError),
+            (0x000A, DbError::ProtocolError),
+            (0x0100, DbError::BadCredentials),
+            (0x1001, DbError::Overloaded),
+            (0x1002, DbError::IsBootstrapping),
+            (0x1003, DbError::TruncateError),
+            (0x1600, DbError::CdcWriteFailure),
+            (0x2000, DbError::SyntaxError),
+            (0x2100, DbError::Unauthorized),
+            (0x2200, DbError::Invalid),
+            (0x2300, DbError::ConfigError),
+            (0x8000, DbError::ClientWriteFailure),
+            (0x1234, DbError::Other { code: 0x1234 }),
+        ] {
+            assert_eq!(detail.code(), Some(code));
+            check_response(&V4, &error(detail.clone()), &format!("{code:08x} 0001 6d"));
+            check_cuts(&V4, &error(detail));
+        }
+    }
+
+    #[test]
+    fn details_follow_the_message() {
+        let (consistency, received, required) = (QUORUM, 1, 2);
+        let data_present = true;
+        let cas = |contentions| DbError::WriteTimeout {
+            consistency,
+            received,
+            required,
+            write_type: WriteType::Cas,
+            contentions,
+        };
+        let cases: [(FrameShape, DbError, &str); 17] = [
+            (
+                V3,
+                DbError::Unavailable { consistency, required: 3, alive: 1 },
+                "00001000 00016d 0004 00000003 00000001",
+            ),
+            (V4, cas(None), "00001100 00016d 0004 00000001 00000002 0003434153"),
+            (V5, cas(Some(7)), "00001100 00016d 0004 00000001 00000002 0003434153 0007"),
+            (
+                V5,
+                DbError::WriteTimeout {
+                    consistency,
+                    received,
+                    required,
+                    write_type: WriteType::Other("X".into()),
+                    contentions: None,
+                },
+                "00001100 00016d 0004 00000001 00000002 000158",
+            ),
+            (
+                V4,
+                DbError::ReadTimeout { consistency, received, required, data_present },
+                "00001200 00016d 0004 00000001 00000002 01",
+            ),
+            (
+                V4,
+                DbError::ReadFailure { consistency, received, required, failures: counted(), data_present },
+                "00001300 00016d 0004 00000001 00000002 00000003 01",
+            ),
+            (
+                V5,
+                DbError::ReadFailure { consistency, received, required, failures: explained(), data_present },
+                "00001300 00016d 0004 00000001 00000002 00000002 0401020304 0002
+                 1000000000000000000000000000000001 f001 01",
+            ),
+            (
+                V4,
+                DbError::FunctionFailure {
+                    keyspace: "k".into(),
+                    function: "f".into(),
+                    argument_types: vec!["int".into()],
+                },
+                "00001400 00016d 00016b 000166 0001 0003696e74",
+            ),
+            (
+                V4,
+                DbError::WriteFailure {
+                    consistency,
+                    received,
+                    required,
+                    failures: counted(),
+                    write_type: WriteType::BatchLog,
+                },
+                "00001500 00016d 0004 00000001 00000002 00000003 000942415443485f4c4f47",
+            ),
+            (
+                V5,
+                DbError::WriteFailure {
+                    consistency,
+                    received,
+                    required,
+                    failures: explained(),
+                    write_type: WriteType::Cdc,
+                },
+                "00001500 00016d 0004 00000001 00000002 00000002 0401020304 0002
+                 1000000000000000000000000000000001 f001 0003434443",
+            ),
+            (
+                V5,
+                DbError::CasWriteUnknown { consistency, received, required },
+                "00001700 00016d 0004 00000001 00000002",
+            ),
+            (
+                V4,
+                DbError::AlreadyExists { keyspace: "k".into(), table: Some("t".into()) },
+                "00002400 00016d 00016b 000174",
+            ),
+            (V4, DbError::AlreadyExists { keyspace: "k".into(), table: None }, "00002400 00016d 00016b 0000"),
+            (V4, DbError::Unprepared { id: Bytes::from_static(b"id") }, "00002500 00016d 00026964"),
+            (
+                V3,
+                DbError::WriteTimeout {
+                    consistency,
+                    received,
+                    required,
+                    write_type: WriteType::UnloggedBatch,
+                    contentions: None,
+                },
+                "00001100 00016d 0004 00000001 00000002 000e554e4c4f474745445f4241544348",
+            ),
+            (V4, DbError::Other { code: -1 }, "ffffffff 00016d"),
+            (V4, DbError::Other { code: 0x00f0_0000 }, "00f00000 00016d"),
+        ];
+        for (shape, detail, bytes) in cases {
+            check_response(&shape, &error(detail.clone()), bytes);
+            // Contentions are read only when they are there.
+            if !matches!(detail, DbError::WriteTimeout { contentions: Some(_), .. }) {
+                check_cuts(&shape, &error(detail));
+            }
+        }
+    }
+
+    #[test]
+    fn the_rate_limit_is_known_by_the_code_of_the_connection() {
+        let mut shape = V4;
+        shape.rate_limit_code = Some(0x00f0_0000);
+        let limit =
+            DbError::RateLimitReached { operation: OperationKind::Write, rejected_by_coordinator: true };
+        let body = ErrorBody { code: 0x00f0_0000, message: "m".into(), error: limit.clone() };
+        check_response(&shape, &Response::Error(body.clone()), "00f00000 00016d 01 01");
+        check_cuts(&shape, &Response::Error(body));
+        let mut out = Vec::new();
+        ErrorBody::new(limit, "m").encode(&shape, &mut out).unwrap();
+        assert_eq!(out[..4], [0, 0xf0, 0, 0]);
+    }
+
+    #[test]
+    fn reasons_on_v4_need_the_extension() {
+        let mut shape = V4;
+        shape.reason_map = true;
+        let failure = DbError::ReadFailure {
+            consistency: QUORUM,
+            received: 0,
+            required: 1,
+            failures: explained(),
+            data_present: false,
+        };
+        check_cuts(&shape, &error(failure));
+        assert_eq!(FailureReason(0x2a).to_string(), "0x002a");
+        assert_eq!(FailureReason(503).to_string(), "index build in progress (0x01f7)");
+    }
+
+    #[test]
+    fn an_announced_number_of_reasons_reserves_nothing() {
+        for count in ["7fffffff", "ffffffff"] {
+            let body = crate::vectors::hex(&format!("00001300 0000 0004 00000001 00000002 {count}"));
+            assert!(Response::decode(0, body.into(), &V5).is_err());
+        }
+    }
+}

@@ -119,3 +119,87 @@ impl Event {
 fn unknown(what: &'static str, name: &str) -> DecodeError {
     DecodeError::UnknownName { what, name: name.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::{FunctionSignature, Response, SchemaChangeKind, SchemaTarget};
+    use crate::vectors::{V4, check_cuts, check_response};
+
+    fn address() -> SocketAddr {
+        "127.0.0.1:9042".parse().unwrap()
+    }
+
+    #[test]
+    fn topology_and_status_carry_an_address() {
+        for (kind, name) in [
+            (TopologyChangeKind::NewNode, "00084e45575f4e4f4445"),
+            (TopologyChangeKind::RemovedNode, "000c52454d4f5645445f4e4f4445"),
+            (TopologyChangeKind::MovedNode, "000a4d4f5645445f4e4f4445"),
+        ] {
+            let event = Response::Event(Event::TopologyChange { kind, address: address() });
+            let bytes = format!("000f544f504f4c4f47595f4348414e4745 {name} 047f000001 00002352");
+            check_response(&V4, &event, &bytes);
+            check_cuts(&V4, &event);
+        }
+        for (kind, name) in [(StatusChangeKind::Up, "00025550"), (StatusChangeKind::Down, "0004444f574e")] {
+            let event = Response::Event(Event::StatusChange { kind, address: address() });
+            let bytes = format!("000d5354415455535f4348414e4745 {name} 047f000001 00002352");
+            check_response(&V4, &event, &bytes);
+            check_cuts(&V4, &event);
+        }
+    }
+
+    #[test]
+    fn schema_changes_name_what_changed() {
+        let signature = FunctionSignature { name: "f".into(), argument_types: vec!["int".into()] };
+        assert_eq!(signature.to_string(), "f(int)");
+        for (target, bytes) in [
+            (SchemaTarget::Keyspace, "00084b45595350414345 00016b"),
+            (SchemaTarget::Table("t".into()), "00055441424c45 00016b 000174"),
+            (SchemaTarget::Type("t".into()), "000454595045 00016b 000174"),
+            (SchemaTarget::Function(signature.clone()), "000846554e4354494f4e 00016b 000166 0001 0003696e74"),
+            (
+                SchemaTarget::Aggregate(signature.clone()),
+                "0009414747524547415445 00016b 000166 0001 0003696e74",
+            ),
+        ] {
+            for (kind, name) in [
+                (SchemaChangeKind::Created, "000743524541544544"),
+                (SchemaChangeKind::Updated, "000755504441544544"),
+                (SchemaChangeKind::Dropped, "000744524f50504544"),
+            ] {
+                let change = SchemaChange { kind, keyspace: "k".into(), target: target.clone() };
+                let event = Response::Event(Event::SchemaChange(change));
+                check_response(&V4, &event, &format!("000d534348454d415f4348414e4745 {name} {bytes}"));
+                check_cuts(&V4, &event);
+            }
+        }
+    }
+
+    #[test]
+    fn client_routes_carry_two_lists() {
+        let event = Response::Event(Event::ClientRoutesChange(ClientRoutesChange {
+            change: "UPDATE_NODES".into(),
+            connection_ids: vec!["c".into()],
+            host_ids: vec![],
+        }));
+        check_response(
+            &V4,
+            &event,
+            "0014434c49454e545f524f555445535f4348414e4745 000c5550444154455f4e4f444553 0001 000163 0000",
+        );
+        check_cuts(&V4, &event);
+    }
+
+    #[test]
+    fn unknown_words_are_errors() {
+        let mut out = Vec::new();
+        Event::StatusChange { kind: StatusChangeKind::Up, address: address() }.encode(&mut out).unwrap();
+        let decode = |bytes: &[u8]| Event::decode(&mut Reader::new(bytes));
+        let lower: Vec<u8> = [&[0, 13], &b"status_change"[..], &out[15..]].concat();
+        assert!(decode(&lower).is_ok(), "event names are matched in any case");
+        out[17] = b'X';
+        assert!(matches!(decode(&out), Err(DecodeError::UnknownName { what: "status change", .. })));
+    }
+}

@@ -107,3 +107,31 @@ impl Response {
 fn take_token(reader: &mut Reader<'_>, body: &Bytes) -> Result<Option<Bytes>, DecodeError> {
     Ok(reader.bytes("authentication token")?.map(|token| body.slice_ref(token)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectors::{V4, check_cuts, check_response};
+
+    #[test]
+    fn the_handshakes_answers_come_back() {
+        check_response(&V4, &Response::Ready, "");
+        let authenticate = Response::Authenticate("a.B".into());
+        check_response(&V4, &authenticate, "0003612e42");
+        check_cuts(&V4, &authenticate);
+        for wrap in [Response::AuthChallenge, Response::AuthSuccess] {
+            check_response(&V4, &wrap(None), "ffffffff");
+            check_response(&V4, &wrap(Some(Bytes::new())), "00000000");
+            check_response(&V4, &wrap(Some(Bytes::from_static(b"t"))), "00000001 74");
+            check_cuts(&V4, &wrap(Some(Bytes::from_static(b"t"))));
+        }
+    }
+
+    #[test]
+    fn requests_and_unknown_opcodes_are_no_responses() {
+        for opcode in [0x01, 0x04, 0x07, 0x11, 0xff] {
+            let error = Response::decode(opcode, Bytes::new(), &V4).unwrap_err();
+            assert!(matches!(error, DecodeError::UnknownCode { .. }));
+        }
+    }
+}

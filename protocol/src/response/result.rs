@@ -69,3 +69,30 @@ impl ResultBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::{Response, SchemaChangeKind, SchemaTarget};
+    use crate::vectors::{V4, check_cuts, check_response, hex};
+
+    #[test]
+    fn results_start_with_their_kind() {
+        let change = SchemaChange {
+            kind: SchemaChangeKind::Created,
+            keyspace: "k".into(),
+            target: SchemaTarget::Table("t".into()),
+        };
+        for (result, bytes) in [
+            (ResultBody::Void, "00000001"),
+            (ResultBody::SetKeyspace("ks".into()), "00000003 00026b73"),
+            (ResultBody::SchemaChange(change), "00000005 000743524541544544 00055441424c45 00016b 000174"),
+        ] {
+            let response = Response::Result(result);
+            check_response(&V4, &response, bytes);
+            check_cuts(&V4, &response);
+        }
+        let error = Response::decode(8, hex("00000006").into(), &V4).unwrap_err();
+        assert_eq!(error, DecodeError::UnknownCode { what: "result kind", code: 6 });
+    }
+}

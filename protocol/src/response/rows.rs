@@ -90,3 +90,95 @@ where
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::{Response, ResultBody};
+    use crate::types::CqlType;
+    use crate::vectors::{V4, check_response, hex};
+
+    fn column(table: &str, name: &str, typ: CqlType) -> ColumnSpec {
+        ColumnSpec::new("k", table, name, typ)
+    }
+
+    fn decode(bytes: &str) -> Result<RowsBody, DecodeError> {
+        match Response::decode(8, hex(bytes).into(), &V4)? {
+            Response::Result(ResultBody::Rows(rows)) => Ok(rows),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rows_come_back_in_every_form_of_metadata() {
+        let columns = [column("t", "a", CqlType::Int), column("t", "b", CqlType::Text)];
+        let content = Bytes::from(hex("00000004 00000007 ffffffff"));
+        let rows = |metadata| {
+            Response::Result(ResultBody::Rows(RowsBody { metadata, row_count: 1, content: content.clone() }))
+        };
+        const ROW: &str = "00000001 00000004 00000007 ffffffff";
+        let plain = RowsMetadata { flags: 1, ..RowsMetadata::new(columns.clone()) };
+        let specs = "00016b 000174 000161 0009 000162 000d";
+        check_response(&V4, &rows(plain.clone()), &format!("00000002 00000001 00000002 {specs} {ROW}"));
+
+        let more = RowsMetadata {
+            flags: 0x0b,
+            paging_state: Some(Bytes::from_static(b"p")),
+            new_metadata_id: Some(Bytes::from_static(b"m")),
+            ..plain
+        };
+        let bytes = format!("00000002 0000000b 00000002 00000001 70 0001 6d {specs} {ROW}");
+        check_response(&V4, &rows(more), &bytes);
+
+        let skipped = RowsMetadata { flags: 4, column_count: 2, ..Default::default() };
+        check_response(&V4, &rows(skipped), &format!("00000002 00000004 00000002 {ROW}"));
+
+        let tables = RowsMetadata::new([column("t", "a", CqlType::Int), column("u", "b", CqlType::Text)]);
+        let specs = "00016b 000174 000161 0009 00016b 000175 000162 000d";
+        check_response(&V4, &rows(tables), &format!("00000002 00000000 00000002 {specs} {ROW}"));
+    }
+
+    #[test]
+    fn rows_become_values_with_columns_from_here_or_elsewhere() {
+        let columns = [column("t", "a", CqlType::Int), column("t", "b", CqlType::Text)];
+        let cells: [[Option<&[u8]>; 2]; 2] = [[Some(&[0, 0, 0, 7]), None], [Some(&[0, 0, 0, 8]), Some(b"x")]];
+        let expected = [(7, None), (8, Some("x"))];
+
+        let mut out = Vec::new();
+        encode_rows(&RowsMetadata::new(columns.clone()), cells.into_iter(), &mut out).unwrap();
+        let Response::Result(ResultBody::Rows(body)) = Response::decode(8, out.into(), &V4).unwrap() else {
+            panic!("not rows")
+        };
+        let rows: Result<Vec<(i32, Option<&str>)>, _> = body.rows().unwrap().collect();
+        assert_eq!(rows.unwrap(), expected);
+
+        let mut out = Vec::new();
+        let skipped = RowsMetadata { column_count: 2, ..Default::default() };
+        encode_rows(&skipped, cells.into_iter(), &mut out).unwrap();
+        let Response::Result(ResultBody::Rows(body)) = Response::decode(8, out.into(), &V4).unwrap() else {
+            panic!("not rows")
+        };
+        assert!(body.rows::<(i32, Option<&str>)>().is_err());
+        assert!(body.rows_as::<(i32,)>(&columns[..1]).is_err());
+        let rows: Result<Vec<(i32, Option<&str>)>, _> = body.rows_as(&columns).unwrap().collect();
+        assert_eq!(rows.unwrap(), expected);
+    }
+
+    #[test]
+    fn more_rows_than_bytes_are_refused() {
+        let one_int = "00000002 00000001 00000001 00016b 000174 000161 0009";
+        assert!(decode(&format!("{one_int} 00000001 00000000")).is_ok());
+        for body in [
+            format!("{one_int} 00000002 00000000"),
+            format!("{one_int} 7fffffff"),
+            format!("{one_int} ffffffff"),
+            "00000002 00000004 00000000 7fffffff 00000000".to_owned(),
+            "00000002 00000004 7fffffff 7fffffff 00000000".to_owned(),
+            "00000002 00000001 7fffffff 00016b 000174 000161 0009".to_owned(),
+            "00000002 00000004 ffffffff 00000000".to_owned(),
+        ] {
+            assert!(decode(&body).is_err(), "{body}");
+        }
+        assert_eq!(decode("00000002 00000004 00000000 00000000").unwrap().row_count, 0);
+    }
+}

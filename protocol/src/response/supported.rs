@@ -185,3 +185,95 @@ impl Supported {
         echo
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::Response;
+    use crate::vectors::{V4, check_cuts, check_response};
+
+    fn supported(options: &[(&str, &[&str])]) -> Supported {
+        let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+        Supported {
+            options: options.iter().map(|(key, values)| ((*key).to_owned(), owned(values))).collect(),
+        }
+    }
+
+    fn scylla() -> Supported {
+        supported(&[
+            ("COMPRESSION", &["lz4", "deflate", "snappy"]),
+            ("CQL_VERSION", &["3.3.1"]),
+            ("PROTOCOL_VERSIONS", &["3/v3", "4/v4", "5/v5-beta", "66/dse"]),
+            ("SCYLLA_SHARD", &["3"]),
+            ("SCYLLA_NR_SHARDS", &["12"]),
+            ("SCYLLA_PARTITIONER", &["org.apache.cassandra.dht.Murmur3Partitioner"]),
+            ("SCYLLA_SHARDING_ALGORITHM", &["biased-token-round-robin"]),
+            ("SCYLLA_SHARDING_IGNORE_MSB", &["12"]),
+            ("SCYLLA_SHARD_AWARE_PORT", &["19042"]),
+            ("SCYLLA_SHARD_AWARE_PORT_SSL", &["0"]),
+            ("SCYLLA_LWT_ADD_METADATA_MARK", &["LWT_OPTIMIZATION_META_BIT_MASK=2147483648"]),
+            ("SCYLLA_RATE_LIMIT_ERROR", &["ERROR_CODE=15728640"]),
+            ("TABLETS_ROUTING_V1", &[""]),
+            ("SCYLLA_USE_METADATA_ID", &[""]),
+            ("SCYLLA_HOST_ID", &["00000000-0000-0000-0000-000000000007"]),
+        ])
+    }
+
+    #[test]
+    fn supported_is_a_multimap() {
+        let response = Response::Supported(supported(&[("A", &["x", "y"]), ("B", &[])]));
+        check_response(&V4, &response, "0002 000141 0002 000178 000179 000142 0000");
+        check_cuts(&V4, &response);
+    }
+
+    #[test]
+    fn everything_a_host_says_about_itself_is_read() {
+        let supported = scylla();
+        assert_eq!(supported.cql_versions(), ["3.3.1"]);
+        assert_eq!(supported.compressions(), [Compression::Lz4, Compression::Snappy]);
+        use ProtocolVersion::{V3, V4, V5};
+        assert_eq!(supported.protocol_versions(), [V3, V4, V5]);
+        let shards = supported.shard_info().unwrap();
+        assert!(shards.is_computable());
+        assert_eq!((shards.shard, shards.nr_shards, shards.ignore_msb), (3, 12, 12));
+        assert_eq!((shards.port, shards.port_ssl), (Some(19042), None));
+        assert_eq!(supported.lwt_mask(), Some(1 << 31));
+        assert_eq!(supported.rate_limit_code(), Some(0xf00000));
+        assert_eq!(supported.host_id(), Some(Uuid::from_u128(7)));
+        assert_eq!(supported.product_type(), None);
+    }
+
+    #[test]
+    fn exactly_what_shapes_the_connection_is_echoed() {
+        let shape = scylla().shape(ProtocolVersion::V4);
+        assert!(shape.tablets_v1 && shape.metadata_id && shape.lwt_mask.is_some());
+        let echo = scylla().extension_echo(ProtocolVersion::V4);
+        let echo: Vec<_> = echo.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(
+            echo,
+            [
+                ("SCYLLA_LWT_ADD_METADATA_MARK", "2147483648"),
+                ("SCYLLA_RATE_LIMIT_ERROR", ""),
+                ("TABLETS_ROUTING_V1", ""),
+                ("SCYLLA_USE_METADATA_ID", ""),
+            ]
+        );
+        assert_eq!(Supported::default().shape(ProtocolVersion::V4), V4);
+        assert_eq!(Supported::default().extension_echo(ProtocolVersion::V5), []);
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_as_good_as_absent() {
+        assert_eq!(supported(&[("COMPRESSION", &[])]).shard_info(), None);
+        for (shard, shards) in [("12", "12"), ("0", "0"), ("x", "4"), ("-1", "4"), ("1", "99999")] {
+            let options = supported(&[("SCYLLA_SHARD", &[shard]), ("SCYLLA_NR_SHARDS", &[shards])]);
+            assert_eq!(options.shard_info(), None, "{shard} of {shards}");
+        }
+        for mask in ["", "LWT_OPTIMIZATION_META_BIT_MASK=", "LWT_OPTIMIZATION_META_BIT_MASK=-1", "1"] {
+            assert_eq!(supported(&[("SCYLLA_LWT_ADD_METADATA_MARK", &[mask])]).lwt_mask(), None);
+        }
+        assert_eq!(supported(&[("SCYLLA_RATE_LIMIT_ERROR", &[])]).rate_limit_code(), None);
+        let bare = supported(&[("SCYLLA_SHARD", &["0"]), ("SCYLLA_NR_SHARDS", &["1"])]);
+        assert!(!bare.shard_info().unwrap().is_computable());
+    }
+}

@@ -110,46 +110,55 @@ impl<'a> Parser<'a> {
         if let Some(native) = NativeType::from_class_name(name) {
             return Ok(CqlType::Native(native));
         }
+        // One function for each: a level of nesting then takes the stack of its own kind only.
         match name {
-            "ListType" => Ok(CqlType::list(self.one_parameter(inner)?)),
-            "SetType" => Ok(CqlType::set(self.one_parameter(inner)?)),
-            "MapType" => {
-                self.expect(b'(')?;
-                let key = self.class(inner)?;
-                self.expect(b',')?;
-                let value = self.class(inner)?;
-                self.expect(b')')?;
-                Ok(CqlType::map(key, value))
-            }
-            "TupleType" => {
-                self.expect(b'(')?;
-                let mut fields = Vec::new();
-                while !self.accept(b')') {
-                    if !fields.is_empty() {
-                        self.expect(b',')?;
-                    }
-                    fields.push(self.class(inner)?);
-                }
-                Ok(CqlType::Tuple(fields.into()))
-            }
+            "ListType" => self.one_parameter(inner).map(CqlType::list),
+            "SetType" => self.one_parameter(inner).map(CqlType::set),
+            "MapType" => self.map(inner),
+            "TupleType" => self.tuple(inner),
             // How a value is sorted or stored does not change its bytes.
             "ReversedType" | "FrozenType" => self.one_parameter(inner),
             "UserType" => self.user_type(inner),
-            "VectorType" => {
-                self.expect(b'(')?;
-                let element = self.class(inner)?;
-                self.expect(b',')?;
-                let dimension = self.word()?.parse::<u16>().ok().filter(|dimension| *dimension > 0);
-                let dimension = dimension.ok_or_else(|| self.malformed())?;
-                self.expect(b')')?;
-                Ok(CqlType::vector(element, dimension))
-            }
+            "VectorType" => self.vector(inner),
             // Composites, geometry, and whatever else there may be: their bytes are not ours to read.
-            _ => {
-                self.skip_parameters(inner)?;
-                Ok(CqlType::custom(&self.text[start..self.offset]))
-            }
+            _ => self.opaque(start, inner),
         }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<CqlType, DecodeError> {
+        self.expect(b'(')?;
+        let key = self.class(depth)?;
+        self.expect(b',')?;
+        let value = self.class(depth)?;
+        self.expect(b')')?;
+        Ok(CqlType::map(key, value))
+    }
+
+    fn tuple(&mut self, depth: usize) -> Result<CqlType, DecodeError> {
+        self.expect(b'(')?;
+        let mut fields = Vec::new();
+        while !self.accept(b')') {
+            if !fields.is_empty() {
+                self.expect(b',')?;
+            }
+            fields.push(self.class(depth)?);
+        }
+        Ok(CqlType::Tuple(fields.into()))
+    }
+
+    fn vector(&mut self, depth: usize) -> Result<CqlType, DecodeError> {
+        self.expect(b'(')?;
+        let element = self.class(depth)?;
+        self.expect(b',')?;
+        let dimension = self.word()?.parse::<u16>().ok().filter(|dimension| *dimension > 0);
+        let dimension = dimension.ok_or_else(|| self.malformed())?;
+        self.expect(b')')?;
+        Ok(CqlType::vector(element, dimension))
+    }
+
+    fn opaque(&mut self, start: usize, depth: usize) -> Result<CqlType, DecodeError> {
+        self.skip_parameters(depth)?;
+        Ok(CqlType::custom(&self.text[start..self.offset]))
     }
 
     fn one_parameter(&mut self, depth: usize) -> Result<CqlType, DecodeError> {

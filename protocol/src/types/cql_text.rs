@@ -53,52 +53,63 @@ impl Parser<'_> {
         let Some(inner) = depth.checked_sub(1) else {
             return Err(TypeTextError::TooDeep { max: MAX_TYPE_DEPTH });
         };
-        let rest = self.skip_spaces();
-        if let Some(quote @ ('\'' | '"')) = rest.chars().next() {
-            let name = self.quoted(quote)?;
-            return if quote == '"' {
-                self.user_type_named(&name, depth)
-            } else {
-                CqlType::from_class_name_within(&name, depth)
-                    .map_err(|_| TypeTextError::TooDeep { max: MAX_TYPE_DEPTH })
-            };
+        if let Some(quote @ ('\'' | '"')) = self.skip_spaces().chars().next() {
+            return self.quoted_type(quote, depth);
         }
         let name = self.word()?.to_ascii_lowercase();
-        if !self.skip_spaces().starts_with('<') {
-            return match NativeType::from_name(&name) {
-                Some(native) => Ok(CqlType::Native(native)),
-                // Servers call the type of the empty value so.
-                None if name == "empty" => Ok(CqlType::custom("org.apache.cassandra.db.marshal.EmptyType")),
-                None => self.user_type_named(&name, depth),
-            };
+        if !self.accept('<') {
+            return self.bare_type(&name, depth);
         }
-        self.expect('<')?;
+        // One function for each: a level of nesting then takes the stack of its own kind only.
         let typ = match name.as_str() {
-            "frozen" => self.typ(inner)?,
-            "list" => CqlType::list(self.typ(inner)?),
-            "set" => CqlType::set(self.typ(inner)?),
-            "map" => {
-                let key = self.typ(inner)?;
-                self.expect(',')?;
-                CqlType::map(key, self.typ(inner)?)
-            }
-            "tuple" => {
-                let mut fields = vec![self.typ(inner)?];
-                while self.accept(',') {
-                    fields.push(self.typ(inner)?);
-                }
-                CqlType::Tuple(fields.into())
-            }
-            "vector" => {
-                let element = self.typ(inner)?;
-                self.expect(',')?;
-                let dimension = self.word()?.parse::<u16>().ok().filter(|dimension| *dimension > 0);
-                CqlType::vector(element, dimension.ok_or_else(|| self.malformed())?)
-            }
-            _ => return Err(TypeTextError::UnknownType(name)),
+            "frozen" => self.typ(inner),
+            "list" => self.typ(inner).map(CqlType::list),
+            "set" => self.typ(inner).map(CqlType::set),
+            "map" => self.map(inner),
+            "tuple" => self.tuple(inner),
+            "vector" => self.vector(inner),
+            _ => Err(TypeTextError::UnknownType(name)),
         };
-        self.expect('>')?;
-        Ok(typ)
+        typ.and_then(|typ| self.expect('>').map(|()| typ))
+    }
+
+    fn quoted_type(&mut self, quote: char, depth: usize) -> Result<CqlType, TypeTextError> {
+        let name = self.quoted(quote)?;
+        if quote == '"' {
+            return self.user_type_named(&name, depth);
+        }
+        CqlType::from_class_name_within(&name, depth)
+            .map_err(|_| TypeTextError::TooDeep { max: MAX_TYPE_DEPTH })
+    }
+
+    fn bare_type(&self, name: &str, depth: usize) -> Result<CqlType, TypeTextError> {
+        match NativeType::from_name(name) {
+            Some(native) => Ok(CqlType::Native(native)),
+            // Servers call the type of the empty value so.
+            None if name == "empty" => Ok(CqlType::custom("org.apache.cassandra.db.marshal.EmptyType")),
+            None => self.user_type_named(name, depth),
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<CqlType, TypeTextError> {
+        let key = self.typ(depth)?;
+        self.expect(',')?;
+        Ok(CqlType::map(key, self.typ(depth)?))
+    }
+
+    fn tuple(&mut self, depth: usize) -> Result<CqlType, TypeTextError> {
+        let mut fields = vec![self.typ(depth)?];
+        while self.accept(',') {
+            fields.push(self.typ(depth)?);
+        }
+        Ok(CqlType::Tuple(fields.into()))
+    }
+
+    fn vector(&mut self, depth: usize) -> Result<CqlType, TypeTextError> {
+        let element = self.typ(depth)?;
+        self.expect(',')?;
+        let dimension = self.word()?.parse::<u16>().ok().filter(|dimension| *dimension > 0);
+        Ok(CqlType::vector(element, dimension.ok_or_else(|| self.malformed())?))
     }
 
     fn user_type_named(&self, name: &str, depth: usize) -> Result<CqlType, TypeTextError> {

@@ -23,73 +23,86 @@ fn decode_at(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeErr
         return Err(DecodeError::TypeTooDeep { max: MAX_TYPE_DEPTH });
     };
     let code = reader.short("type")?;
-    Ok(match code {
-        CUSTOM => CqlType::from_class_name_within(reader.string("type class name")?, depth)?,
-        LIST => CqlType::List(Box::new(decode_at(reader, inner)?)),
-        SET => CqlType::Set(Box::new(decode_at(reader, inner)?)),
-        MAP => CqlType::Map(Box::new((decode_at(reader, inner)?, decode_at(reader, inner)?))),
-        UDT => {
-            let keyspace = reader.string("user type keyspace")?.into();
-            let name = reader.string("user type name")?.into();
-            let count = usize::from(reader.short("user type fields")?);
-            let mut fields = Vec::with_capacity(reader.capacity(count, 4));
-            for _ in 0..count {
-                let field: Arc<str> = reader.string("user type field")?.into();
-                fields.push((field, decode_at(reader, inner)?));
-            }
-            CqlType::Udt(Arc::new(UdtType { keyspace, name, fields }))
-        }
-        TUPLE => {
-            let count = usize::from(reader.short("tuple fields")?);
-            let mut fields = Vec::with_capacity(reader.capacity(count, 2));
-            for _ in 0..count {
-                fields.push(decode_at(reader, inner)?);
-            }
-            CqlType::Tuple(fields.into())
-        }
-        code => CqlType::Native(
-            NativeType::from_code(code)
-                .ok_or(DecodeError::UnknownCode { what: "type", code: i64::from(code) })?,
-        ),
-    })
+    // One function for each: a level of nesting then takes the stack of its own kind only.
+    match code {
+        CUSTOM => CqlType::from_class_name_within(reader.string("type class name")?, depth),
+        LIST => decode_at(reader, inner).map(CqlType::list),
+        SET => decode_at(reader, inner).map(CqlType::set),
+        MAP => decode_map(reader, inner),
+        UDT => decode_udt(reader, inner),
+        TUPLE => decode_tuple(reader, inner),
+        code => NativeType::from_code(code)
+            .map(CqlType::Native)
+            .ok_or(DecodeError::UnknownCode { what: "type", code: i64::from(code) }),
+    }
+}
+
+fn decode_map(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeError> {
+    let key = decode_at(reader, depth)?;
+    Ok(CqlType::map(key, decode_at(reader, depth)?))
+}
+
+fn decode_udt(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeError> {
+    let keyspace = reader.string("user type keyspace")?.into();
+    let name = reader.string("user type name")?.into();
+    let count = usize::from(reader.short("user type fields")?);
+    let mut fields = Vec::with_capacity(reader.capacity(count, 4));
+    for _ in 0..count {
+        let field: Arc<str> = reader.string("user type field")?.into();
+        fields.push((field, decode_at(reader, depth)?));
+    }
+    Ok(CqlType::Udt(Arc::new(UdtType { keyspace, name, fields })))
+}
+
+fn decode_tuple(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeError> {
+    let count = usize::from(reader.short("tuple fields")?);
+    let mut fields = Vec::with_capacity(reader.capacity(count, 2));
+    for _ in 0..count {
+        fields.push(decode_at(reader, depth)?);
+    }
+    Ok(CqlType::Tuple(fields.into()))
 }
 
 /// Appends a type option.
 pub fn encode_type(typ: &CqlType, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     match typ {
-        CqlType::Native(native) => put_short(out, native.code()),
+        CqlType::Native(native) => {
+            put_short(out, native.code());
+            Ok(())
+        }
         CqlType::List(element) => {
             put_short(out, LIST);
-            encode_type(element, out)?;
+            encode_type(element, out)
         }
         CqlType::Set(element) => {
             put_short(out, SET);
-            encode_type(element, out)?;
+            encode_type(element, out)
         }
         CqlType::Map(pair) => {
             put_short(out, MAP);
-            encode_type(&pair.0, out)?;
-            encode_type(&pair.1, out)?;
+            encode_type(&pair.0, out).and_then(|()| encode_type(&pair.1, out))
         }
         CqlType::Tuple(fields) => {
             put_short(out, TUPLE);
             put_short_count(out, fields.len(), "tuple fields")?;
-            fields.iter().try_for_each(|field| encode_type(field, out))?;
+            fields.iter().try_for_each(|field| encode_type(field, out))
         }
-        CqlType::Udt(udt) => {
-            put_short(out, UDT);
-            put_string(out, &udt.keyspace, "user type keyspace")?;
-            put_string(out, &udt.name, "user type name")?;
-            put_short_count(out, udt.fields.len(), "user type fields")?;
-            for (name, field) in &udt.fields {
-                put_string(out, name, "user type field")?;
-                encode_type(field, out)?;
-            }
-        }
+        CqlType::Udt(udt) => encode_udt(udt, out),
         CqlType::Vector(..) | CqlType::Custom(_) => {
             put_short(out, CUSTOM);
-            put_string(out, &typ.to_class_name(), "type class name")?;
+            put_string(out, &typ.to_class_name(), "type class name")
         }
+    }
+}
+
+fn encode_udt(udt: &UdtType, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    put_short(out, UDT);
+    put_string(out, &udt.keyspace, "user type keyspace")?;
+    put_string(out, &udt.name, "user type name")?;
+    put_short_count(out, udt.fields.len(), "user type fields")?;
+    for (name, field) in &udt.fields {
+        put_string(out, name, "user type field")?;
+        encode_type(field, out)?;
     }
     Ok(())
 }
