@@ -1,0 +1,159 @@
+//! Where to knock first: contact points as people write them, and the addresses they stand for.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::ConfigError;
+
+/// One place to ask about the cluster: an address, or a name that may stand for several.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ContactPoint {
+    /// An address with its port.
+    Address(SocketAddr),
+    /// An address whose port is the configured one.
+    Ip(IpAddr),
+    /// A name, resolved to *all* its addresses each time it is needed.
+    Name {
+        /// The host name.
+        name: String,
+        /// The port; the configured one when absent.
+        port: Option<u16>,
+    },
+}
+
+impl ContactPoint {
+    /// Every address this contact point stands for now, in the order the resolver gave them.
+    ///
+    /// A name is resolved within `limit`, so that a resolver that hangs delays nobody for longer.
+    ///
+    /// # Errors
+    /// The resolver's own error, or [`std::io::ErrorKind::TimedOut`].
+    pub async fn resolve(&self, default_port: u16, limit: Duration) -> std::io::Result<Vec<SocketAddr>> {
+        match self {
+            Self::Address(address) => Ok(vec![*address]),
+            Self::Ip(ip) => Ok(vec![SocketAddr::new(*ip, default_port)]),
+            Self::Name { name, port } => {
+                let lookup = tokio::net::lookup_host((name.as_str(), port.unwrap_or(default_port)));
+                let found = tokio::time::timeout(limit, lookup).await.map_err(|_| {
+                    std::io::Error::new(
+                        std::io::ErrorKind::TimedOut,
+                        format!("no answer from the resolver within {limit:?}"),
+                    )
+                })??;
+                let mut addresses: Vec<SocketAddr> = Vec::new();
+                for address in found {
+                    if !addresses.contains(&address) {
+                        addresses.push(address);
+                    }
+                }
+                Ok(addresses)
+            }
+        }
+    }
+}
+
+impl FromStr for ContactPoint {
+    type Err = ConfigError;
+
+    /// Reads `name`, `name:port`, `1.2.3.4`, `1.2.3.4:port`, `::1` and `[::1]:port`.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let refused = || ConfigError::BadContactPoint { text: text.to_owned() };
+        let text_trimmed = text.trim();
+        if let Ok(address) = text_trimmed.parse::<SocketAddr>() {
+            return if address.port() == 0 { Err(refused()) } else { Ok(Self::Address(address)) };
+        }
+        let unbracketed =
+            text_trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text_trimmed);
+        if let Ok(ip) = unbracketed.parse::<IpAddr>() {
+            return Ok(Self::Ip(ip));
+        }
+        let (name, port) = match text_trimmed.rsplit_once(':') {
+            Some((name, port)) => {
+                let port: u16 = port.parse().map_err(|_| refused())?;
+                if port == 0 {
+                    return Err(refused());
+                }
+                (name, Some(port))
+            }
+            None => (text_trimmed, None),
+        };
+        let is_name = !name.is_empty()
+            && name.len() <= 253
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+        if !is_name {
+            return Err(refused());
+        }
+        Ok(Self::Name { name: name.to_owned(), port })
+    }
+}
+
+impl From<SocketAddr> for ContactPoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl From<IpAddr> for ContactPoint {
+    fn from(ip: IpAddr) -> Self {
+        Self::Ip(ip)
+    }
+}
+
+impl fmt::Display for ContactPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Ip(ip) => write!(f, "{ip}"),
+            Self::Name { name, port: Some(port) } => write!(f, "{name}:{port}"),
+            Self::Name { name, port: None } => f.write_str(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> ContactPoint {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn every_usual_spelling_is_understood() {
+        assert_eq!(parsed("127.0.0.1:9043"), ContactPoint::Address("127.0.0.1:9043".parse().unwrap()));
+        assert_eq!(parsed(" 10.0.0.7 "), ContactPoint::Ip("10.0.0.7".parse().unwrap()));
+        assert_eq!(parsed("::1"), ContactPoint::Ip("::1".parse().unwrap()));
+        assert_eq!(parsed("[::1]"), ContactPoint::Ip("::1".parse().unwrap()));
+        assert_eq!(parsed("[::1]:9042"), ContactPoint::Address("[::1]:9042".parse().unwrap()));
+        assert_eq!(
+            parsed("db-1.example.org:19042"),
+            ContactPoint::Name { name: "db-1.example.org".into(), port: Some(19042) }
+        );
+        assert_eq!(parsed("db"), ContactPoint::Name { name: "db".into(), port: None });
+    }
+
+    #[test]
+    fn what_is_no_address_and_no_name_is_refused_with_its_text() {
+        for text in ["", " ", "db:", "db:0", "db:70000", "http://db:9042", "a b", "127.0.0.1:0"] {
+            let error = text.parse::<ContactPoint>().unwrap_err();
+            assert_eq!(error, ConfigError::BadContactPoint { text: text.into() });
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_needs_no_resolver() {
+        let point = parsed("10.1.2.3");
+        let found = point.resolve(9042, Duration::ZERO).await.unwrap();
+        assert_eq!(found, vec!["10.1.2.3:9042".parse().unwrap()]);
+    }
+
+    #[tokio::test]
+    async fn a_name_resolves_to_loopback_with_the_configured_port() {
+        let point = parsed("localhost");
+        let found = point.resolve(9999, Duration::from_secs(5)).await.unwrap();
+        assert!(!found.is_empty());
+        assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 9999));
+    }
+}

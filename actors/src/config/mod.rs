@@ -1,0 +1,251 @@
+//! What an engine is told before it starts: [`EngineConfig`], its defaults, and the contradictions it refuses.
+//!
+//! The library's builders fill this in; nothing here does I/O. [`EngineConfig::validate`] runs before the first socket
+//! is opened, so a contradiction is an error of `connect`, never a panic and never a surprise at run time.
+
+mod contact_point;
+mod error;
+mod options;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chorus_protocol::ProtocolVersion;
+use chorus_topology::{
+    DefaultRetry, ExponentialReconnection, LoadBalancingPolicy, ReconnectionPolicy, RetryPolicy, TokenAware,
+};
+use uuid::Uuid;
+
+use crate::connection::handshake::{CompressionChoice, Credentials};
+use crate::reactor::Placement;
+
+pub use contact_point::ContactPoint;
+pub use error::ConfigError;
+pub use options::{
+    AddressTranslator, ApplicationInfo, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness,
+};
+
+/// The most reactor threads one engine may have.
+const MAX_THREADS: usize = 256;
+
+/// Everything the engine wants to know before it starts.
+///
+/// Fields are public: take [`EngineConfig::new`] and change what differs. Times are durations, sizes are bytes.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Where to ask about the cluster first; at least one. Names stand for all their addresses. No default.
+    pub contact_points: Vec<ContactPoint>,
+    /// Port of contact points without one, and of hosts whose system row has none. Defaults to 9042.
+    pub port: u16,
+    /// Who we are to the server. Defaults to nobody: a server that asks is refused with a clear error.
+    pub credentials: Option<Credentials>,
+    /// Keyspace every connection uses, as it is spelled in the schema (never folded). Defaults to none.
+    pub keyspace: Option<String>,
+    /// Compression of frames. Defaults to off: it costs more client CPU than it saves on most networks.
+    pub compression: CompressionChoice,
+    /// The one protocol version to speak. Defaults to negotiating from v5 down to v3.
+    pub protocol_version: Option<ProtocolVersion>,
+    /// CQL version asked for. Defaults to the first one the server lists.
+    pub cql_version: Option<String>,
+    /// Sends `NO_COMPACT` at startup (v3 and v4 only). Defaults to false.
+    pub no_compact: bool,
+    /// Limit for one connection from the first packet to READY, authentication and `USE` included. Defaults to 5 s.
+    pub connect_timeout: Duration,
+    /// Limit for one request when the statement says nothing; `None` waits for ever. Defaults to 10 s.
+    pub request_timeout: Option<Duration>,
+    /// Limit for one query of the control connection. Defaults to 2 s.
+    pub control_timeout: Duration,
+    /// Server-side limit that ScyllaDB is given with each metadata query; zero sends none. Defaults to
+    /// [`EngineConfig::control_timeout`] when `None`.
+    pub metadata_request_timeout: Option<Duration>,
+    /// Probing of silent connections. Defaults to every 30 s, answered within 30 s.
+    pub heartbeat: Heartbeat,
+    /// How long a schema change waits for all hosts to agree; zero does not wait and counts as agreed. Defaults to 10 s.
+    pub schema_agreement_timeout: Duration,
+    /// Pause between two looks at the schema versions. Defaults to 200 ms.
+    pub schema_agreement_interval: Duration,
+    /// How long events are gathered before they are acted upon. Defaults to schema 2 s, topology 10 s, status 2 s.
+    pub event_windows: EventWindows,
+    /// Whether the schema is read; without it there is no token-aware routing. Defaults to true.
+    pub fetch_schema: bool,
+    /// Page size of schema reads, in rows. Defaults to 1000.
+    pub schema_page_size: i32,
+    /// Connections to a host. Defaults to one a shard, or one where there are no shards.
+    pub pool_size: PoolSize,
+    /// How far ScyllaDB's shards are taken into account. Defaults to [`ShardAwareness::Full`].
+    pub shard_awareness: ShardAwareness,
+    /// Whether hosts of other datacenters get connections. Defaults to true.
+    pub connect_to_remote_hosts: bool,
+    /// Whether `connect` waits until every host was tried. Defaults to false: it returns when the first host is up,
+    /// having given the others a moment.
+    pub wait_for_all_hosts: bool,
+    /// Where requests go. Defaults to token-aware over round robin in the first contact point's datacenter.
+    pub load_balancing: Arc<dyn LoadBalancingPolicy>,
+    /// What happens after a failure. Defaults to [`DefaultRetry`].
+    pub retry: Arc<dyn RetryPolicy>,
+    /// When a lost host is tried again. Defaults to exponential, 1 s to 600 s, jitter 85 to 115 %.
+    pub reconnection: Arc<dyn ReconnectionPolicy>,
+    /// Translates the addresses the cluster tells about its hosts; contact points are never translated. Defaults to none.
+    pub address_translator: Option<Arc<dyn AddressTranslator>>,
+    /// Where the actors run. Defaults to [`Placement::Auto`].
+    pub placement: Placement,
+    /// Bounds that keep memory and the servers safe.
+    pub limits: Limits,
+    /// What the server is told about the application. Defaults to nothing.
+    pub application: ApplicationInfo,
+    /// `TCP_NODELAY` on every socket. Defaults to true.
+    pub tcp_nodelay: bool,
+    /// Idle time before TCP keep-alive probes; `None` leaves them off. Defaults to none, heartbeats do the work.
+    pub tcp_keepalive: Option<Duration>,
+    /// Identity of this session in `system_views.clients`; every connection tells it. Defaults to a random one.
+    pub session_id: Uuid,
+}
+
+impl EngineConfig {
+    /// A configuration with all the defaults for the given contact points.
+    pub fn new<P: Into<ContactPoint>>(contact_points: impl IntoIterator<Item = P>) -> Self {
+        Self {
+            contact_points: contact_points.into_iter().map(Into::into).collect(),
+            port: 9042,
+            credentials: None,
+            keyspace: None,
+            compression: CompressionChoice::Off,
+            protocol_version: None,
+            cql_version: None,
+            no_compact: false,
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Some(Duration::from_secs(10)),
+            control_timeout: Duration::from_secs(2),
+            metadata_request_timeout: None,
+            heartbeat: Heartbeat::default(),
+            schema_agreement_timeout: Duration::from_secs(10),
+            schema_agreement_interval: Duration::from_millis(200),
+            event_windows: EventWindows::default(),
+            fetch_schema: true,
+            schema_page_size: 1000,
+            pool_size: PoolSize::default(),
+            shard_awareness: ShardAwareness::default(),
+            connect_to_remote_hosts: true,
+            wait_for_all_hosts: false,
+            load_balancing: Arc::new(TokenAware::default()),
+            retry: Arc::new(DefaultRetry::default()),
+            reconnection: Arc::new(ExponentialReconnection::default()),
+            address_translator: None,
+            placement: Placement::default(),
+            limits: Limits::default(),
+            application: ApplicationInfo::default(),
+            tcp_nodelay: true,
+            tcp_keepalive: None,
+            session_id: Uuid::new_v4(),
+        }
+    }
+
+    /// The server-side limit for metadata queries, when one is to be sent to ScyllaDB.
+    pub fn metadata_limit(&self) -> Option<Duration> {
+        let limit = self.metadata_request_timeout.unwrap_or(self.control_timeout);
+        (!limit.is_zero()).then_some(limit)
+    }
+
+    /// Checks everything that can be known to be wrong without asking a server.
+    ///
+    /// # Errors
+    /// The first contradiction found, naming the setting.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.contact_points.is_empty() {
+            return Err(ConfigError::NoContactPoints);
+        }
+        if self.port == 0 {
+            return Err(ConfigError::Zero { setting: "port" });
+        }
+        for (setting, time) in [
+            ("connect_timeout", Some(self.connect_timeout)),
+            ("request_timeout", self.request_timeout),
+            ("control_timeout", Some(self.control_timeout)),
+            ("heartbeat.timeout", Some(self.heartbeat.timeout)),
+            ("schema_agreement_interval", Some(self.schema_agreement_interval)),
+            ("tcp_keepalive", self.tcp_keepalive),
+        ] {
+            if time.is_some_and(|time| time.is_zero()) {
+                return Err(ConfigError::Zero { setting });
+            }
+        }
+        if self.schema_page_size <= 0 {
+            return Err(ConfigError::Zero { setting: "schema_page_size" });
+        }
+        if self.keyspace.as_deref().is_some_and(str::is_empty) {
+            return Err(ConfigError::EmptyKeyspace);
+        }
+        if let Placement::Dedicated { threads } = self.placement
+            && !(1..=MAX_THREADS).contains(&threads)
+        {
+            return Err(ConfigError::OutOfRange {
+                setting: "placement threads",
+                value: threads as u64,
+                least: 1,
+                most: MAX_THREADS as u64,
+            });
+        }
+        self.pool_size.validate()?;
+        self.limits.validate()?;
+        if let (Some(version), CompressionChoice::Only(compression)) =
+            (self.protocol_version, self.compression)
+            && version.uses_segments()
+            && compression == chorus_protocol::Compression::Snappy
+        {
+            return Err(ConfigError::SnappyWithSegments);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> EngineConfig {
+        EngineConfig::new(["127.0.0.1".parse::<std::net::IpAddr>().unwrap()])
+    }
+
+    #[test]
+    fn the_defaults_are_valid_for_any_contact_point() {
+        assert_eq!(config().validate(), Ok(()));
+    }
+
+    #[test]
+    fn no_contact_point_is_refused() {
+        let empty = EngineConfig::new(Vec::<ContactPoint>::new());
+        assert_eq!(empty.validate(), Err(ConfigError::NoContactPoints));
+    }
+
+    #[test]
+    fn a_timeout_of_zero_is_refused_by_name() {
+        let mut config = config();
+        config.control_timeout = Duration::ZERO;
+        assert_eq!(config.validate(), Err(ConfigError::Zero { setting: "control_timeout" }));
+    }
+
+    #[test]
+    fn snappy_cannot_be_asked_for_together_with_v5() {
+        let mut config = config();
+        config.protocol_version = Some(ProtocolVersion::V5);
+        config.compression = CompressionChoice::Only(chorus_protocol::Compression::Snappy);
+        assert_eq!(config.validate(), Err(ConfigError::SnappyWithSegments));
+    }
+
+    #[test]
+    fn dedicated_placement_wants_between_one_and_the_maximum_of_threads() {
+        let mut config = config();
+        config.placement = Placement::Dedicated { threads: 0 };
+        assert!(matches!(config.validate(), Err(ConfigError::OutOfRange { value: 0, .. })));
+        config.placement = Placement::Dedicated { threads: 2 };
+        assert_eq!(config.validate(), Ok(()));
+    }
+
+    #[test]
+    fn scylla_is_given_the_control_timeout_unless_told_otherwise() {
+        let mut config = config();
+        assert_eq!(config.metadata_limit(), Some(Duration::from_secs(2)));
+        config.metadata_request_timeout = Some(Duration::ZERO);
+        assert_eq!(config.metadata_limit(), None);
+    }
+}

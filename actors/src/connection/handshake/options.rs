@@ -1,0 +1,131 @@
+//! What one connection is opened with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chorus_protocol::{Compression, ProtocolVersion};
+
+use super::auth::Credentials;
+use crate::config::{ApplicationInfo, EngineConfig};
+
+/// The name under which the server knows this driver.
+const DRIVER_NAME: &str = "Chorus";
+
+/// Which compression to ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CompressionChoice {
+    /// None.
+    #[default]
+    Off,
+    /// The best the server offers: LZ4, then Snappy, then none.
+    Best,
+    /// This one; a server that does not offer it is refused.
+    Only(Compression),
+}
+
+/// The versions a connection may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Versions {
+    /// This one, or the next lower ones if the server refuses it.
+    DownFrom(ProtocolVersion),
+    /// This one.
+    Only(ProtocolVersion),
+}
+
+impl Versions {
+    /// The version offered first.
+    pub(crate) fn first(self) -> ProtocolVersion {
+        match self {
+            Self::DownFrom(version) | Self::Only(version) => version,
+        }
+    }
+}
+
+/// Everything a handshake needs to know apart from the address.
+///
+/// One value serves all connections of a session; the pool overrides the version (once it is negotiated) and the
+/// keyspace (when it changes).
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectOptions {
+    /// Versions to offer.
+    pub(crate) versions: Versions,
+    /// Compression to ask for.
+    pub(crate) compression: CompressionChoice,
+    /// Credentials for a server that asks.
+    pub(crate) credentials: Option<Credentials>,
+    /// Keyspace to use before the connection is ready, as spelled in the schema.
+    pub(crate) keyspace: Option<Arc<str>>,
+    /// CQL version wanted; the server's first when absent or not offered.
+    pub(crate) cql_version: Option<Arc<str>>,
+    /// Further entries of STARTUP: who we are.
+    pub(crate) startup: Arc<[(String, String)]>,
+    /// Limit for the whole of it, from the first packet to the last answer.
+    pub(crate) timeout: Duration,
+    /// Largest frame accepted.
+    pub(crate) max_frame: u32,
+    /// `TCP_NODELAY`.
+    pub(crate) nodelay: bool,
+    /// Idle time before keep-alive probes, if any.
+    pub(crate) keepalive: Option<Duration>,
+    /// Whether extensions of ScyllaDB are asked for.
+    pub(crate) extensions: bool,
+}
+
+impl ConnectOptions {
+    /// The options every connection of a session with this configuration starts from.
+    pub(crate) fn from_config(config: &EngineConfig) -> Self {
+        Self {
+            versions: match config.protocol_version {
+                Some(version) => Versions::Only(version),
+                None => Versions::DownFrom(ProtocolVersion::ALL[0]),
+            },
+            compression: config.compression,
+            credentials: config.credentials.clone(),
+            keyspace: config.keyspace.as_deref().map(Arc::from),
+            cql_version: config.cql_version.as_deref().map(Arc::from),
+            startup: identity(config).into(),
+            timeout: config.connect_timeout,
+            max_frame: config.limits.frame_bytes,
+            nodelay: config.tcp_nodelay,
+            keepalive: config.tcp_keepalive,
+            extensions: true,
+        }
+    }
+}
+
+/// The STARTUP entries that say who is calling.
+fn identity(config: &EngineConfig) -> Vec<(String, String)> {
+    let mut entries = vec![
+        ("DRIVER_NAME".to_owned(), DRIVER_NAME.to_owned()),
+        ("DRIVER_VERSION".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("SESSION_ID".to_owned(), config.session_id.to_string()),
+    ];
+    let ApplicationInfo { name, version, client_id } = &config.application;
+    for (key, value) in
+        [("APPLICATION_NAME", name), ("APPLICATION_VERSION", version), ("CLIENT_ID", client_id)]
+    {
+        if let Some(value) = value {
+            entries.push((key.to_owned(), value.clone()));
+        }
+    }
+    if config.no_compact && config.protocol_version.is_some_and(|version| !version.uses_segments()) {
+        entries.push(("NO_COMPACT".to_owned(), "true".to_owned()));
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_application_is_named_only_when_it_has_a_name() {
+        let mut config = EngineConfig::new(["127.0.0.1:9042".parse::<std::net::SocketAddr>().unwrap()]);
+        let keys = |config: &EngineConfig| -> Vec<String> {
+            identity(config).into_iter().map(|(key, _)| key).collect()
+        };
+        assert_eq!(keys(&config), ["DRIVER_NAME", "DRIVER_VERSION", "SESSION_ID"]);
+        config.application.name = Some("shop".into());
+        assert_eq!(keys(&config).last().unwrap(), "APPLICATION_NAME");
+    }
+}
