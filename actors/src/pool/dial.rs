@@ -1,0 +1,77 @@
+//! One dial of a pool: through the shard-aware port where that helps, through the ordinary one otherwise.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chorus_protocol::Supported;
+use chorus_topology::{Rng, Sharding};
+use tokio::sync::Semaphore;
+
+use super::source_port::source_ports;
+use crate::connection::handshake::{ConnectError, ConnectOptions, Established, LocalPort, Phase, connect};
+
+/// Where to dial, decided by the pool before it begins.
+pub(super) struct Dial {
+    pub(super) address: SocketAddr,
+    /// Shard-aware port, the shard wanted there, and how many there are.
+    pub(super) through: Option<(u16, u16, u16)>,
+    pub(super) options: ConnectOptions,
+    /// The session's budget of dials under way.
+    pub(super) budget: Arc<Semaphore>,
+    pub(super) rng: Rng,
+}
+
+/// How a dial went.
+pub(super) struct Dialled {
+    pub(super) outcome: Result<Established, ConnectError>,
+    /// The shard-aware port was tried and led nowhere.
+    pub(super) port_failed: bool,
+}
+
+impl Dial {
+    /// Dials, after waiting for a place in the session's budget. A shard-aware port that leads nowhere costs one more
+    /// attempt through the ordinary port, not the connection.
+    pub(super) async fn run(mut self) -> Dialled {
+        let Ok(_permit) = self.budget.acquire().await else {
+            return Dialled { outcome: Err(ConnectError::ShutDown), port_failed: false };
+        };
+        let mut port_failed = false;
+        if let Some((port, shard, nr_shards)) = self.through {
+            let mut ports = source_ports(nr_shards, shard, &mut self.rng);
+            let target = SocketAddr::new(self.address.ip(), port);
+            let outcome = connect(target, &self.options, Some(&mut ports as LocalPort<'_>)).await;
+            match outcome {
+                Ok(mut established) => {
+                    established.address = self.address;
+                    return Dialled { outcome: Ok(established), port_failed: false };
+                }
+                Err(error) if leads_nowhere(&error) => port_failed = true,
+                Err(error) => return Dialled { outcome: Err(error), port_failed: false },
+            }
+        }
+        Dialled { outcome: connect(self.address, &self.options, None).await, port_failed }
+    }
+}
+
+/// Whether the failure is the port's and not the server's.
+fn leads_nowhere(error: &ConnectError) -> bool {
+    matches!(
+        error,
+        ConnectError::Io { .. }
+            | ConnectError::NotCql(_)
+            | ConnectError::Timeout { during: Phase::Tcp | Phase::Options, .. }
+            | ConnectError::Closed { during: Phase::Tcp | Phase::Options }
+    )
+}
+
+/// What a server said about its shards, if it makes sense: `(sharding, shard of this connection, shard-aware port)`.
+///
+/// Garbage means "not shard-aware": no division by zero, no shift too far, no port 70000.
+pub(super) fn shards_of(supported: &Supported) -> Option<(Sharding, u16, Option<u16>)> {
+    let info = supported.shard_info()?;
+    if !info.is_computable() || info.ignore_msb >= 64 {
+        return None;
+    }
+    let sharding = Sharding { nr_shards: info.nr_shards, ignore_msb: info.ignore_msb };
+    Some((sharding, info.shard, info.port))
+}

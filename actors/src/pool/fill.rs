@@ -1,0 +1,164 @@
+//! How a pool gets its connections: dials, judges what comes of them, tells the coordinator and the host.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use chorus_topology::Rng;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::PoolActor;
+use super::dial::{Dial, Dialled, shards_of};
+use super::messages::Fact;
+use super::slots::{ConnectionId, Shard, Verdict};
+use crate::config::ShardAwareness;
+use crate::connection::handshake::{ConnectError, Established};
+use crate::connection::{self, ConnectionHandle, Owner, Wire};
+use crate::host::{Connected, DialFailed, PermitsBack, PoolState};
+
+impl PoolActor {
+    /// Tells the host the whole state, if it changed.
+    pub(super) fn report(&mut self) {
+        let state = PoolState {
+            reactor: self.setup.reactor,
+            usable: self.slots.usable(),
+            missing: self.slots.missing().len() as u32,
+            sharding: self.slots.sharding(),
+        };
+        if self.reported != Some(state) && self.stopping.is_none() {
+            self.reported = Some(state);
+            self.setup.owner.do_send(state);
+        }
+    }
+
+    pub(super) fn dial(&mut self, shard: Shard, ctx: &mut Context<Self>) {
+        self.slots.on_dial(shard);
+        let through = match (shard, self.slots.sharding(), self.setup.settings.shards) {
+            (Some(shard), Some(sharding), ShardAwareness::Full) => {
+                self.shard_port.usable(Instant::now()).map(|port| (port, shard, sharding.nr_shards))
+            }
+            _ => None,
+        };
+        let mut options = self.setup.settings.connect.clone();
+        options.keyspace = self.setup.keyspace.clone();
+        let keyspace = options.keyspace.clone();
+        let dial = Dial {
+            address: self.setup.host.address,
+            through,
+            options,
+            budget: Arc::clone(&self.setup.settings.budget),
+            rng: Rng::seeded(self.rng.next_u64()),
+        };
+        let wanted = through.map(|(_, shard, _)| shard);
+        let done = dial.run().into_actor(self).map(move |dialled, actor, ctx| {
+            actor.slots.on_dialled(shard);
+            actor.on_dialled(dialled, wanted, keyspace.as_deref(), ctx);
+            actor.setup.owner.do_send(PermitsBack { reactor: actor.setup.reactor, count: 1 });
+        });
+        ctx.spawn(done);
+    }
+
+    pub(super) fn on_dialled(
+        &mut self,
+        dialled: Dialled,
+        wanted: Shard,
+        keyspace: Option<&str>,
+        ctx: &mut Context<Self>,
+    ) {
+        if dialled.port_failed {
+            self.avoid_shard_port("cannot be reached");
+        }
+        if self.stopping.is_some() {
+            return;
+        }
+        match dialled.outcome {
+            Ok(established) if keyspace == self.setup.keyspace.as_deref() => {
+                self.on_established(established, wanted, ctx);
+            }
+            // The keyspace changed under way: the connection would use the old one. Dialling again is simplest.
+            Ok(_) => self.report(),
+            Err(error) => self.on_failed(error),
+        }
+    }
+
+    pub(super) fn on_established(
+        &mut self,
+        established: Established,
+        wanted: Shard,
+        ctx: &mut Context<Self>,
+    ) {
+        let shards = match self.setup.settings.shards {
+            ShardAwareness::Off => None,
+            _ => shards_of(&established.supported),
+        };
+        let (sharding, shard, port) = match shards {
+            Some((sharding, shard, port)) => (Some(sharding), Some(shard), port),
+            None => (None, None, None),
+        };
+        self.shard_port.learn(port);
+        if wanted.is_some() && shard != wanted {
+            // Believe SCYLLA_SHARD, not the port.
+            self.avoid_shard_port("leads to other shards, is there address translation in between?");
+        }
+        match self.slots.judge(shard, sharding) {
+            Verdict::Close => drop(established),
+            Verdict::Park => {
+                let handle = self.adopt(established, shard, ctx);
+                close_all(self.slots.park(handle));
+            }
+            Verdict::Keep => {
+                let handle = self.adopt(established, shard, ctx);
+                let id = ConnectionId(handle.id);
+                self.since.insert(id, Instant::now());
+                let replaced = self.slots.insert(id, shard, Rc::clone(&handle));
+                self.coordinator.add_connection(handle);
+                for old in replaced.into_iter().filter_map(|id| self.slots.handle(id)) {
+                    self.coordinator.remove_connection(old);
+                    old.drain();
+                }
+                close_all(self.slots.surplus());
+                self.setup.owner.do_send(Connected { reactor: self.setup.reactor });
+            }
+        }
+        self.report();
+    }
+
+    pub(super) fn adopt(
+        &self,
+        established: Established,
+        shard: Shard,
+        ctx: &mut Context<Self>,
+    ) -> ConnectionHandle {
+        let wire = Wire {
+            socket: established.stream,
+            address: established.address,
+            leftover: established.leftover.into(),
+            shape: established.shape,
+            compression: established.compression,
+            shard,
+        };
+        let pool = ctx.address();
+        let owner = Owner { fact: Box::new(move |fact| pool.do_send(Fact(fact))), event: None };
+        let settings = self.setup.settings.connection.clone();
+        connection::start(&self.stage, wire, self.setup.host.index, settings, &self.coordinator, owner)
+    }
+
+    pub(super) fn on_failed(&mut self, error: ConnectError) {
+        self.setup.owner.do_send(DialFailed { error });
+        self.report();
+    }
+
+    pub(super) fn avoid_shard_port(&mut self, why: &str) {
+        if self.shard_port.avoid(Instant::now()) {
+            warn!(host = %self.setup.host.address, "the shard-aware port {why}; it is avoided for ten minutes");
+        }
+    }
+}
+
+/// Closes connections that no request was ever sent on.
+pub(super) fn close_all(handles: Vec<ConnectionHandle>) {
+    for handle in handles {
+        handle.close();
+    }
+}
