@@ -1,1 +1,44 @@
-//! The engine.
+//! The engine of Chorus: a company of actors that carries CQL requests to a cluster and the answers back.
+//!
+//! Control travels in mailboxes, data travels in batches, knowledge is an immutable snapshot. Each
+//! [reactor](Placement) is one future that holds its actors; `coordinator`, `pool` and `connection` exist once or more on
+//! each, `cluster`, `control`, `host` and `metrics` on the first. Callers use [`Engine`]; they never see an address or a
+//! message.
+#![deny(unsafe_code)]
+
+mod bulk;
+mod cluster;
+pub mod config;
+mod connection;
+mod control;
+mod coordinator;
+mod engine;
+mod host;
+mod internal;
+mod metrics;
+mod pool;
+mod reactor;
+mod request;
+mod shutdown;
+
+pub use bulk::{BulkJob, BulkOptions, CompletedChunk, RowOutcome};
+pub use cluster::UseKeyspaceError;
+pub use config::{ConfigError, ContactPoint, EngineConfig};
+pub use connection::handshake::{
+    Banner, CompressionChoice, ConnectAttempt, ConnectError, Credentials, KNOWN_AUTHENTICATORS,
+    MAX_CHALLENGES, Phase,
+};
+pub use control::ControlError;
+pub use coordinator::{DrainReport, RequestCounts, RequestOutcome};
+pub use engine::{Agreement, Engine};
+pub use host::KeyspaceRefused;
+pub use metrics::{
+    ActorSnapshot, HostSnapshot, LatencySnapshot, MetricsSnapshot, SMALL_BOUNDS, SmallHistogram,
+    TrafficSnapshot,
+};
+pub use reactor::Placement;
+pub use request::{
+    Attempt, AttemptError, CloseReason, ExecutionPolicies, PendingReply, Preparation, Preparations, Reply,
+    RequestBuilder, RequestError, RequestErrorKind, RequestKind, RequestOptions,
+};
+pub use shutdown::ShutdownReport;

@@ -1,0 +1,261 @@
+//! The hosts we talk to, and the actors in charge of them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use chorus_protocol::ProtocolVersion;
+use chorus_topology::{Distance, Host, HostIndex, Rng, Route};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+use tracing::info;
+use uuid::Uuid;
+
+use super::ClusterActor;
+use super::readiness::FirstAttempt;
+use crate::config::EngineConfig;
+use crate::connection::ConnectionSettings;
+use crate::connection::handshake::{ConnectAttempt, ConnectError, ConnectOptions, Versions};
+use crate::coordinator::CoordinatorActor;
+use crate::host::{Hint, HostActor, HostSetup, Stop, UseKeyspace};
+use crate::pool::PoolSettings;
+use crate::reactor::Stage;
+
+/// Connections to a host that left get this long for what is in flight on them.
+const LEAVE: Duration = Duration::from_secs(10);
+
+/// Hosts tried at once when none is left.
+const LAST_RESORT: usize = 16;
+
+/// The hosts that have an actor, by number. Hosts that the policy ignores have none.
+pub(super) struct Members {
+    hosts: BTreeMap<HostIndex, Member>,
+    stage: Stage,
+    coordinators: Arc<[Addr<CoordinatorActor>]>,
+    config: Arc<EngineConfig>,
+    connection: ConnectionSettings,
+    /// The session's budget of dials under way.
+    budget: Arc<Semaphore>,
+}
+
+struct Member {
+    host: Arc<Host>,
+    distance: Distance,
+    actor: Addr<HostActor>,
+    up: bool,
+    first: FirstAttempt,
+    last_error: Option<ConnectError>,
+}
+
+/// What an update changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    /// Addresses at which no member is any more.
+    pub(super) left: Vec<SocketAddr>,
+}
+
+impl Members {
+    pub(super) fn new(
+        config: &Arc<EngineConfig>,
+        connection: ConnectionSettings,
+        coordinators: Arc<[Addr<CoordinatorActor>]>,
+        stage: Stage,
+    ) -> Self {
+        Self {
+            hosts: BTreeMap::new(),
+            stage,
+            coordinators,
+            budget: Arc::new(Semaphore::new(config.limits.connecting_per_session as usize)),
+            config: Arc::clone(config),
+            connection,
+        }
+    }
+
+    /// Starts and ends host actors so that they are those of `route`.
+    ///
+    /// A host whose address changed gets a new actor; the old one lets its connections finish what they are at.
+    pub(super) fn update(
+        &mut self,
+        route: &Route,
+        version: ProtocolVersion,
+        keyspace: Option<Arc<str>>,
+        cluster: Addr<ClusterActor>,
+    ) -> Changes {
+        let mut changes = Changes::default();
+        let wanted: BTreeMap<HostIndex, (&Arc<Host>, Distance)> = (route.hosts().iter())
+            .filter(|entry| entry.member && self.connects_to(entry.distance))
+            .map(|entry| (entry.host.index, (&entry.host, entry.distance)))
+            .collect();
+        let gone: Vec<HostIndex> = (self.hosts.iter())
+            .filter(|(index, member)| {
+                wanted.get(index).is_none_or(|(host, _)| host.address != member.host.address)
+            })
+            .map(|(index, _)| *index)
+            .collect();
+        for index in gone {
+            if let Some(member) = self.hosts.remove(&index) {
+                info!(host = %member.host.address, "host left, moved or is ignored now");
+                changes.left.push(member.host.address);
+                stop(&member);
+            }
+        }
+        for (index, (host, distance)) in wanted {
+            match self.hosts.get_mut(&index) {
+                Some(member) => {
+                    member.host = Arc::clone(host);
+                    member.distance = distance;
+                }
+                None => {
+                    let member = self.start(host, distance, version, keyspace.clone(), cluster.clone());
+                    self.hosts.insert(index, member);
+                }
+            }
+        }
+        changes
+    }
+
+    fn connects_to(&self, distance: Distance) -> bool {
+        match distance {
+            Distance::LocalRack | Distance::Local => true,
+            Distance::Remote => self.config.connect_to_remote_hosts,
+            Distance::Ignored => false,
+        }
+    }
+
+    fn start(
+        &self,
+        host: &Arc<Host>,
+        distance: Distance,
+        version: ProtocolVersion,
+        keyspace: Option<Arc<str>>,
+        cluster: Addr<ClusterActor>,
+    ) -> Member {
+        info!(host = %host.address, datacenter = %host.datacenter, rack = %host.rack, "new host");
+        let mut connect = ConnectOptions::from_config(&self.config);
+        connect.versions = Versions::Only(version);
+        let pool = PoolSettings {
+            connect,
+            connection: self.connection.clone(),
+            size: self.config.pool_size,
+            shards: self.config.shard_awareness,
+            reactors: self.coordinators.len(),
+            budget: Arc::clone(&self.budget),
+        };
+        let actor = self.stage.start(HostActor::new(HostSetup {
+            host: Arc::clone(host),
+            cluster,
+            coordinators: Arc::clone(&self.coordinators),
+            reconnection: Arc::clone(&self.config.reconnection),
+            connecting: self.config.limits.connecting_per_host,
+            pool: Arc::new(pool),
+            keyspace,
+        }));
+        Member {
+            host: Arc::clone(host),
+            distance,
+            actor,
+            up: false,
+            first: FirstAttempt::Running,
+            last_error: None,
+        }
+    }
+
+    /// A host came up. True when that is news.
+    pub(super) fn on_up(&mut self, host: HostIndex) -> bool {
+        let Some(member) = self.hosts.get_mut(&host) else { return false };
+        member.first = FirstAttempt::Succeeded;
+        member.last_error = None;
+        !std::mem::replace(&mut member.up, true)
+    }
+
+    /// A host went down, or its first attempt failed. True when the route has to say so.
+    pub(super) fn on_down(&mut self, host: HostIndex, error: Option<ConnectError>) -> bool {
+        let Some(member) = self.hosts.get_mut(&host) else { return false };
+        let first = member.first == FirstAttempt::Running;
+        if first {
+            member.first = FirstAttempt::Failed;
+        }
+        member.last_error = error;
+        std::mem::replace(&mut member.up, false) || first
+    }
+
+    /// Passes a hint to the host at `address`. False when there is none.
+    pub(super) fn tell(&self, address: SocketAddr, hint: Hint) -> bool {
+        let member = self.hosts.values().find(|member| member.host.address == address);
+        if let Some(member) = member {
+            member.actor.do_send(hint);
+        }
+        member.is_some()
+    }
+
+    /// Passes a hint to a few hosts, chosen by chance.
+    pub(super) fn tell_some(&self, hint: Hint, rng: &mut Rng) {
+        let count = self.hosts.len();
+        let from = rng.below(count as u32) as usize;
+        for member in self.hosts.values().cycle().skip(from).take(count.min(LAST_RESORT)) {
+            member.actor.do_send(hint);
+        }
+    }
+
+    /// Passes a change of keyspace to every host.
+    pub(super) fn tell_all(&self, command: UseKeyspace) {
+        for member in self.hosts.values() {
+            member.actor.do_send(command.clone());
+        }
+    }
+
+    /// Ends every host actor.
+    pub(super) fn stop_all(&mut self, stop: Stop) {
+        for member in std::mem::take(&mut self.hosts).into_values() {
+            member.actor.do_send(stop.clone());
+        }
+    }
+
+    /// Where a control connection may go: hosts that are up first, near ones before far ones.
+    pub(super) fn plan(&self) -> Vec<SocketAddr> {
+        let mut members: Vec<&Member> = self.hosts.values().collect();
+        members.sort_by_key(|member| (!member.up, member.distance));
+        members.into_iter().map(|member| member.host.address).collect()
+    }
+
+    /// How the first attempt on each host went.
+    pub(super) fn first_attempts(&self) -> impl Iterator<Item = FirstAttempt> {
+        self.hosts.values().map(|member| member.first)
+    }
+
+    /// The last error of each host that is down.
+    pub(super) fn failures(&self) -> Arc<[ConnectAttempt]> {
+        (self.hosts.values())
+            .filter_map(|member| {
+                let error = member.last_error.clone()?;
+                Some(ConnectAttempt { address: Some(member.host.address), error })
+            })
+            .collect()
+    }
+
+    /// Identities of hosts that are known to be down.
+    pub(super) fn down_hosts(&self) -> HashSet<Uuid> {
+        (self.hosts.values())
+            .filter(|member| !member.up && member.first != FirstAttempt::Running)
+            .map(|member| member.host.id)
+            .collect()
+    }
+
+    /// Whether any host serves.
+    pub(super) fn any_up(&self) -> bool {
+        self.hosts.values().any(|member| member.up)
+    }
+
+    /// Whether there is no host at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+}
+
+/// Ends a host actor whose report nobody reads.
+fn stop(member: &Member) {
+    let (closed, _) = mpsc::unbounded_channel();
+    member.actor.do_send(Stop { deadline: Instant::now() + LEAVE, closed });
+}

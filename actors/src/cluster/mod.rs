@@ -1,0 +1,447 @@
+//! One actor a session: what the cluster is, and who is in charge of each part of it.
+//!
+//! Owns membership, schema, ring and tablets, and publishes them as immutable snapshots: to callers through
+//! [`Published`], to the coordinators as [`SetRoute`]. Starts the control actor and one actor a host, all on reactor 0.
+//! Commands of the session's handle come here and go down from here; facts come up. When it dies, requests go on with
+//! the last snapshot, and nothing new is learned.
+
+mod members;
+mod messages;
+mod readiness;
+mod version;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use chorus_topology::{ClusterState, Discovery, Rng, RouteBuilder, SchemaScope};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use crate::config::EngineConfig;
+use crate::connection::ConnectionSettings;
+use crate::connection::handshake::ConnectError;
+use crate::control::{
+    AwaitAgreement, ControlActor, ControlError, ControlSetup, Plan, Read, StopControl, TryKeyspace,
+};
+use crate::coordinator::{CoordinatorActor, CoordinatorPort, SetRoute};
+use crate::engine::{Agreement, Published};
+use crate::host::{Hint, Stop, UseKeyspace};
+use crate::reactor::Stage;
+use crate::shutdown::ShutdownReport;
+
+pub use messages::UseKeyspaceError;
+pub(crate) use messages::{
+    AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, HostDown, HostReported, HostSharding, HostUp,
+    KeyspaceExists, LearnTablets, Refresh, Shutdown,
+};
+pub(crate) use version::highest_common;
+
+use members::Members;
+use readiness::{Readiness, readiness};
+
+/// How long `connect` waits for further hosts once the first one serves.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// How long tablets are gathered before one new route has them all.
+const TABLET_WINDOW: Duration = Duration::from_millis(20);
+
+/// Tablets waiting for the next route; more are dropped, servers tell them again.
+const MOST_TABLETS: usize = 4096;
+
+/// What a cluster actor is started with.
+pub(crate) struct ClusterSetup {
+    pub(crate) config: Arc<EngineConfig>,
+    pub(crate) published: Arc<Published>,
+    /// Of every reactor, in order.
+    pub(crate) coordinators: Vec<Addr<CoordinatorActor>>,
+    /// Told once, when the session can be handed out or cannot be had.
+    pub(crate) ready: oneshot::Sender<Result<(), ConnectError>>,
+}
+
+/// See the module documentation.
+pub(crate) struct ClusterActor {
+    config: Arc<EngineConfig>,
+    published: Arc<Published>,
+    coordinators: Arc<[Addr<CoordinatorActor>]>,
+    control: Addr<ControlActor>,
+    members: Members,
+    ready: Option<oneshot::Sender<Result<(), ConnectError>>>,
+    /// A first host serves, and others are given a moment.
+    grace: bool,
+    keyspace: Option<Arc<str>>,
+    tablets: Vec<(chorus_topology::TableId, chorus_topology::TabletHint)>,
+    /// Trying every host because none is left.
+    last_resort: bool,
+    rng: Rng,
+    stopping: bool,
+}
+
+/// Puts the control plane of a session on stage; its first reactor's.
+pub(crate) fn start(
+    stage: &Stage,
+    coordinator: &Rc<CoordinatorPort>,
+    setup: ClusterSetup,
+) -> Addr<ClusterActor> {
+    let connection = settings(&setup.config);
+    stage.start_with(|ctx| {
+        let control = stage.start(ControlActor::new(ControlSetup {
+            config: Arc::clone(&setup.config),
+            cluster: ctx.address(),
+            stage: stage.clone(),
+            coordinator: Rc::clone(coordinator),
+            connection: connection.clone(),
+        }));
+        let coordinators: Arc<[_]> = setup.coordinators.into();
+        ClusterActor {
+            members: Members::new(&setup.config, connection, Arc::clone(&coordinators), stage.clone()),
+            keyspace: setup.config.keyspace.as_deref().map(Arc::from),
+            config: setup.config,
+            published: setup.published,
+            coordinators,
+            control,
+            ready: Some(setup.ready),
+            grace: false,
+            tablets: Vec::new(),
+            last_resort: false,
+            rng: Rng::from_entropy(),
+            stopping: false,
+        }
+    })
+}
+
+/// How the connections of a session behave.
+fn settings(config: &EngineConfig) -> ConnectionSettings {
+    ConnectionSettings {
+        window: config.limits.in_flight_per_connection,
+        max_frame: config.limits.frame_bytes,
+        heartbeat_interval: Some(config.heartbeat.interval).filter(|interval| !interval.is_zero()),
+        heartbeat_timeout: config.heartbeat.timeout,
+        max_orphans: config.limits.orphans_per_connection,
+        ..ConnectionSettings::default()
+    }
+}
+
+impl ClusterActor {
+    /// Changes the published route.
+    fn change_route(&mut self, change: impl FnOnce(&mut RouteBuilder)) {
+        let state = self.published.state.load();
+        let mut builder = RouteBuilder::from_route(&state.route);
+        change(&mut builder);
+        let route = Arc::new(builder.finish(&*self.config.load_balancing));
+        let state = state.with_route(route);
+        self.publish(state);
+    }
+
+    /// Snapshots are published before the messages that refer to them.
+    fn publish(&mut self, state: ClusterState) {
+        let route = Arc::clone(&state.route);
+        self.published.state.store(Arc::new(state));
+        self.published.route.store(Arc::clone(&route));
+        for coordinator in self.coordinators.iter() {
+            coordinator.do_send(SetRoute(Arc::clone(&route)));
+        }
+    }
+
+    /// Tells the control actor where it may connect: hosts that are up first, near ones before far ones.
+    fn publish_plan(&self, now: bool) {
+        self.control.do_send(Plan { hosts: self.members.plan(), now });
+    }
+
+    /// Hands out the session when that can be decided.
+    fn decide(&mut self, ctx: &mut Context<Self>) {
+        if self.ready.is_none() {
+            return;
+        }
+        match readiness(self.members.first_attempts(), self.config.wait_for_all_hosts) {
+            Readiness::NotYet => {}
+            Readiness::Almost if self.grace => {}
+            Readiness::Almost => {
+                self.grace = true;
+                ctx.run_later(GRACE, |actor, _| actor.answer_ready(Ok(())));
+            }
+            Readiness::Ready => self.answer_ready(Ok(())),
+            Readiness::Failed if self.members.is_empty() => {
+                let state = self.published.state.load();
+                let datacenters: Vec<&str> = state.route.datacenters().iter().map(|name| &**name).collect();
+                let reason = format!(
+                    "the load balancing policy ignores all {} hosts, which are in: {}",
+                    state.hosts.len(),
+                    datacenters.join(", ")
+                );
+                self.answer_ready(Err(ConnectError::Metadata { reason: reason.into() }));
+            }
+            Readiness::Failed => {
+                let attempts = self.members.failures();
+                self.answer_ready(Err(ConnectError::NoHostAvailable { attempts }));
+            }
+        }
+    }
+
+    fn answer_ready(&mut self, outcome: Result<(), ConnectError>) {
+        if let Some(ready) = self.ready.take() {
+            // Whoever called `connect` may have given up; the handle it never got ends the session.
+            let _ = ready.send(outcome);
+        }
+    }
+
+    /// While no host is left, tries each of them (and the contact points) every base delay of the reconnection policy,
+    /// whatever their schedules say: a cluster that was away for an hour is found again at once.
+    fn resort(&mut self, ctx: &mut Context<Self>) {
+        if self.last_resort || self.stopping || self.members.any_up() || self.members.is_empty() {
+            return;
+        }
+        let Some(delay) = self.config.reconnection.schedule().next_delay(&mut self.rng) else { return };
+        self.last_resort = true;
+        ctx.run_later(delay, |actor, ctx| {
+            actor.last_resort = false;
+            if !actor.stopping && !actor.members.any_up() {
+                debug!("no host is up: trying all of them");
+                actor.members.tell_some(Hint::LastResort, &mut actor.rng);
+                actor.publish_plan(true);
+                actor.resort(ctx);
+            }
+        });
+    }
+
+    fn learn_tablets(&mut self) {
+        let tablets = std::mem::take(&mut self.tablets);
+        let mut unknown = 0;
+        self.change_route(|builder| {
+            for (table, hint) in &tablets {
+                unknown += u32::from(builder.learn(*table, hint).is_err());
+            }
+        });
+        if unknown > 0 {
+            debug!(unknown, "tablets on hosts that are not members yet");
+        }
+    }
+}
+
+impl Actor for ClusterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // Hosts of a large cluster report together.
+        ctx.set_mailbox_capacity(256);
+    }
+}
+
+impl Handler<ClusterRead> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, read: ClusterRead, ctx: &mut Self::Context) {
+        if self.stopping {
+            return;
+        }
+        let ClusterRead { rows, from, shape, answers } = read;
+        self.published.agreement.store(Arc::new(Agreement { shape, compression: rows.compression }));
+        let previous = self.published.state.load_full();
+        let policy = &*self.config.load_balancing;
+        let (state, warnings) = match (&rows.members, &rows.schema) {
+            (Some((local, peers)), schema) => {
+                let translator = self.config.address_translator.as_deref();
+                let translate =
+                    |address| translator.map_or(address, |translator| translator.translate(address));
+                let discovery = Discovery {
+                    local,
+                    peers,
+                    local_address: from,
+                    default_port: self.config.port,
+                    translate: Some(&translate),
+                };
+                ClusterState::build(&discovery, schema.as_ref(), Some(&previous), policy)
+            }
+            (None, Some(schema)) => previous.with_schema(SchemaScope::All, schema, policy),
+            (None, None) => return,
+        };
+        for warning in warnings {
+            warn!(%warning, "a part of the system tables is ignored");
+        }
+        if state.hosts.is_empty() {
+            // Never on a later read by accident: the host that told is a member itself.
+            let reason = "the members cannot be read from system.local and system.peers".into();
+            self.answer_ready(Err(ConnectError::Metadata { reason }));
+            return;
+        }
+        self.publish(state);
+        let route = self.published.route.load_full();
+        let changes = self.members.update(&route, shape.version, self.keyspace.clone(), ctx.address());
+        for address in changes.left {
+            self.control.do_send(crate::control::Leave(address));
+        }
+        for answer in answers {
+            let _ = answer.send(Ok(()));
+        }
+        self.publish_plan(false);
+        self.decide(ctx);
+    }
+}
+
+impl Handler<ControlLost> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, ControlLost { attempts }: ControlLost, _: &mut Self::Context) {
+        if self.members.is_empty() {
+            // It was the first attempt: there is no cluster to go on with.
+            self.answer_ready(Err(ConnectError::NoHostAvailable { attempts }));
+            return;
+        }
+        let error = ConnectError::NoHostAvailable { attempts };
+        warn!(%error, "no control connection; the cluster is taken to be as last seen");
+    }
+}
+
+impl Handler<HostReported> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, HostReported { address, up }: HostReported, _: &mut Self::Context) {
+        let known = self.members.tell(address, if up { Hint::Up } else { Hint::Down });
+        if !known && up {
+            // A stranger may be a new member whose own event was lost.
+            self.control.do_send(Read {
+                scope: crate::control::Scope { topology: true, schema: false },
+                answer: None,
+            });
+        }
+    }
+}
+
+impl Handler<HostUp> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, HostUp { host, sharding }: HostUp, ctx: &mut Self::Context) {
+        if self.members.on_up(host) {
+            self.change_route(|builder| {
+                builder.up(host, true).sharding(host, sharding);
+            });
+            // A control connection that is being missed need not wait for its schedule any more.
+            self.publish_plan(true);
+        }
+        self.decide(ctx);
+    }
+}
+
+impl Handler<HostDown> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, HostDown { host, error }: HostDown, ctx: &mut Self::Context) {
+        if self.members.on_down(host, error) {
+            self.change_route(|builder| {
+                builder.up(host, false);
+            });
+            self.publish_plan(false);
+        }
+        self.decide(ctx);
+        self.resort(ctx);
+    }
+}
+
+impl Handler<HostSharding> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, HostSharding { host, sharding }: HostSharding, _: &mut Self::Context) {
+        self.change_route(|builder| {
+            builder.sharding(host, sharding);
+        });
+    }
+}
+
+impl Handler<LearnTablets> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, LearnTablets(tablets): LearnTablets, ctx: &mut Self::Context) {
+        if self.tablets.is_empty() && !tablets.is_empty() {
+            ctx.run_later(TABLET_WINDOW, |actor, _| actor.learn_tablets());
+        }
+        let room = MOST_TABLETS.saturating_sub(self.tablets.len());
+        self.tablets.extend(tablets.into_iter().take(room));
+    }
+}
+
+impl Handler<Refresh> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, Refresh { scope, answer }: Refresh, _: &mut Self::Context) {
+        if self.stopping {
+            let _ = answer.send(Err(ControlError::ShutDown));
+            return;
+        }
+        self.control.do_send(Read { scope, answer: Some(answer) });
+    }
+}
+
+impl Handler<AgreeOnSchema> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, AgreeOnSchema { limit, answer }: AgreeOnSchema, _: &mut Self::Context) {
+        if self.stopping {
+            let _ = answer.send(Err(ControlError::ShutDown));
+            return;
+        }
+        self.control.do_send(AwaitAgreement { limit, down: self.members.down_hosts(), answer });
+    }
+}
+
+impl Handler<ChangeKeyspace> for ClusterActor {
+    type Result = ();
+
+    /// Asks the control connection first: a keyspace that does not exist must not cost a single connection.
+    fn handle(&mut self, ChangeKeyspace { keyspace, answer }: ChangeKeyspace, _: &mut Self::Context) {
+        if self.stopping {
+            let _ = answer.send(Err(UseKeyspaceError::ShutDown));
+            return;
+        }
+        self.control.do_send(TryKeyspace { keyspace, answer });
+    }
+}
+
+impl Handler<KeyspaceExists> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, KeyspaceExists { keyspace, answer }: KeyspaceExists, ctx: &mut Self::Context) {
+        self.keyspace = Some(Arc::clone(&keyspace));
+        let (reply, mut outcomes) = mpsc::unbounded_channel();
+        let timeout = self.config.connect_timeout;
+        self.members.tell_all(UseKeyspace { keyspace, timeout, reply });
+        let collect = async move {
+            let mut refused = Vec::new();
+            while let Some(outcome) = outcomes.recv().await {
+                refused.extend(outcome.err());
+            }
+            let outcome = if refused.is_empty() { Ok(()) } else { Err(UseKeyspaceError::Partly(refused)) };
+            let _ = answer.send(outcome);
+        };
+        ctx.spawn(collect.into_actor(self));
+    }
+}
+
+impl Handler<Shutdown> for ClusterActor {
+    type Result = ();
+
+    /// The coordinators have drained their requests before: what is left is to close every connection.
+    fn handle(&mut self, Shutdown { within, reply }: Shutdown, ctx: &mut Self::Context) {
+        if std::mem::replace(&mut self.stopping, true) {
+            // Somebody else is shutting the session down; there is nothing left to report.
+            let _ = reply.send(ShutdownReport::empty());
+            return;
+        }
+        let begun = Instant::now();
+        self.answer_ready(Err(ConnectError::ShutDown));
+        self.control.do_send(StopControl);
+        let (closed, mut parts) = mpsc::unbounded_channel::<u64>();
+        self.members.stop_all(Stop { deadline: begun + within, closed });
+        let collect = async move {
+            let mut report = ShutdownReport::empty();
+            while let Some(connections) = parts.recv().await {
+                report.connections += connections;
+            }
+            report.took = begun.elapsed();
+            debug!(?report, "every connection is closed");
+            let _ = reply.send(report);
+        };
+        ctx.spawn(collect.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}

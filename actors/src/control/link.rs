@@ -1,0 +1,130 @@
+//! The control connection itself: an ordinary connection whose events are gathered and whose end is told.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use actix::Addr;
+use chorus_protocol::FrameShape;
+use chorus_topology::HostIndex;
+use tokio::time::Instant;
+
+use super::ControlActor;
+use super::messages::{EventsArrived, LinkFact};
+use super::pending::Pending;
+use crate::connection::handshake::Established;
+use crate::connection::{self, ConnectionHandle, ConnectionSettings, Owner, Wire};
+use crate::coordinator::CoordinatorPort;
+use crate::reactor::Stage;
+
+/// The number of the host that the control connection leads to, as far as pools are concerned: none of them.
+const NO_HOST: HostIndex = HostIndex(u32::MAX);
+
+/// Events noted by the connection and not yet acted upon by the actor; both run on the same reactor.
+#[derive(Clone)]
+pub(super) struct Inbox {
+    pub(super) pending: Rc<RefCell<Pending>>,
+    /// The actor was told that there is something, and has not looked yet.
+    told: Rc<Cell<bool>>,
+    epoch: Instant,
+}
+
+impl Inbox {
+    pub(super) fn new(pending: Pending) -> Self {
+        Self { pending: Rc::new(RefCell::new(pending)), told: Rc::default(), epoch: Instant::now() }
+    }
+
+    /// Milliseconds on the clock of the gathered events.
+    pub(super) fn now(&self) -> u64 {
+        self.epoch.elapsed().as_millis() as u64
+    }
+
+    /// The actor looks: the next event tells it again.
+    pub(super) fn looked(&self) {
+        self.told.set(false);
+    }
+}
+
+/// Makes control connections out of established ones.
+pub(super) struct LinkMaker {
+    pub(super) stage: Stage,
+    pub(super) coordinator: Rc<CoordinatorPort>,
+    pub(super) settings: ConnectionSettings,
+    pub(super) actor: Addr<ControlActor>,
+    pub(super) inbox: Inbox,
+}
+
+impl LinkMaker {
+    pub(super) fn start(&self, established: Established) -> Link {
+        let sharded = established.supported.shard_info().is_some();
+        let wire = Wire {
+            socket: established.stream,
+            address: established.address,
+            leftover: established.leftover.into(),
+            shape: established.shape,
+            compression: established.compression,
+            shard: None,
+        };
+        let (on_fact, on_event, inbox) = (self.actor.clone(), self.actor.clone(), self.inbox.clone());
+        let owner = Owner {
+            fact: Box::new(move |fact| on_fact.do_send(LinkFact(fact))),
+            event: Some(Box::new(move |event| {
+                inbox.pending.borrow_mut().on_event(&event, inbox.now());
+                if !inbox.told.replace(true) {
+                    on_event.do_send(EventsArrived);
+                }
+            })),
+        };
+        let handle =
+            connection::start(&self.stage, wire, NO_HOST, self.settings.clone(), &self.coordinator, owner);
+        Link { handle, sharded, old_peers: Cell::new(sharded) }
+    }
+}
+
+/// A control connection. Dropping it closes the socket.
+pub(super) struct Link {
+    handle: ConnectionHandle,
+    /// The server is ScyllaDB.
+    sharded: bool,
+    /// The server has no `peers_v2`.
+    old_peers: Cell<bool>,
+}
+
+impl Link {
+    pub(super) fn handle(&self) -> &ConnectionHandle {
+        &self.handle
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.handle.id
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.handle.address
+    }
+
+    pub(super) fn shape(&self) -> FrameShape {
+        self.handle.shape
+    }
+
+    /// Whether queries take ScyllaDB's extensions.
+    pub(super) fn is_scylla(&self) -> bool {
+        self.sharded
+    }
+
+    /// Whether `system.peers` is to be read instead of `system.peers_v2`.
+    pub(super) fn has_old_peers(&self) -> bool {
+        self.old_peers.get()
+    }
+
+    /// `peers_v2` was refused; it is not asked for again on this connection.
+    pub(super) fn remember_old_peers(&self) {
+        self.old_peers.set(true);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.handle.close();
+    }
+}

@@ -1,0 +1,446 @@
+//! One actor a session: the connection that watches the cluster.
+//!
+//! Owns the control connection, the registration for events and their gathering, and every read of the system tables.
+//! Started by the cluster on reactor 0, which tells it where to connect ([`Plan`]); it tells the cluster what it read
+//! ([`ClusterRead`]) and what servers say about hosts ([`HostReported`]). When the connection is lost it moves to
+//! another host, then to the contact points (resolved anew), then waits as the reconnection policy says; what was being
+//! read is read again there. When the actor dies, the session goes on with the cluster as it was last seen.
+
+mod agreement;
+mod link;
+mod messages;
+mod open;
+mod pending;
+mod read;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
+};
+use chorus_topology::{ReconnectionSchedule, Rng};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use crate::cluster::{ClusterActor, ClusterRead, ControlLost, HostReported, UseKeyspaceError};
+use crate::config::EngineConfig;
+use crate::connection::handshake::{ConnectOptions, Versions, use_statement};
+use crate::connection::{ConnectionFact, ConnectionSettings};
+use crate::coordinator::CoordinatorPort;
+use crate::internal::{ask, query_frame};
+use crate::reactor::Stage;
+
+pub use messages::ControlError;
+pub(crate) use messages::{Answer, AwaitAgreement, Leave, Plan, Read, Scope, StopControl, TryKeyspace};
+pub(crate) use read::ClusterRows;
+
+use link::{Inbox, Link, LinkMaker};
+use messages::{EventsArrived, LinkFact};
+use open::Opening;
+use pending::Pending;
+use read::Reader;
+
+/// What a control actor is started with.
+pub(crate) struct ControlSetup {
+    pub(crate) config: Arc<EngineConfig>,
+    pub(crate) cluster: Addr<ClusterActor>,
+    pub(crate) stage: Stage,
+    pub(crate) coordinator: Rc<CoordinatorPort>,
+    pub(crate) connection: ConnectionSettings,
+}
+
+/// See the module documentation.
+pub(crate) struct ControlActor {
+    setup: ControlSetup,
+    options: ConnectOptions,
+    inbox: Inbox,
+    plan: Vec<SocketAddr>,
+    link: Option<Rc<Link>>,
+    /// A host is being looked for.
+    opening: bool,
+    schedule: Option<Box<dyn ReconnectionSchedule + Send>>,
+    rng: Rng,
+    retry: Option<SpawnHandle>,
+    /// Wakes when gathered events are due.
+    alarm: Option<SpawnHandle>,
+    /// What is to be read next, and who waits for it.
+    wanted: Wanted,
+    /// What is being read.
+    reading: Option<Wanted>,
+    agreement: Agreement,
+    stopped: bool,
+}
+
+/// Something to read and whom to tell when it was.
+#[derive(Default)]
+struct Wanted {
+    scope: Scope,
+    answers: Vec<Answer<()>>,
+}
+
+/// Whoever waits for schema agreement; all of them share the looks at the cluster.
+#[derive(Default)]
+struct Agreement {
+    waiting: Vec<(Instant, Answer<Option<Uuid>>)>,
+    down: HashSet<Uuid>,
+    running: bool,
+}
+
+impl ControlActor {
+    pub(crate) fn new(setup: ControlSetup) -> Self {
+        let mut options = ConnectOptions::from_config(&setup.config);
+        // The control connection needs no keyspace, and a wrong one must not hide the cluster.
+        options.keyspace = None;
+        Self {
+            options,
+            inbox: Inbox::new(Pending::new(setup.config.event_windows, Rng::from_entropy())),
+            plan: Vec::new(),
+            link: None,
+            opening: false,
+            schedule: None,
+            rng: Rng::from_entropy(),
+            retry: None,
+            alarm: None,
+            wanted: Wanted::default(),
+            reading: None,
+            agreement: Agreement::default(),
+            stopped: false,
+            setup,
+        }
+    }
+
+    /// Looks for a host, unless one is being looked for already.
+    fn open(&mut self, ctx: &mut Context<Self>) {
+        if self.opening || self.stopped || self.link.is_some() {
+            return;
+        }
+        self.opening = true;
+        if let Some(retry) = self.retry.take() {
+            ctx.cancel_future(retry);
+        }
+        let opening = Opening {
+            config: Arc::clone(&self.setup.config),
+            plan: self.plan.clone(),
+            options: self.options.clone(),
+            maker: LinkMaker {
+                stage: self.setup.stage.clone(),
+                coordinator: Rc::clone(&self.setup.coordinator),
+                settings: self.setup.connection.clone(),
+                actor: ctx.address(),
+                inbox: self.inbox.clone(),
+            },
+        };
+        ctx.spawn(opening.run().into_actor(self).map(|outcome, actor, ctx| {
+            actor.opening = false;
+            if actor.stopped {
+                return;
+            }
+            match outcome {
+                Ok(opened) => actor.on_opened(opened, ctx),
+                Err(attempts) => {
+                    actor.setup.cluster.do_send(ControlLost { attempts });
+                    actor.fail_waiting();
+                    actor.retry_later(ctx);
+                }
+            }
+        }));
+    }
+
+    fn on_opened(&mut self, opened: open::Opened, ctx: &mut Context<Self>) {
+        let open::Opened { link, rows } = opened;
+        info!(host = %link.address(), version = %link.shape().version, "control connection established");
+        self.schedule = None;
+        // Once a version was agreed on, every later connection of the session speaks it.
+        self.options.versions = Versions::Only(link.shape().version);
+        let answers = std::mem::take(&mut self.wanted).answers;
+        self.setup.cluster.do_send(ClusterRead {
+            rows: Box::new(rows),
+            from: link.address(),
+            shape: link.shape(),
+            answers,
+        });
+        if link.handle().is_closed() {
+            // It ended while its last answer was being read; its fact came before we knew its number.
+            self.open(ctx);
+            return;
+        }
+        self.link = Some(Rc::new(link));
+        self.look(ctx);
+        self.check_agreement(ctx);
+    }
+
+    fn retry_later(&mut self, ctx: &mut Context<Self>) {
+        let policy = &self.setup.config.reconnection;
+        let schedule = self.schedule.get_or_insert_with(|| policy.schedule());
+        let Some(delay) = schedule.next_delay(&mut self.rng) else {
+            warn!("the reconnection schedule has ended: waiting for a host to come up");
+            return;
+        };
+        debug!(?delay, "no control connection, trying again later");
+        self.retry = Some(ctx.run_later(delay, |actor, ctx| {
+            actor.retry = None;
+            actor.open(ctx);
+        }));
+    }
+
+    /// The control connection is gone: on to another host. What was being read is read there.
+    fn on_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
+        let Some(link) = self.link.take() else { return };
+        warn!(host = %link.address(), why, "control connection lost");
+        link.handle().close();
+        // A host that just failed is tried last.
+        if let Some(at) = self.plan.iter().position(|&address| address == link.address()) {
+            let failed = self.plan.remove(at);
+            self.plan.push(failed);
+        }
+        self.open(ctx);
+    }
+
+    /// Nobody can be asked: whoever waits is told so instead of waiting for a connection that may never come.
+    fn fail_waiting(&mut self) {
+        for answer in std::mem::take(&mut self.wanted).answers {
+            let _ = answer.send(Err(ControlError::NotConnected));
+        }
+        for (_, answer) in self.agreement.waiting.drain(..) {
+            let _ = answer.send(Err(ControlError::NotConnected));
+        }
+    }
+
+    /// Acts on what is due, and sets the alarm for what is not.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        self.inbox.looked();
+        if self.link.is_none() {
+            // A full read follows as soon as there is a connection again.
+            self.inbox.pending.borrow_mut().clear();
+            return;
+        }
+        let now = self.inbox.now();
+        let due = self.inbox.pending.borrow_mut().take_due(now);
+        for (address, up) in due.statuses {
+            self.setup.cluster.do_send(HostReported { address, up });
+        }
+        self.wanted
+            .scope
+            .add(Scope { topology: due.topology, schema: due.schema && self.setup.config.fetch_schema });
+        self.read(ctx);
+        if let Some(alarm) = self.alarm.take() {
+            ctx.cancel_future(alarm);
+        }
+        let next = self.inbox.pending.borrow().next_due();
+        if let Some(next) = next {
+            let delay = std::time::Duration::from_millis(next.saturating_sub(now).max(1));
+            self.alarm = Some(ctx.run_later(delay, |actor, ctx| {
+                actor.alarm = None;
+                actor.look(ctx);
+            }));
+        }
+    }
+
+    /// Reads what is wanted, unless something is being read: then it is read next, once, for all who ask meanwhile.
+    fn read(&mut self, ctx: &mut Context<Self>) {
+        let Some(link) = &self.link else { return };
+        if self.reading.is_some() || self.wanted.scope.is_empty() {
+            return;
+        }
+        let wanted = std::mem::take(&mut self.wanted);
+        let (link, config) = (Rc::clone(link), Arc::clone(&self.setup.config));
+        let scope = wanted.scope;
+        self.reading = Some(wanted);
+        let read = async move {
+            let outcome = Reader::new(&link, &config).read(scope).await;
+            (link, outcome)
+        };
+        ctx.spawn(read.into_actor(self).map(|(link, outcome), actor, ctx| {
+            let wanted = actor.reading.take().unwrap_or_default();
+            match outcome {
+                Ok(rows) => actor.setup.cluster.do_send(ClusterRead {
+                    rows: Box::new(rows),
+                    from: link.address(),
+                    shape: link.shape(),
+                    answers: wanted.answers,
+                }),
+                Err(error) => {
+                    // It is repeated on the next connection: this one is of no use if it cannot even do that.
+                    actor.wanted.scope.add(wanted.scope);
+                    actor.wanted.answers.extend(wanted.answers);
+                    if actor.link.as_ref().is_some_and(|current| current.id() == link.id()) {
+                        actor.on_lost(&error.to_string(), ctx);
+                    }
+                }
+            }
+            actor.read(ctx);
+        }));
+    }
+
+    /// One look at the schema versions for everybody who waits.
+    fn check_agreement(&mut self, ctx: &mut Context<Self>) {
+        if self.agreement.running || self.agreement.waiting.is_empty() {
+            return;
+        }
+        let Some(link) = self.link.clone() else {
+            // While a host is being looked for there is hope.
+            if !self.opening {
+                self.fail_waiting();
+            }
+            return;
+        };
+        self.agreement.running = true;
+        let (config, down) = (Arc::clone(&self.setup.config), self.agreement.down.clone());
+        let look = async move {
+            let versions = Reader::new(&link, &config).schema_versions().await;
+            versions.map(|versions| agreement::agreed(versions, |host| down.contains(&host)))
+        };
+        ctx.spawn(look.into_actor(self).map(|outcome, actor, ctx| {
+            actor.agreement.running = false;
+            actor.on_agreement(outcome.ok().flatten(), ctx);
+        }));
+    }
+
+    fn on_agreement(&mut self, version: Option<Uuid>, ctx: &mut Context<Self>) {
+        if version.is_some() {
+            for (_, answer) in self.agreement.waiting.drain(..) {
+                let _ = answer.send(Ok(version));
+            }
+        }
+        self.expire();
+        if !self.agreement.waiting.is_empty() {
+            ctx.run_later(self.setup.config.schema_agreement_interval, |actor, ctx| {
+                actor.check_agreement(ctx)
+            });
+        }
+    }
+}
+
+impl ControlActor {
+    /// Answers those whose time is over.
+    fn expire(&mut self) {
+        let now = Instant::now();
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            self.agreement.waiting.drain(..).partition(|(deadline, _)| *deadline <= now);
+        for (_, answer) in done {
+            let _ = answer.send(Ok(None));
+        }
+        self.agreement.waiting = waiting;
+    }
+}
+
+impl Actor for ControlActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.open(ctx);
+    }
+}
+
+impl Handler<Plan> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, plan: Plan, ctx: &mut Self::Context) {
+        self.plan = plan.hosts;
+        if plan.now {
+            self.open(ctx);
+        }
+    }
+}
+
+impl Handler<EventsArrived> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, _: EventsArrived, ctx: &mut Self::Context) {
+        self.look(ctx);
+    }
+}
+
+impl Handler<LinkFact> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, LinkFact(fact): LinkFact, ctx: &mut Self::Context) {
+        let (id, why) = match fact {
+            ConnectionFact::Closed { id, reason, .. } => (id, reason.to_string()),
+            // So few requests cannot all go unanswered on a connection that is worth keeping.
+            ConnectionFact::Saturated { id } => (id, "too many unanswered requests".to_owned()),
+        };
+        if self.link.as_ref().is_some_and(|link| link.id() == id) {
+            self.on_lost(&why, ctx);
+        }
+    }
+}
+
+impl Handler<Read> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, read: Read, ctx: &mut Self::Context) {
+        if self.link.is_none() && !self.opening {
+            if let Some(answer) = read.answer {
+                let _ = answer.send(Err(ControlError::NotConnected));
+            }
+            return;
+        }
+        self.wanted.scope.add(read.scope);
+        self.wanted.answers.extend(read.answer);
+        self.read(ctx);
+    }
+}
+
+impl Handler<AwaitAgreement> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, wait: AwaitAgreement, ctx: &mut Self::Context) {
+        self.agreement.down = wait.down;
+        self.agreement.waiting.push((Instant::now() + wait.limit, wait.answer));
+        // Also when there is no connection by then, or the server takes its time.
+        ctx.run_later(wait.limit, |actor, _| actor.expire());
+        self.check_agreement(ctx);
+    }
+}
+
+impl Handler<TryKeyspace> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, TryKeyspace { keyspace, answer }: TryKeyspace, ctx: &mut Self::Context) {
+        let Some(link) = self.link.clone() else {
+            let _ = answer.send(Err(UseKeyspaceError::NotConnected));
+            return;
+        };
+        let (cluster, timeout) = (self.setup.cluster.clone(), self.setup.config.control_timeout);
+        let attempt = async move {
+            let frame = query_frame(&link.shape(), &use_statement(&keyspace));
+            match ask(link.handle(), frame, timeout).await {
+                Ok(_) => cluster.do_send(crate::cluster::KeyspaceExists { keyspace, answer }),
+                Err(error) => {
+                    let _ = answer.send(Err(UseKeyspaceError::Refused { reason: error.to_string().into() }));
+                }
+            }
+        };
+        ctx.spawn(attempt.into_actor(self));
+    }
+}
+
+impl Handler<Leave> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, Leave(address): Leave, ctx: &mut Self::Context) {
+        if self.link.as_ref().is_some_and(|link| link.address() == address) {
+            self.on_lost("its host left the cluster", ctx);
+        }
+    }
+}
+
+impl Handler<StopControl> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, _: StopControl, ctx: &mut Self::Context) {
+        self.stopped = true;
+        if let Some(link) = self.link.take() {
+            link.handle().close();
+        }
+        for answer in std::mem::take(&mut self.wanted).answers {
+            let _ = answer.send(Err(ControlError::ShutDown));
+        }
+        ctx.stop();
+    }
+}

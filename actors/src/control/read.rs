@@ -1,0 +1,146 @@
+//! Reading what the cluster says about itself.
+
+use chorus_protocol::Compression;
+use chorus_topology::rows::{
+    LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION, SELECT_PEER_SCHEMA_VERSIONS,
+    SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, SchemaRows, SchemaTable,
+};
+use tracing::debug;
+
+use super::agreement::HostVersion;
+use super::link::Link;
+use super::messages::Scope;
+use crate::config::EngineConfig;
+use crate::internal::{InternalError, pages, rows};
+
+/// What one read of the cluster brought. Parts that were not asked for are absent.
+#[derive(Debug, Default)]
+pub(crate) struct ClusterRows {
+    /// The host that told, and the other hosts.
+    pub(crate) members: Option<(LocalRow, Vec<PeerRow>)>,
+    pub(crate) schema: Option<SchemaRows>,
+    /// What the control connection negotiated.
+    pub(crate) compression: Option<Compression>,
+}
+
+impl ClusterRows {
+    /// The release versions of all members that tell theirs.
+    pub(crate) fn release_versions(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().flat_map(|(local, peers)| {
+            std::iter::once(&local.release_version)
+                .chain(peers.iter().map(|peer| &peer.release_version))
+                .filter_map(Option::as_deref)
+        })
+    }
+}
+
+/// Reads through one control connection.
+pub(super) struct Reader<'a> {
+    link: &'a Link,
+    config: &'a EngineConfig,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(link: &'a Link, config: &'a EngineConfig) -> Self {
+        Self { link, config }
+    }
+
+    /// Reads the parts in `scope`.
+    pub(super) async fn read(&self, scope: Scope) -> Result<ClusterRows, InternalError> {
+        let mut read = ClusterRows { compression: self.link.handle().compression, ..ClusterRows::default() };
+        if scope.topology {
+            read.members = Some(self.members().await?);
+        }
+        if scope.schema {
+            read.schema = Some(self.schema().await?);
+        }
+        Ok(read)
+    }
+
+    async fn members(&self) -> Result<(LocalRow, Vec<PeerRow>), InternalError> {
+        let local = self.rows::<LocalRow>(SELECT_LOCAL);
+        let peers = self.peers(SELECT_PEERS_V2, SELECT_PEERS);
+        let (local, peers) = futures::future::try_join(local, peers).await?;
+        let local = local.into_iter().next().ok_or_else(|| {
+            InternalError::Answer("system.local has no row: the server is not ready".into())
+        })?;
+        Ok((local, peers))
+    }
+
+    /// "peers_v2 is tried first unless the connection carries shard information; any error falls back to peers and is
+    /// remembered."
+    async fn peers(&self, newer: &str, older: &str) -> Result<Vec<PeerRow>, InternalError> {
+        if !self.link.has_old_peers() {
+            match self.rows(newer).await {
+                Err(error) if error.is_database() => {
+                    debug!(%error, "no system.peers_v2, reading system.peers");
+                    self.link.remember_old_peers();
+                }
+                outcome => return outcome,
+            }
+        }
+        self.rows(older).await
+    }
+
+    async fn schema(&self) -> Result<SchemaRows, InternalError> {
+        // Sent together: their answers arrive in the time of the slowest.
+        let reads = SchemaTable::ALL.into_iter().map(|table| async move {
+            let mut found = Vec::new();
+            let text = self.limited(&table.select(None));
+            let read = pages(
+                self.link.handle(),
+                &text,
+                Some(self.config.schema_page_size),
+                self.config.control_timeout,
+                |page| {
+                    found.push(page.clone());
+                    Ok(())
+                },
+            );
+            match read.await {
+                Err(error) if table.is_optional() && error.is_database() => {
+                    debug!(table = table.name(), %error, "the server lacks a part of the schema tables");
+                    Ok((table, Vec::new()))
+                }
+                Err(error) => Err(error),
+                Ok(()) => Ok((table, found)),
+            }
+        });
+        let mut schema = SchemaRows::default();
+        for (table, found) in futures::future::try_join_all(reads).await? {
+            for page in found {
+                schema.extend(table, &page).map_err(|error| {
+                    InternalError::Answer(format!("{} cannot be read: {error}", table.name()))
+                })?;
+            }
+        }
+        Ok(schema)
+    }
+
+    /// The schema version of every host.
+    pub(super) async fn schema_versions(&self) -> Result<Vec<HostVersion>, InternalError> {
+        let local = self.rows::<LocalRow>(SELECT_LOCAL_SCHEMA_VERSION);
+        let peers = self.peers(SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEER_SCHEMA_VERSIONS);
+        let (local, peers) = futures::future::try_join(local, peers).await?;
+        let local =
+            local.into_iter().map(|row| HostVersion { host: row.host_id, version: row.schema_version });
+        let peers =
+            peers.into_iter().map(|row| HostVersion { host: row.host_id, version: row.schema_version });
+        Ok(local.chain(peers).collect())
+    }
+
+    async fn rows<T>(&self, text: &str) -> Result<Vec<T>, InternalError>
+    where
+        T: for<'f> chorus_protocol::FromRow<'f>,
+    {
+        rows(self.link.handle(), &self.limited(text), None, self.config.control_timeout).await
+    }
+
+    /// ScyllaDB is told how long its answer is waited for.
+    fn limited(&self, text: &str) -> String {
+        match self.config.metadata_limit().filter(|_| self.link.is_scylla()) {
+            Some(limit) => format!("{text} USING TIMEOUT {}ms", limit.as_millis().max(1)),
+            None => text.to_owned(),
+        }
+    }
+}

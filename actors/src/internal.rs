@@ -1,0 +1,147 @@
+//! Requests the engine makes for itself: their frames, and their answers taken apart.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chorus_protocol::request::{EventKind, Query, QueryParameters, Register};
+use chorus_protocol::response::{Envelope, Response, ResultBody, RowsBody};
+use chorus_protocol::{
+    Consistency, EncodeError, FrameShape, FromRow, Opcode, ValueError, begin_frame, finish_frame, flags,
+};
+use thiserror::Error;
+
+use crate::connection::ConnectionHandle;
+use crate::request::{Reply, RequestError};
+
+/// Why an internal request did not bring what it was made for.
+#[derive(Debug, Clone, Error)]
+pub(crate) enum InternalError {
+    /// It was not answered, or with an error.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The answer could not be understood.
+    #[error("{0}")]
+    Answer(String),
+}
+
+impl InternalError {
+    /// The server answered with an error: it lives, but does not know what it was asked for.
+    pub(crate) fn is_database(&self) -> bool {
+        matches!(self, Self::Request(error) if matches!(error.kind(), crate::request::RequestErrorKind::Database(_)))
+    }
+}
+
+/// An OPTIONS frame: is anybody there?
+pub(crate) fn options_frame(shape: &FrameShape) -> Vec<u8> {
+    frame(shape, Opcode::Options, |_| Ok(())).expect("an empty body always fits")
+}
+
+/// A QUERY without values, at consistency ONE.
+pub(crate) fn query_frame(shape: &FrameShape, text: &str) -> Result<Vec<u8>, EncodeError> {
+    paged_query_frame(shape, text, None, None)
+}
+
+fn paged_query_frame(
+    shape: &FrameShape,
+    text: &str,
+    page_size: Option<i32>,
+    paging_state: Option<&[u8]>,
+) -> Result<Vec<u8>, EncodeError> {
+    let parameters = QueryParameters {
+        consistency: Consistency::One,
+        page_size,
+        paging_state,
+        ..QueryParameters::default()
+    };
+    frame(shape, Opcode::Query, |body| Query { cql: text, parameters }.encode(shape, body))
+}
+
+/// A REGISTER frame for the events the engine acts upon.
+pub(crate) fn register_frame(shape: &FrameShape) -> Result<Vec<u8>, EncodeError> {
+    let events = vec![EventKind::TopologyChange, EventKind::StatusChange, EventKind::SchemaChange];
+    frame(shape, Opcode::Register, |body| Register { events }.encode(body))
+}
+
+fn frame(
+    shape: &FrameShape,
+    opcode: Opcode,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::with_capacity(256);
+    let start = begin_frame(&mut out, shape.version, opcode, 0);
+    body(&mut out)?;
+    finish_frame(&mut out, start)?;
+    Ok(out)
+}
+
+/// Sends a frame and decodes what comes back.
+pub(crate) async fn ask(
+    connection: &ConnectionHandle,
+    frame: Result<Vec<u8>, EncodeError>,
+    timeout: Duration,
+) -> Result<Response, InternalError> {
+    let frame = frame.map_err(|error| InternalError::Answer(error.to_string()))?;
+    let reply = connection.request(frame, timeout).await?;
+    decode(connection, reply).map_err(|error| InternalError::Answer(error.to_string()))
+}
+
+/// Runs a query and hands over all its pages.
+pub(crate) async fn pages(
+    connection: &ConnectionHandle,
+    text: &str,
+    page_size: Option<i32>,
+    timeout: Duration,
+    mut page: impl FnMut(&RowsBody) -> Result<(), ValueError>,
+) -> Result<(), InternalError> {
+    let mut state: Option<Bytes> = None;
+    loop {
+        let frame = paged_query_frame(&connection.shape, text, page_size, state.as_deref());
+        let rows = match ask(connection, frame, timeout).await? {
+            Response::Result(ResultBody::Rows(rows)) => rows,
+            other => return Err(InternalError::Answer(format!("rows were expected, not {other:?}"))),
+        };
+        page(&rows).map_err(|error| InternalError::Answer(error.to_string()))?;
+        match rows.metadata.paging_state.filter(|state| !state.is_empty()) {
+            // A server that repeats itself would be read for ever.
+            Some(next) if state.as_ref() == Some(&next) => {
+                return Err(InternalError::Answer("the paging state does not advance".into()));
+            }
+            Some(next) => state = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Runs a query and reads all its rows.
+pub(crate) async fn rows<T>(
+    connection: &ConnectionHandle,
+    text: &str,
+    page_size: Option<i32>,
+    timeout: Duration,
+) -> Result<Vec<T>, InternalError>
+where
+    T: for<'f> FromRow<'f>,
+{
+    let mut all = Vec::new();
+    pages(connection, text, page_size, timeout, |page| {
+        for row in page.rows::<T>()? {
+            all.push(row?);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(all)
+}
+
+fn decode(connection: &ConnectionHandle, reply: Reply) -> Result<Response, Box<dyn std::error::Error>> {
+    let (opcode, header_flags) = (reply.opcode(), reply.flags());
+    let mut body = reply.into_bytes();
+    if header_flags & flags::COMPRESSED != 0
+        && let Some(compression) = connection.compression
+    {
+        let limit = chorus_protocol::DEFAULT_MAX_FRAME_LENGTH as usize;
+        body = compression.decompress_body(&body, limit)?.into();
+    }
+    let envelope = Envelope::split(header_flags, body)?;
+    Ok(Response::decode(opcode, envelope.body, &connection.shape)?)
+}
