@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# drivers: cassandra-driver scylla-driver
 """Everyday work through the Python driver, asserting every cell that is read back.
 
 Usage: python_driver.py HOST:PORT [--user USER --password PASSWORD]
