@@ -24,6 +24,8 @@ pub struct ExecContext<'a> {
     pub page_size: Option<i32>,
     /// Where the previous page ended.
     pub paging_state: Option<&'a [u8]>,
+    /// The number of the node that answers: what system tables say depends on it.
+    pub coordinator: usize,
 }
 
 impl<'a> ExecContext<'a> {
@@ -36,6 +38,7 @@ impl<'a> ExecContext<'a> {
             now: now_micros(),
             page_size: None,
             paging_state: None,
+            coordinator: 0,
         }
     }
 }

@@ -9,11 +9,18 @@ pub trait SystemTables: Send + Sync {
     /// The keyspaces, in the order they are to be made. Asked once, when the database is made.
     fn keyspaces(&self) -> Vec<SystemKeyspace>;
 
-    /// The rows of one table at this moment, given the schema at this moment.
+    /// The rows of one table at this moment, given the schema at this moment, as the node of number `coordinator` has
+    /// them: `system.local` is about itself.
     ///
     /// Cells are in the order in which the table's definition lists its columns, encoded as on the wire; a row may be
     /// shorter, the rest is null. Order does not matter: rows are put in token and clustering order by the database.
-    fn rows(&self, keyspace: &str, table: &str, catalog: &Catalog) -> Vec<Vec<Option<Bytes>>>;
+    fn rows(
+        &self,
+        coordinator: usize,
+        keyspace: &str,
+        table: &str,
+        catalog: &Catalog,
+    ) -> Vec<Vec<Option<Bytes>>>;
 }
 
 /// A keyspace whose tables a [`SystemTables`] provides.
@@ -36,7 +43,7 @@ impl SystemTables for NoSystemTables {
         Vec::new()
     }
 
-    fn rows(&self, _: &str, _: &str, _: &Catalog) -> Vec<Vec<Option<Bytes>>> {
+    fn rows(&self, _: usize, _: &str, _: &str, _: &Catalog) -> Vec<Vec<Option<Bytes>>> {
         Vec::new()
     }
 }
