@@ -1,14 +1,38 @@
-//! The embedded CQL node.
+//! An in-memory CQL node: the real protocol over real TCP, for tests and first steps.
+//!
+//! [`EmbeddedCluster`] starts any number of nodes in this process, in milliseconds. They look like Apache Cassandra 5.0 to
+//! clients of any language, share one [`Database`] in memory, and forget everything when they are dropped. Nodes can be
+//! stopped and started again, and [`FaultRules`] make requests go wrong on purpose.
+//!
+//! ```
+//! use chorus_node::EmbeddedCluster;
+//!
+//! let cluster = EmbeddedCluster::builder().nodes(3).start()?;
+//! println!("connect any driver to {}", cluster.addresses()[0]);
+//! cluster.stop_node(2);
+//! # Ok::<(), chorus_node::StartError>(())
+//! ```
+//!
+//! What the node does not support it refuses by name. It is no database to keep data in: nothing is durable, and all nodes
+//! of a cluster have the same data whatever the replication factor.
+
+#![forbid(unsafe_code)]
 #![allow(dead_code, unused_imports)] // what the executor will use
 
 pub mod catalog;
+mod cluster;
 mod cql;
 mod execute;
+mod server;
 mod store;
+mod system;
 mod value;
 
+pub use cluster::{EmbeddedCluster, EmbeddedClusterBuilder, StartError};
 pub use cql::{CqlError, CqlErrorKind};
 pub use execute::{
     BatchMember, Database, DatabaseOptions, ExecContext, ExecResult, NoSystemTables, Outcome, Plan,
     PreparedPlan, RowSet, SystemKeyspace, SystemTables,
 };
+pub use server::{Fault, FaultRules, Limits, Requests, RuleId};
+pub use system::RELEASE_VERSION;

@@ -1,0 +1,96 @@
+//! Where nodes listen.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+
+use super::StartError;
+
+/// Binds a listener for each of `nodes` nodes, the first one at `first`.
+pub(super) fn bind(first: SocketAddr, nodes: usize) -> Result<Vec<(TcpListener, SocketAddr)>, StartError> {
+    // Somebody may have the port of the first node on another address: then another port is tried, if any will do.
+    let attempts = if first.port() == 0 { 50 } else { 1 };
+    let mut result = Err(StartError::NoNodes);
+    for _ in 0..attempts {
+        result = bind_from(first, nodes);
+        match &result {
+            Err(StartError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {}
+            _ => return result,
+        }
+    }
+    result
+}
+
+fn bind_from(first: SocketAddr, nodes: usize) -> Result<Vec<(TcpListener, SocketAddr)>, StartError> {
+    let mut bound = vec![listen(first)?];
+    let port = bound[0].1.port();
+    for number in 1..nodes {
+        let own_port = match first.port() {
+            0 => 0,
+            _ => port.saturating_add(u16::try_from(number).unwrap_or(u16::MAX)),
+        };
+        let fallback = SocketAddr::new(first.ip(), own_port);
+        let next = match neighbour(first.ip(), number) {
+            None => listen(fallback)?,
+            Some(address) => match listen(SocketAddr::new(address, port)) {
+                // Only Linux answers on the whole of 127.0.0.0/8 without being told to.
+                Err(StartError::Listen { source, .. })
+                    if source.kind() == io::ErrorKind::AddrNotAvailable =>
+                {
+                    listen(fallback)?
+                }
+                other => other?,
+            },
+        };
+        bound.push(next);
+    }
+    Ok(bound)
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listening = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
+    Ok((listener, address))
+}
+
+/// The loopback address `number` places behind `first`.
+fn neighbour(first: IpAddr, number: usize) -> Option<IpAddr> {
+    let IpAddr::V4(first) = first else { return None };
+    let next = first.to_bits().checked_add(u32::try_from(number).ok()?)?;
+    let next = Ipv4Addr::from_bits(next);
+    (first.is_loopback() && next.is_loopback()).then_some(IpAddr::V4(next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_share_a_port_on_neighbouring_loopback_addresses() {
+        let bound = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let addresses: Vec<SocketAddr> = bound.iter().map(|(_, address)| *address).collect();
+        if addresses[1].ip() != addresses[0].ip() {
+            assert_eq!(addresses[1].ip(), IpAddr::from([127, 0, 0, 2]));
+            assert_eq!(addresses[2].ip(), IpAddr::from([127, 0, 0, 3]));
+            assert!(addresses.iter().all(|address| address.port() == addresses[0].port()));
+        }
+        assert!(addresses.iter().all(|address| address.port() != 0));
+    }
+
+    #[test]
+    fn there_is_no_neighbour_outside_of_loopback() {
+        assert_eq!(neighbour("127.0.0.254".parse().unwrap(), 3), Some(IpAddr::from([127, 0, 1, 1])));
+        assert_eq!(neighbour("127.255.255.255".parse().unwrap(), 1), None);
+        assert_eq!(neighbour("10.0.0.1".parse().unwrap(), 1), None);
+        assert_eq!(neighbour("::1".parse().unwrap(), 1), None);
+    }
+
+    #[test]
+    fn a_taken_port_is_reported_with_its_address() {
+        let (_holder, address) = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        match bind(address, 1) {
+            Err(StartError::Listen { address: reported, .. }) => assert_eq!(reported, address),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What a cluster shall look like.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::EmbeddedCluster;
+use super::addresses::bind;
+use super::membership::{Membership, Seat};
+use crate::cql::CqlError;
+use crate::execute::{Database, DatabaseOptions};
+use crate::server::{Credentials, FaultRules, Limits, Shared};
+use crate::system::{ClusterTables, Traces};
+
+/// Describes a cluster and starts it.
+#[derive(Debug, Clone)]
+#[must_use = "nothing runs before start"]
+pub struct EmbeddedClusterBuilder {
+    name: String,
+    listen: SocketAddr,
+    nodes: usize,
+    datacenters: Vec<(String, usize)>,
+    racks: usize,
+    tokens: usize,
+    seed: u64,
+    threads: Option<usize>,
+    credentials: Option<Credentials>,
+    limits: Limits,
+    memory_limit: Option<u64>,
+}
+
+/// Why a cluster or a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The network could reach the node, and anybody could use it.
+    #[error("refusing to listen on {0}, which is not a loopback address, without authentication")]
+    Public(SocketAddr),
+    /// Several nodes were to listen on all addresses: clients could not be told how to reach each.
+    #[error("several nodes need an address that clients can tell them apart by, {0} is none")]
+    Wildcard(SocketAddr),
+    /// There were to be no nodes.
+    #[error("a cluster needs at least one node")]
+    NoNodes,
+    /// The threads of the cluster cannot be started.
+    #[error("cannot start the cluster's threads")]
+    Threads(#[source] io::Error),
+    /// The system tables cannot be made.
+    #[error("cannot make the system tables")]
+    SystemTables(#[source] CqlError),
+}
+
+impl EmbeddedClusterBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            name: "embedded".to_owned(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            nodes: 1,
+            datacenters: Vec::new(),
+            racks: 1,
+            tokens: 16,
+            seed: 0,
+            threads: None,
+            credentials: None,
+            limits: Limits::default(),
+            memory_limit: None,
+        }
+    }
+
+    /// The cluster's name. Defaults to `embedded`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Where the first node listens. Port 0 is a free one. Defaults to 127.0.0.1:0.
+    ///
+    /// Further nodes listen on the same port of the loopback addresses that follow (127.0.0.2 and so on); where there are
+    /// none, on the first one's address and ports of their own. An address that is not loopback needs
+    /// [`authentication`](Self::authentication).
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// How many nodes there are in the datacenter `datacenter1`. Defaults to 1. Without effect once
+    /// [`datacenter`](Self::datacenter) was called.
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Adds a datacenter of that many nodes, numbered behind those of the datacenters before it.
+    pub fn datacenter(mut self, name: impl Into<String>, nodes: usize) -> Self {
+        self.datacenters.push((name.into(), nodes));
+        self
+    }
+
+    /// Spreads the nodes of each datacenter over that many racks, `rack1` and so on. Defaults to 1.
+    pub fn racks(mut self, racks: usize) -> Self {
+        self.racks = racks.max(1);
+        self
+    }
+
+    /// How many tokens each node owns. Defaults to 16.
+    pub fn tokens(mut self, tokens: usize) -> Self {
+        self.tokens = tokens.max(1);
+        self
+    }
+
+    /// What host ids, tokens and the chances of fault rules are drawn from. Defaults to 0: every cluster of the same shape
+    /// is the same.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How many threads serve the nodes. Defaults to the machine's cores, at most 4.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Lets in only clients that authenticate with this user and password. Defaults to letting in everybody.
+    pub fn authentication(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials = Some(Credentials::new(user.into(), password.into()));
+        self
+    }
+
+    /// What clients may use up. Defaults to [`Limits::default`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Bytes of data at which writes are refused as overloaded. Defaults to no limit.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Starts the cluster on threads of its own. Clients can connect when this returns.
+    ///
+    /// Works with and without an async runtime around it, and does not use it.
+    pub fn start(self) -> Result<EmbeddedCluster, StartError> {
+        let datacenters = match self.datacenters.is_empty() {
+            true => vec![("datacenter1".to_owned(), self.nodes)],
+            false => self.datacenters,
+        };
+        let places: Vec<(String, String)> = datacenters
+            .iter()
+            .flat_map(|(datacenter, nodes)| {
+                (0..*nodes).map(|node| (datacenter.clone(), format!("rack{}", node % self.racks + 1)))
+            })
+            .collect();
+        if places.is_empty() {
+            return Err(StartError::NoNodes);
+        }
+        if !self.listen.ip().is_loopback() && self.credentials.is_none() {
+            return Err(StartError::Public(self.listen));
+        }
+        if self.listen.ip().is_unspecified() && places.len() > 1 {
+            return Err(StartError::Wildcard(self.listen));
+        }
+        let (listeners, addresses): (Vec<_>, Vec<_>) = bind(self.listen, places.len())?.into_iter().unzip();
+        let seats = places
+            .into_iter()
+            .zip(addresses)
+            .map(|((datacenter, rack), address)| Seat { address, datacenter, rack })
+            .collect();
+        let membership = Arc::new(Membership::new(self.name, seats, self.tokens, self.seed));
+        let traces = Arc::new(Traces::default());
+        let options = DatabaseOptions {
+            datacenters: datacenters.into_iter().map(|(name, _)| name).collect(),
+            memory_limit: self.memory_limit,
+        };
+        let tables = ClusterTables { membership: Arc::clone(&membership), traces: Arc::clone(&traces) };
+        let database =
+            Database::with_system_tables(options, Arc::new(tables)).map_err(StartError::SystemTables)?;
+        let faults = FaultRules::new(self.seed);
+        let shared =
+            Shared::new(membership, Arc::new(database), traces, faults, self.limits, self.credentials);
+        let threads = self
+            .threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)));
+        EmbeddedCluster::launch(shared, listeners, threads).map_err(StartError::Threads)
+    }
+}

@@ -1,0 +1,113 @@
+//! The members of a cluster as its system tables tell them.
+
+use std::net::SocketAddr;
+
+use uuid::Uuid;
+
+use super::ring::{self, Sequence};
+
+/// What never changes about a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Its number in the cluster, the first being 0.
+    pub(crate) index: usize,
+    /// Where clients reach it.
+    pub(crate) address: SocketAddr,
+    pub(crate) host_id: Uuid,
+    pub(crate) datacenter: String,
+    pub(crate) rack: String,
+    /// Sorted.
+    pub(crate) tokens: Vec<i64>,
+}
+
+/// Everybody in the cluster, up or down.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    pub(crate) name: String,
+    pub(crate) members: Vec<Member>,
+}
+
+/// A place in a cluster that a node will take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) address: SocketAddr,
+    pub(crate) datacenter: String,
+    pub(crate) rack: String,
+}
+
+impl Membership {
+    /// Draws host ids and tokens from the seed. Each datacenter is a ring of its own in which all its nodes own the same
+    /// share, as replication by datacenter wants it.
+    pub(crate) fn new(name: String, seats: Vec<Seat>, tokens_per_node: usize, seed: u64) -> Self {
+        let mut sequence = Sequence::new(seed);
+        let host_ids: Vec<Uuid> = seats.iter().map(|_| sequence.next_uuid()).collect();
+        let mut tokens = vec![Vec::new(); seats.len()];
+        let mut done: Vec<&str> = Vec::new();
+        for seat in &seats {
+            if done.contains(&seat.datacenter.as_str()) {
+                continue;
+            }
+            done.push(&seat.datacenter);
+            let residents: Vec<usize> =
+                (0..seats.len()).filter(|&other| seats[other].datacenter == seat.datacenter).collect();
+            let owned = ring::tokens(residents.len(), tokens_per_node, &mut sequence);
+            for (resident, owned) in residents.into_iter().zip(owned) {
+                tokens[resident] = owned;
+            }
+        }
+        let members = seats
+            .into_iter()
+            .zip(host_ids.into_iter().zip(tokens))
+            .enumerate()
+            .map(|(index, (seat, (host_id, tokens)))| Member {
+                index,
+                address: seat.address,
+                host_id,
+                datacenter: seat.datacenter,
+                rack: seat.rack,
+                tokens,
+            })
+            .collect();
+        Self { name, members }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(last: u8, datacenter: &str) -> Seat {
+        let address = SocketAddr::from(([127, 0, 0, last], 9042));
+        Seat { address, datacenter: datacenter.to_owned(), rack: "rack1".to_owned() }
+    }
+
+    #[test]
+    fn every_datacenter_is_a_whole_ring() {
+        let seats = vec![seat(1, "a"), seat(2, "b"), seat(3, "a"), seat(4, "a")];
+        let membership = Membership::new("test".to_owned(), seats, 8, 5);
+        for (datacenter, size) in [("a", 3), ("b", 1)] {
+            let mut tokens: Vec<i64> = membership
+                .members
+                .iter()
+                .filter(|member| member.datacenter == datacenter)
+                .flat_map(|member| member.tokens.iter().copied())
+                .collect();
+            tokens.sort_unstable();
+            tokens.dedup();
+            assert_eq!(tokens.len(), 8 * size);
+            // Pieces of equal size, one token in each: no gap is wider than two of them.
+            let piece = (1u128 << 64) / tokens.len() as u128;
+            for pair in tokens.windows(2) {
+                assert!(u128::from((pair[1] as u64).wrapping_sub(pair[0] as u64)) < 2 * piece);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_cluster() {
+        let make =
+            |seed| Membership::new("test".to_owned(), vec![seat(1, "a"), seat(2, "a")], 4, seed).members;
+        assert_eq!(make(1), make(1));
+        assert_ne!(make(1)[0].host_id, make(2)[0].host_id);
+    }
+}

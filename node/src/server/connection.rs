@@ -1,0 +1,274 @@
+//! One client: its socket, what it sent and what it is sent.
+//!
+//! A connection is one task on one thread. It reads what there is, carries out every request in it, and answers all of them
+//! with one write. A client that does not read its answers is not read from either; one that goes on like that is
+//! disconnected.
+
+use std::future::pending;
+use std::io;
+use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chorus_protocol::Event;
+use tokio::io::{AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+use tokio::sync::{broadcast, watch};
+
+use super::inbound::{Inbound, Received};
+use super::limits::Limits;
+use super::node::Admission;
+use super::outbound::Outbound;
+use super::session::{Flow, Session};
+
+/// How much room a read gets.
+const READ_SIZE: usize = 64 << 10;
+/// How long a client that was refused may take to read why.
+const LINGER: Duration = Duration::from_secs(2);
+
+struct Connection {
+    socket: TcpStream,
+    inbound: Inbound,
+    outbound: Outbound,
+    session: Session,
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+    events: Option<broadcast::Receiver<Arc<Event>>>,
+    /// When the client must have finished its handshake; `None` afterwards.
+    handshake_until: Option<Instant>,
+    /// When the client must have read something; `None` while there is nothing to read.
+    write_until: Option<Instant>,
+    admission: Admission,
+}
+
+/// Why a connection ends.
+enum End {
+    /// The client left, or must not wait for more: nothing is sent any more.
+    Now,
+    /// What has been answered is sent first.
+    AfterAnswers,
+}
+
+/// Serves a client until it leaves, is disconnected, or the node stops.
+pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, admission: Admission) {
+    let node = Arc::clone(admission.node());
+    let socket = match TcpStream::from_std(socket) {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::debug!(%error, %peer, "cannot serve a connection");
+            return;
+        }
+    };
+    let limits = node.shared.limits.clone();
+    let mut connection = Connection {
+        socket,
+        inbound: Inbound::new(limits.max_request),
+        outbound: Outbound::default(),
+        stopped: node.stopped.subscribe(),
+        events: None,
+        handshake_until: Some(Instant::now() + limits.handshake_timeout),
+        write_until: None,
+        session: Session::new(node, peer),
+        limits,
+        admission,
+    };
+    if let End::AfterAnswers = connection.run().await {
+        connection.linger().await;
+    }
+    tracing::trace!(%peer, "connection ended");
+}
+
+impl Connection {
+    async fn run(&mut self) -> End {
+        loop {
+            if *self.stopped.borrow() {
+                return End::Now;
+            }
+            self.outbound.release(Instant::now());
+            if let Err(end) = self.take_events() {
+                return end;
+            }
+            let flow = self.answer();
+            self.outbound.seal();
+            if self.write().is_err() || self.outbound.held() > self.limits.disconnect_at {
+                return End::Now;
+            }
+            match flow {
+                Flow::Continue => {}
+                Flow::Close => return End::AfterAnswers,
+                Flow::Abort => return End::Now,
+            }
+            let reading = self.outbound.backlog() < self.limits.pause_reading_at;
+            if reading && self.inbound.is_stalled() {
+                // Requests are left over from before the client read its answers.
+                continue;
+            }
+            match self.wait(reading).await {
+                Ok(()) => {}
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// Waits until there is something to do, and reads if it is that.
+    async fn wait(&mut self, reading: bool) -> Result<(), End> {
+        let interest = match (reading, self.outbound.backlog() > 0) {
+            (true, false) => Some(Interest::READABLE),
+            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
+        };
+        let timer = self.next_deadline();
+        tokio::select! {
+            biased;
+            ready = ready(&self.socket, interest) => {
+                let ready = ready.map_err(|_| End::Now)?;
+                if reading && (ready.is_readable() || ready.is_read_closed() || ready.is_error()) {
+                    return self.read();
+                }
+                Ok(())
+            }
+            _ = self.stopped.changed() => Ok(()),
+            event = next_event(&mut self.events) => self.send_event(event),
+            () = sleep_until(timer) => self.check_deadlines(),
+        }
+    }
+
+    fn read(&mut self) -> Result<(), End> {
+        let buffer = self.inbound.buffer(READ_SIZE);
+        match self.socket.try_read_buf(buffer) {
+            Ok(0) => Err(End::AfterAnswers),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(_) => Err(End::Now),
+        }
+    }
+
+    /// Carries out the requests that have arrived, as long as their answers are welcome.
+    fn answer(&mut self) -> Flow {
+        let mut flow = Flow::Continue;
+        while flow == Flow::Continue && self.outbound.backlog() < self.limits.pause_reading_at {
+            let Some(received) = self.inbound.next() else { break };
+            flow = match received {
+                Received::Request(header, body) => self.session.handle(&header, body, &mut self.outbound),
+                Received::TooLarge(header) => self.session.refuse_size(&header, &mut self.outbound),
+                Received::Broken(refusal) => self.session.refuse_frame(&refusal, &mut self.outbound),
+            };
+            if let Some(framing) = self.session.take_framing() {
+                framing.apply(&mut self.inbound, &mut self.outbound);
+            }
+        }
+        if self.session.is_ready() && self.handshake_until.take().is_some() {
+            self.admission.ready();
+        }
+        if self.session.is_registered() && self.events.is_none() {
+            self.events = Some(self.session.subscribe());
+        }
+        flow
+    }
+
+    /// Hands the socket what it takes without waiting.
+    fn write(&mut self) -> io::Result<()> {
+        let mut progress = false;
+        while !self.outbound.unwritten().is_empty() {
+            match self.socket.try_write(self.outbound.unwritten()) {
+                Ok(count) => {
+                    self.outbound.advance(count);
+                    progress = true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        if self.outbound.backlog() == 0 {
+            self.write_until = None;
+        } else if progress || self.write_until.is_none() {
+            self.write_until = Some(Instant::now() + self.limits.write_timeout);
+        }
+        Ok(())
+    }
+
+    /// Events that came while the connection was busy.
+    fn take_events(&mut self) -> Result<(), End> {
+        let Some(events) = &mut self.events else { return Ok(()) };
+        loop {
+            match events.try_recv() {
+                Ok(event) => self.session.write_event(&event, &mut self.outbound),
+                Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => {
+                    return Ok(());
+                }
+                // The client did not read for a long time, and some of what it registered for is lost.
+                Err(broadcast::error::TryRecvError::Lagged(_)) => return Err(End::Now),
+            }
+        }
+    }
+
+    fn send_event(&mut self, event: Result<Arc<Event>, broadcast::error::RecvError>) -> Result<(), End> {
+        match event {
+            Ok(event) => {
+                self.session.write_event(&event, &mut self.outbound);
+                Ok(())
+            }
+            Err(broadcast::error::RecvError::Lagged(_)) => Err(End::Now),
+            Err(broadcast::error::RecvError::Closed) => {
+                self.events = None;
+                Ok(())
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        [self.handshake_until, self.write_until, self.outbound.next_due()].into_iter().flatten().min()
+    }
+
+    fn check_deadlines(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        let passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if passed(self.handshake_until) || passed(self.write_until) { Err(End::Now) } else { Ok(()) }
+    }
+
+    /// Sends what is left, then waits for the client to close: closing at once could destroy the answers it has not read.
+    async fn linger(&mut self) {
+        let farewell = async {
+            while !self.outbound.unwritten().is_empty() {
+                self.socket.writable().await?;
+                self.write()?;
+            }
+            self.socket.shutdown().await?;
+            let mut rest = [0; 4096];
+            loop {
+                self.socket.readable().await?;
+                match self.socket.try_read(&mut rest) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let _: Result<io::Result<()>, _> = tokio::time::timeout(LINGER, farewell).await;
+    }
+}
+
+async fn ready(socket: &TcpStream, interest: Option<Interest>) -> io::Result<tokio::io::Ready> {
+    match interest {
+        Some(interest) => socket.ready(interest).await,
+        None => pending().await,
+    }
+}
+
+async fn next_event(
+    events: &mut Option<broadcast::Receiver<Arc<Event>>>,
+) -> Result<Arc<Event>, broadcast::error::RecvError> {
+    match events {
+        Some(events) => events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => pending().await,
+    }
+}

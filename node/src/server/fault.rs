@@ -1,0 +1,285 @@
+//! Faults by rule: what a test wants to go wrong, and when.
+//!
+//! Rules are tried in the order they were added; the first that matches a request decides about it. All randomness
+//! comes from the seed of the rule set, so a run with one connection can be repeated exactly.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chorus_protocol::{DbError, Opcode};
+
+/// Which requests a rule is about. Every condition that is set must hold.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct Requests {
+    opcode: Option<Opcode>,
+    statement: Option<String>,
+    node: Option<usize>,
+    skip: u64,
+    limit: Option<u64>,
+    probability: Option<f64>,
+}
+
+impl Requests {
+    /// Every request.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Requests of one kind.
+    pub fn opcode(opcode: Opcode) -> Self {
+        Self::default().with_opcode(opcode)
+    }
+
+    /// Requests with a statement that contains `text`, ignoring case. EXECUTE counts with the text it was prepared from,
+    /// BATCH with any of its statements.
+    pub fn containing(text: impl Into<String>) -> Self {
+        Self::default().with_statement(text)
+    }
+
+    /// Only requests of that kind.
+    pub fn with_opcode(mut self, opcode: Opcode) -> Self {
+        self.opcode = Some(opcode);
+        self
+    }
+
+    /// Only requests with a statement that contains `text`, ignoring case.
+    pub fn with_statement(mut self, text: impl Into<String>) -> Self {
+        self.statement = Some(text.into().to_lowercase());
+        self
+    }
+
+    /// Only requests that reach the node of that number, the first being 0.
+    pub fn on_node(mut self, node: usize) -> Self {
+        self.node = Some(node);
+        self
+    }
+
+    /// Only the `n`th request the other conditions hold for, the first being 1.
+    pub fn nth(self, n: u64) -> Self {
+        self.after(n.saturating_sub(1)).times(1)
+    }
+
+    /// Spares the first `count` requests the other conditions hold for.
+    pub fn after(mut self, count: u64) -> Self {
+        self.skip = count;
+        self
+    }
+
+    /// At most `count` requests. Defaults to no limit.
+    pub fn times(mut self, count: u64) -> Self {
+        self.limit = Some(count);
+        self
+    }
+
+    /// A share of the requests, between 0 and 1, drawn from the seed of the rule set.
+    pub fn with_probability(mut self, probability: f64) -> Self {
+        self.probability = Some(probability);
+        self
+    }
+}
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The request is carried out, and its answer held back for that long.
+    Delay(Duration),
+    /// The request is carried out, and never answered.
+    DropAnswer,
+    /// The request is not carried out, and never answered.
+    DropRequest,
+    /// The connection is closed without carrying the request out. Answers to earlier requests are sent first.
+    Close,
+    /// The request is carried out, and the connection closed instead of answering it.
+    CloseAfter,
+    /// The request is not carried out, and answered with an error and its message.
+    Error(DbError, String),
+    /// Those bytes are sent as they are instead of an answer, whatever they mean.
+    Garbage(Vec<u8>),
+}
+
+/// Names a rule, to remove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RuleId(u64);
+
+/// The rules of a cluster. Cheap when there are none.
+#[derive(Debug)]
+pub struct FaultRules {
+    count: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    rules: Vec<Rule>,
+    next_id: u64,
+    random: u64,
+}
+
+#[derive(Debug)]
+struct Rule {
+    id: RuleId,
+    requests: Requests,
+    fault: Fault,
+    seen: u64,
+    fired: u64,
+}
+
+/// A request as rules see it.
+pub(crate) struct Seen<'a> {
+    pub(crate) node: usize,
+    pub(crate) opcode: u8,
+    pub(crate) statements: &'a [&'a str],
+}
+
+impl FaultRules {
+    /// No rules, and a seed for those that will ask for chance.
+    pub fn new(seed: u64) -> Self {
+        // A zero state would stay zero.
+        let random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        Self {
+            count: AtomicUsize::new(0),
+            state: Mutex::new(State { rules: Vec::new(), next_id: 0, random }),
+        }
+    }
+
+    /// Adds a rule behind those there are.
+    pub fn add(&self, requests: Requests, fault: Fault) -> RuleId {
+        let mut state = self.state.lock().expect("no code panics with the lock held");
+        let id = RuleId(state.next_id);
+        state.next_id += 1;
+        state.rules.push(Rule { id, requests, fault, seen: 0, fired: 0 });
+        self.count.store(state.rules.len(), Ordering::Release);
+        id
+    }
+
+    /// Removes a rule and says how many requests it was applied to; `None` when it is not there.
+    pub fn remove(&self, id: RuleId) -> Option<u64> {
+        let mut state = self.state.lock().expect("no code panics with the lock held");
+        let position = state.rules.iter().position(|rule| rule.id == id)?;
+        let rule = state.rules.remove(position);
+        self.count.store(state.rules.len(), Ordering::Release);
+        Some(rule.fired)
+    }
+
+    /// Removes every rule.
+    pub fn clear(&self) {
+        let mut state = self.state.lock().expect("no code panics with the lock held");
+        state.rules.clear();
+        self.count.store(0, Ordering::Release);
+    }
+
+    /// How many requests a rule was applied to; `None` when it is not there.
+    pub fn fired(&self, id: RuleId) -> Option<u64> {
+        let state = self.state.lock().expect("no code panics with the lock held");
+        state.rules.iter().find(|rule| rule.id == id).map(|rule| rule.fired)
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// What shall go wrong with this request.
+    pub(crate) fn decide(&self, request: &Seen<'_>) -> Option<Fault> {
+        let mut guard = self.state.lock().expect("no code panics with the lock held");
+        let state = &mut *guard;
+        for rule in &mut state.rules {
+            if !rule.requests.hold_for(request) {
+                continue;
+            }
+            rule.seen += 1;
+            if rule.seen <= rule.requests.skip || rule.requests.limit.is_some_and(|limit| rule.fired >= limit)
+            {
+                continue;
+            }
+            if rule.requests.probability.is_some_and(|share| next_share(&mut state.random) >= share) {
+                continue;
+            }
+            rule.fired += 1;
+            return Some(rule.fault.clone());
+        }
+        None
+    }
+}
+
+impl Requests {
+    fn hold_for(&self, request: &Seen<'_>) -> bool {
+        self.opcode.is_none_or(|opcode| opcode.as_u8() == request.opcode)
+            && self.node.is_none_or(|node| node == request.node)
+            && self.statement.as_ref().is_none_or(|text| {
+                request.statements.iter().any(|statement| statement.to_lowercase().contains(text.as_str()))
+            })
+    }
+}
+
+/// The next number between 0 and 1 of an xorshift sequence.
+fn next_share(state: &mut u64) -> f64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    (*state >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query<'a>(statements: &'a [&'a str]) -> Seen<'a> {
+        Seen { node: 0, opcode: Opcode::Query.as_u8(), statements }
+    }
+
+    fn fires(rules: &FaultRules, request: &Seen<'_>) -> bool {
+        rules.decide(request).is_some()
+    }
+
+    #[test]
+    fn a_rule_for_the_third_request_fires_once() {
+        let rules = FaultRules::new(1);
+        let id = rules.add(Requests::containing("insert into t").nth(3), Fault::DropAnswer);
+        let fired: Vec<bool> =
+            (0..5).map(|_| fires(&rules, &query(&["INSERT INTO t (a) VALUES (1)"]))).collect();
+        assert_eq!(fired, [false, false, true, false, false]);
+        assert!(!fires(&rules, &query(&["SELECT 1"])));
+        assert_eq!(rules.remove(id), Some(1));
+        assert!(rules.is_empty());
+    }
+
+    #[test]
+    fn all_conditions_of_a_rule_must_hold() {
+        let rules = FaultRules::new(1);
+        rules.add(Requests::opcode(Opcode::Execute).on_node(2).with_statement("x"), Fault::Close);
+        let mut request = Seen { node: 2, opcode: Opcode::Execute.as_u8(), statements: &["axb"] };
+        assert!(fires(&rules, &request));
+        request.node = 1;
+        assert!(!fires(&rules, &request));
+        request = Seen { node: 2, opcode: Opcode::Query.as_u8(), statements: &["x"] };
+        assert!(!fires(&rules, &request));
+        request = Seen { node: 2, opcode: Opcode::Execute.as_u8(), statements: &[] };
+        assert!(!fires(&rules, &request));
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_decides() {
+        let rules = FaultRules::new(1);
+        rules.add(Requests::all().times(1), Fault::DropRequest);
+        rules.add(Requests::all(), Fault::DropAnswer);
+        assert!(matches!(rules.decide(&query(&[])), Some(Fault::DropRequest)));
+        assert!(matches!(rules.decide(&query(&[])), Some(Fault::DropAnswer)));
+    }
+
+    #[test]
+    fn chance_repeats_with_its_seed_and_keeps_its_share() {
+        let outcomes = |seed| {
+            let rules = FaultRules::new(seed);
+            rules.add(Requests::all().with_probability(0.25), Fault::DropAnswer);
+            (0..4000).map(|_| fires(&rules, &query(&[]))).collect::<Vec<bool>>()
+        };
+        assert_eq!(outcomes(7), outcomes(7));
+        assert_ne!(outcomes(7), outcomes(8));
+        let share = outcomes(7).iter().filter(|fired| **fired).count();
+        assert!((900..1100).contains(&share), "{share}");
+    }
+}

@@ -1,0 +1,99 @@
+//! Letting requests go wrong as fault rules say.
+
+use std::time::Instant;
+
+use chorus_protocol::request::{Batch, BatchStatement, Execute, Prepare, Query};
+use chorus_protocol::response::DbError;
+use chorus_protocol::wire::Reader;
+use chorus_protocol::{FrameHeader, Opcode};
+
+use super::fault::{Fault, Seen};
+use super::outbound::Outbound;
+use super::session::{Flow, Session};
+
+impl Session {
+    /// What shall go wrong with a request.
+    pub(super) fn fault(&mut self, opcode: Opcode, body: &[u8]) -> Option<Fault> {
+        let texts = self.texts(opcode, body);
+        let statements: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let seen = Seen { node: self.node.index, opcode: opcode.as_u8(), statements: &statements };
+        self.node.shared.faults.decide(&seen)
+    }
+
+    /// The statements in a request; none if it cannot be read, which its answer will say.
+    fn texts(&mut self, opcode: Opcode, body: &[u8]) -> Vec<String> {
+        let mut reader = Reader::new(body);
+        match opcode {
+            Opcode::Query => Query::decode(&mut reader, &self.shape)
+                .map(|query| query.cql.to_owned())
+                .into_iter()
+                .collect(),
+            Opcode::Prepare => Prepare::decode(&mut reader, &self.shape)
+                .map(|prepare| prepare.cql.to_owned())
+                .into_iter()
+                .collect(),
+            Opcode::Execute => {
+                let execute = Execute::decode(&mut reader, &self.shape).ok();
+                execute.and_then(|execute| self.text_of(execute.id)).into_iter().collect()
+            }
+            Opcode::Batch => {
+                let Ok(batch) = Batch::decode(&mut reader, &self.shape) else { return Vec::new() };
+                let mut text = |statement: &BatchStatement<'_>| match statement {
+                    BatchStatement::Query(cql) => Some((*cql).to_owned()),
+                    BatchStatement::Prepared(id) => self.text_of(id),
+                };
+                batch.entries.iter().filter_map(|entry| text(&entry.statement)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn text_of(&mut self, id: &[u8]) -> Option<String> {
+        let statement = self.prepared.find(&self.node.prepared, id)?;
+        Some(String::from(&*statement.query))
+    }
+
+    /// Answers a request wrongly.
+    pub(super) fn fail(
+        &mut self,
+        fault: Fault,
+        header: &FrameHeader,
+        opcode: Opcode,
+        body: &[u8],
+        out: &mut Outbound,
+    ) -> Flow {
+        let start = out.envelopes().len();
+        match fault {
+            Fault::Delay(delay) => {
+                if out.delayed() >= self.node.shared.limits.max_delayed {
+                    let message = "Too many answers are held back on this connection".to_owned();
+                    self.reply(header, out).error(DbError::Overloaded, message);
+                    return Flow::Continue;
+                }
+                let flow = self.dispatch(header, opcode, body, out);
+                out.delay(start, Instant::now() + delay);
+                flow
+            }
+            Fault::DropAnswer => {
+                let flow = self.dispatch(header, opcode, body, out);
+                out.discard(start);
+                flow
+            }
+            Fault::DropRequest => Flow::Continue,
+            Fault::Close => Flow::Close,
+            Fault::CloseAfter => {
+                self.dispatch(header, opcode, body, out);
+                out.discard(start);
+                Flow::Close
+            }
+            Fault::Error(error, message) => {
+                self.reply(header, out).error(error, message);
+                Flow::Continue
+            }
+            Fault::Garbage(bytes) => {
+                out.garbage(&bytes);
+                Flow::Continue
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The native protocol over TCP.
+//!
+//! A [`listener`] accepts and spreads connections over the cluster's worker threads; each [`connection`] is one task that
+//! reads bytes ([`inbound`]), lets its [`session`] answer the requests in them, and writes the answers ([`outbound`]).
+//! What requests mean is the database's affair; [`requests`] translates both ways.
+
+mod auth;
+mod connection;
+mod fault;
+mod faulty;
+mod inbound;
+mod limits;
+mod listener;
+mod node;
+mod outbound;
+mod prepared;
+mod reply;
+mod requests;
+mod session;
+mod startup;
+mod statement;
+
+pub use fault::{Fault, FaultRules, Requests, RuleId};
+pub use limits::Limits;
+
+pub(crate) use auth::Credentials;
+pub(crate) use listener::listen;
+pub(crate) use node::{Node, Shared};
+pub(crate) use startup::VERSIONS;

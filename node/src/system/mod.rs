@@ -1,0 +1,64 @@
+//! The tables that nobody created: `system.*`, `system_schema.*`, `system_traces.*` and the virtual ones.
+//!
+//! Drivers learn from them what the cluster looks like and what is in it, so their columns and the form of their values
+//! are those of Apache Cassandra 5.0. They are computed when they are read; the database's SELECT does the rest.
+
+mod cell;
+mod definitions;
+mod local;
+mod schema;
+mod traces;
+
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::cluster::Membership;
+use crate::execute::{SystemKeyspace, SystemTables};
+
+use cell::Cell;
+pub(crate) use local::CQL_VERSION;
+pub use local::RELEASE_VERSION;
+pub(crate) use traces::{Trace, Traces};
+
+/// The system tables of a cluster.
+pub(crate) struct ClusterTables {
+    pub(crate) membership: Arc<Membership>,
+    pub(crate) traces: Arc<Traces>,
+}
+
+impl SystemTables for ClusterTables {
+    fn keyspaces(&self) -> Vec<SystemKeyspace> {
+        let keyspace = |name: &str, is_virtual, definitions: &[&str]| SystemKeyspace {
+            name: name.to_owned(),
+            is_virtual,
+            definitions: definitions.iter().map(|definition| (*definition).to_owned()).collect(),
+        };
+        vec![
+            keyspace("system", false, definitions::SYSTEM),
+            keyspace("system_schema", false, definitions::SYSTEM_SCHEMA),
+            keyspace("system_traces", false, definitions::SYSTEM_TRACES),
+            keyspace("system_virtual_schema", true, definitions::SYSTEM_VIRTUAL_SCHEMA),
+            keyspace("system_views", true, definitions::SYSTEM_VIEWS),
+        ]
+    }
+
+    fn rows(&self, node: usize, keyspace: &str, table: &str, catalog: &Catalog) -> Vec<Vec<Cell>> {
+        let membership = &*self.membership;
+        let Some(own) = membership.members.get(node) else { return Vec::new() };
+        match (keyspace, table) {
+            ("system", "local") => vec![local::local_row(membership, own, catalog)],
+            ("system", "peers") => local::peer_rows(membership, own, catalog),
+            ("system", "peers_v2") => local::peer_v2_rows(membership, own, catalog),
+            ("system_schema", table) => schema::rows(table, catalog),
+            ("system_virtual_schema", table) => schema::virtual_rows(table, catalog),
+            ("system_traces", "sessions") => self.traces.session_rows(),
+            ("system_traces", "events") => self.traces.event_rows(),
+            ("system_views", "settings") => vec![
+                vec![cell::text("cluster_name"), cell::text(&membership.name)],
+                vec![cell::text("num_tokens"), cell::text(own.tokens.len().to_string())],
+                vec![cell::text("storage"), cell::text("memory")],
+            ],
+            _ => Vec::new(),
+        }
+    }
+}

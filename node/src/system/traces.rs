@@ -1,0 +1,110 @@
+//! Requests that asked to be traced.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Mutex;
+
+use uuid::Uuid;
+
+use super::cell::{self, Cell};
+
+type Row = Vec<Cell>;
+
+/// How many traced requests are remembered.
+const CAPACITY: usize = 1000;
+
+/// One traced request.
+#[derive(Debug, Clone)]
+pub(crate) struct Trace {
+    pub(crate) session_id: Uuid,
+    pub(crate) client: IpAddr,
+    pub(crate) coordinator: SocketAddr,
+    /// What kind of request, and the beginning of its text.
+    pub(crate) request: &'static str,
+    pub(crate) query: String,
+    /// Milliseconds since the epoch.
+    pub(crate) started_at: i64,
+    /// Microseconds it took.
+    pub(crate) duration: i32,
+}
+
+/// The last traced requests of a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Traces {
+    recent: Mutex<VecDeque<Trace>>,
+}
+
+impl Traces {
+    pub(crate) fn record(&self, trace: Trace) {
+        let mut recent = self.recent.lock().expect("no code panics with the lock held");
+        if recent.len() == CAPACITY {
+            recent.pop_front();
+        }
+        recent.push_back(trace);
+    }
+
+    /// Rows of `system_traces.sessions`.
+    pub(crate) fn session_rows(&self) -> Vec<Row> {
+        let recent = self.recent.lock().expect("no code panics with the lock held");
+        recent
+            .iter()
+            .map(|trace| {
+                vec![
+                    cell::uuid(trace.session_id),
+                    cell::inet(trace.client),
+                    cell::text("QUERY"),
+                    cell::inet(trace.coordinator.ip()),
+                    cell::int(i32::from(trace.coordinator.port())),
+                    cell::int(trace.duration),
+                    cell::text_map([("query", trace.query.as_str())]),
+                    cell::text(trace.request),
+                    cell::bigint(trace.started_at),
+                ]
+            })
+            .collect()
+    }
+
+    /// Rows of `system_traces.events`: the node does one thing for a request, so there is one event.
+    pub(crate) fn event_rows(&self) -> Vec<Row> {
+        let recent = self.recent.lock().expect("no code panics with the lock held");
+        recent
+            .iter()
+            .map(|trace| {
+                vec![
+                    cell::uuid(trace.session_id),
+                    cell::uuid(trace.session_id),
+                    cell::text("Executed in memory"),
+                    cell::inet(trace.coordinator.ip()),
+                    cell::int(trace.duration),
+                    cell::int(i32::from(trace.coordinator.port())),
+                    cell::text("embedded"),
+                ]
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_latest_traces_are_kept() {
+        let traces = Traces::default();
+        for number in 0..CAPACITY as i32 + 5 {
+            traces.record(Trace {
+                session_id: Uuid::from_u128(number as u128),
+                client: [127, 0, 0, 1].into(),
+                coordinator: ([127, 0, 0, 1], 9042).into(),
+                request: "Execute CQL3 query",
+                query: String::new(),
+                started_at: 0,
+                duration: number,
+            });
+        }
+        let rows = traces.session_rows();
+        assert_eq!(rows.len(), CAPACITY);
+        assert_eq!(rows[0][5], cell::int(5));
+        assert_eq!(traces.event_rows().len(), CAPACITY);
+    }
+}
