@@ -78,6 +78,15 @@ impl Process {
         self.child.try_wait().ok().flatten()
     }
 
+    /// The most resident memory it ever had, as far as the kernel tells; 0 once it has ended.
+    pub(crate) fn peak_resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        line.and_then(|line| line.split_whitespace().next())
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0)
+    }
+
     /// Waits for the end, up to `limit`.
     pub(crate) fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let started = Instant::now();

@@ -13,3 +13,4 @@ mod java;
 mod node;
 
 pub(crate) use cluster::{Cluster, Layout, temporary_name};
+pub(crate) use node::Node;

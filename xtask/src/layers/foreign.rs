@@ -8,12 +8,11 @@
 //!
 //! A directory with a `go.mod` is a Go client, one with a `Cargo.toml` a Rust one.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::process::{self, Process};
+use super::embedded_node::{self, EmbeddedNode};
+use crate::process;
 use crate::python;
 use crate::steps::{Outcome, Report, Stop};
 use crate::tree::Tree;
@@ -21,7 +20,7 @@ use crate::tree::Tree;
 pub(super) fn run(tree: &Tree, report: &mut Report) {
     let mut node = None;
     report.step("embedded node starts", || {
-        node = Some(EmbeddedNode::start(tree)?);
+        node = Some(EmbeddedNode::start(tree, &embedded_node::debug_binary(tree)?)?);
         Ok(String::new())
     });
     let Some(node) = node else { return };
@@ -51,7 +50,7 @@ impl Client {
     fn run(&self, tree: &Tree, server: &str) -> Outcome {
         let mut command = match self {
             Client::Python { script, package } => {
-                let mut command = Command::new(python::environment(tree, package)?);
+                let mut command = Command::new(python::environment(tree, &[package])?);
                 command.arg(script);
                 command
             }
@@ -118,50 +117,6 @@ fn clients(directory: &Path) -> Result<Vec<Client>, Stop> {
 fn drivers(script: &str) -> Vec<&str> {
     let line = script.lines().take(20).find_map(|line| line.strip_prefix("# drivers:"));
     line.map(|names| names.split([' ', ',']).filter(|name| !name.is_empty()).collect()).unwrap_or_default()
-}
-
-/// `chorus node` in a process of its own, as a user would start it.
-pub(super) struct EmbeddedNode {
-    pub(super) address: SocketAddr,
-    _process: Process,
-}
-
-const NODE_START_LIMIT: Duration = Duration::from_secs(20);
-
-impl EmbeddedNode {
-    pub(super) fn start(tree: &Tree) -> Result<EmbeddedNode, Stop> {
-        let chorus = build_chorus(tree)?;
-        let address = free_address()?;
-        let log = tree.target.join(format!("embedded-node-{}.log", std::process::id()));
-        let _ = std::fs::remove_file(&log);
-        let mut command = Command::new(chorus);
-        command.args(["node", "--listen", &address.to_string()]);
-        let mut process = Process::server("chorus node", &mut command, &log)?;
-        let started = Instant::now();
-        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
-            if process.ended().is_some() || started.elapsed() > NODE_START_LIMIT {
-                return Err(Stop::failed(format!(
-                    "chorus node does not listen; it said:\n{}",
-                    process.last_words(20)
-                )));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(EmbeddedNode { address, _process: process })
-    }
-}
-
-/// The path of our own binary, built.
-pub(super) fn build_chorus(tree: &Tree) -> Result<PathBuf, Stop> {
-    let build = ["build", "--locked", "--package", "chorus-cql", "--bin", "chorus"];
-    process::run("cargo build", tree.cargo().args(build))?;
-    Ok(tree.target.join("debug/chorus"))
-}
-
-fn free_address() -> Result<SocketAddr, Stop> {
-    let listener =
-        TcpListener::bind("127.0.0.1:0").map_err(|error| Stop::failed(format!("no free port: {error}")))?;
-    listener.local_addr().map_err(|error| Stop::failed(format!("no free port: {error}")))
 }
 
 #[cfg(test)]

@@ -5,12 +5,17 @@
 //! * [`cargo_tests`]: unit, documentation and embedded-node tests, with cargo.
 //! * [`foreign`]: other people's clients against the embedded node.
 //! * [`real`]: our tests and other people's clients against a real Cassandra.
+//! * [`load`]: the loader as a user runs it, its results read back by somebody else's driver.
+//! * [`prometheus`]: a real Prometheus scrapes a load that runs.
 //!
 //! A layer adds its steps to the report; a step that lacks Java, Maven or Python is skipped and says so.
 
 mod cargo_tests;
 mod dependencies;
+mod embedded_node;
 mod foreign;
+mod load;
+mod prometheus;
 mod real;
 mod sources;
 
@@ -49,6 +54,12 @@ const LAYERS: &[Layer] = &[
     Layer { name: "load-tests", about: "the measuring workspace: lints and tests", run: sources::load_tests },
     Layer { name: "foreign", about: "other people's clients against the embedded node", run: foreign::run },
     Layer { name: "cassandra", about: "tests and clients against a real Apache Cassandra", run: real::run },
+    Layer {
+        name: "load",
+        about: "the loader: README, real tables, a killed Cassandra, ten million rows",
+        run: load::run,
+    },
+    Layer { name: "prometheus", about: "a real Prometheus scrapes a running load", run: prometheus::run },
 ];
 
 fn names() -> clap::builder::PossibleValuesParser {

@@ -9,18 +9,12 @@ use crate::tree::Tree;
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
     let open = start(tree, report, "Cassandra starts", "open", false);
-    let Some(mut open) = open else { return };
+    let Some(open) = open else { return };
     let server = open.contact_point();
     report.step("Cassandra answers its own driver", || {
-        let python = python::environment(tree, "cassandra-driver")?;
+        let python = python::environment(tree, &["cassandra-driver"])?;
         let script = tree.root.join("xtask/cassandra/answers.py");
         process::run("answers.py", std::process::Command::new(python).arg(script).arg(&server))?;
-        Ok(String::new())
-    });
-    report.step("Cassandra comes back after a kill", || {
-        let node = open.node(0).expect("it has one node");
-        node.kill();
-        node.start()?;
         Ok(String::new())
     });
     foreign::against(tree, report, &server, "Cassandra");
@@ -37,7 +31,8 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
     });
 }
 
-fn start(tree: &Tree, report: &mut Report, step: &str, name: &str, auth: bool) -> Option<Cluster> {
+/// Starts a node in a step of its own.
+pub(super) fn start(tree: &Tree, report: &mut Report, step: &str, name: &str, auth: bool) -> Option<Cluster> {
     let mut started = None;
     report.step(step, || {
         let cluster = Cluster::start(tree, &temporary_name(name), &Layout { nodes: 1, auth, first: None })?;
