@@ -32,6 +32,7 @@ pub use control::ControlError;
 pub use coordinator::{DrainReport, RequestCounts, RequestOutcome};
 pub use engine::{Agreement, Engine};
 pub use host::KeyspaceRefused;
+pub use metrics::catalog;
 pub use metrics::{
     ActorSnapshot, HostSnapshot, LatencySnapshot, MetricsSnapshot, SMALL_BOUNDS, SmallHistogram,
     TrafficSnapshot,

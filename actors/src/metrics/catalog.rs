@@ -276,6 +276,7 @@ pub fn markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{RequestKind, RequestOutcome, SMALL_BOUNDS};
     use chorus_topology::RoutingQuality;
     use std::collections::BTreeSet;
 
@@ -325,8 +326,11 @@ mod tests {
     }
 
     #[test]
-    fn routing_is_labelled_with_every_quality() {
+    fn labels_have_every_value_the_engine_counts_by() {
         assert_eq!(HIT.values, RoutingQuality::ALL.map(RoutingQuality::name));
+        assert_eq!(KIND.values, RequestKind::ALL.map(RequestKind::name));
+        assert_eq!(OUTCOME.values, RequestOutcome::ALL.map(RequestOutcome::name));
+        assert_eq!(SMALL_COUNT_BUCKETS, SMALL_BOUNDS.map(|bound| bound as f64));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! one message to each coordinator, which copies the counters of its reactor between two ticks. A reactor that does
 //! not answer within a second is counted as stale and left out, so a scrape never hangs.
 
+pub mod catalog;
 mod recorder;
 mod snapshot;
 
