@@ -102,6 +102,7 @@ impl<'a> Batch<'a> {
     pub fn encode(&self, shape: &FrameShape, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         begin_batch(self.kind, self.entries.len(), out)?;
         for entry in &self.entries {
+            entry.values.check_unset(shape.version)?;
             let bytes = match entry.values {
                 Values::None => &[],
                 Values::Positional { bytes, .. } => bytes,
@@ -228,6 +229,9 @@ mod tests {
     fn what_a_batch_cannot_hold_is_refused() {
         let named = BatchEntry { values: Values::Named { count: 0, bytes: &[] }, ..prepared() };
         assert!(batch(BatchKind::Logged, vec![named]).encode(&V4, &mut Vec::new()).is_err());
+        let unset = Values::Positional { count: 1, bytes: &[255, 255, 255, 254] };
+        let unset = batch(BatchKind::Logged, vec![BatchEntry { values: unset, ..prepared() }]);
+        assert!(unset.encode(&V3, &mut Vec::new()).is_err() && unset.encode(&V4, &mut Vec::new()).is_ok());
         let many = vec![prepared(); 65536];
         let error = batch(BatchKind::Logged, many).encode(&V4, &mut Vec::new()).unwrap_err();
         assert!(matches!(error, EncodeError::TooMany { count: 65536, .. }));

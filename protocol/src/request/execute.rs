@@ -68,7 +68,8 @@ fn put_ids(
 /// The fast way to EXECUTE: appends everything before the values and returns where the two bytes of the consistency
 /// are, so that a retry can change them in place.
 ///
-/// The caller appends exactly `value_count` values and then calls [`execute_suffix`] with the options that `flags`
+/// The caller appends exactly `value_count` values, none of them unset before v4
+/// ([`Values::check_unset`](crate::request::Values::check_unset)), and then calls [`execute_suffix`] with the options that `flags`
 /// announce ([`QueryParameters::flags`]; the values flag is always added).
 #[inline]
 pub fn execute_prefix(

@@ -120,6 +120,7 @@ impl<'a> QueryParameters<'a> {
     }
 
     pub(crate) fn check(&self, version: ProtocolVersion) -> Result<(), EncodeError> {
+        self.values.check_unset(version)?;
         check_options(version, self.timestamp, self.keyspace, self.now_in_seconds)
     }
 
@@ -178,6 +179,18 @@ impl<'a> Values<'a> {
     /// True when there are none.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Refuses unset values where `version` has none.
+    ///
+    /// # Errors
+    /// [`EncodeError::Unsupported`] for an unset value before v4.
+    #[inline]
+    pub fn check_unset(&self, version: ProtocolVersion) -> Result<(), EncodeError> {
+        if version.has_unset() || !self.iter().any(|(_, value)| value == BoundValue::Unset) {
+            return Ok(());
+        }
+        Err(EncodeError::Unsupported { feature: "an unset value", version })
     }
 
     /// Each value with its name, if it has one.

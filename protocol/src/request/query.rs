@@ -122,6 +122,9 @@ mod tests {
         assert!(refused(QueryParameters { now_in_seconds: Some(1), ..one() }));
         assert!(refused(QueryParameters { timestamp: Some(-1), ..one() }));
         assert!(!refused(QueryParameters { timestamp: Some(0), ..one() }));
+        let unset = Values::Positional { count: 1, bytes: &[255, 255, 255, 254] };
+        let unset = query(QueryParameters { values: unset, ..one() });
+        assert!(unset.encode(&V3, &mut Vec::new()).is_err() && unset.encode(&V4, &mut Vec::new()).is_ok());
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct RowsMetadata {
     pub flags: u32,
     /// Where the next page begins; `None` after the last.
     pub paging_state: Option<Bytes>,
-    /// The id to send from now on: the columns are not what the client thought.
+    /// The id to send from now on: the columns are not what the client thought. Comes only with the columns.
     pub new_metadata_id: Option<Bytes>,
     /// `None` when they were left out because the client has them.
     pub columns: Option<Arc<[ColumnSpec]>>,
@@ -62,16 +62,17 @@ impl RowsMetadata {
         } else {
             None
         };
+        // "If No_metadata is set, the metadata is only composed of flags, column count and optionally the paging
+        // state": not even of a new id.
+        if flags & metadata_flags::NO_METADATA != 0 {
+            return Ok(Self { flags, paging_state, new_metadata_id: None, columns: None, column_count });
+        }
         let new_metadata_id = if flags & metadata_flags::METADATA_CHANGED != 0 {
             Some(body.slice_ref(reader.short_bytes("new metadata id")?))
         } else {
             None
         };
-        let columns = if flags & metadata_flags::NO_METADATA == 0 {
-            Some(decode_columns(reader, flags, column_count)?)
-        } else {
-            None
-        };
+        let columns = Some(decode_columns(reader, flags, column_count)?);
         Ok(Self { flags, paging_state, new_metadata_id, columns, column_count })
     }
 
@@ -82,7 +83,8 @@ impl RowsMetadata {
         if self.paging_state.is_some() {
             flags |= metadata_flags::HAS_MORE_PAGES;
         }
-        if self.new_metadata_id.is_some() {
+        let new_id = self.new_metadata_id.as_ref().filter(|_| columns.is_some());
+        if new_id.is_some() {
             flags |= metadata_flags::METADATA_CHANGED;
         }
         match columns {
@@ -95,7 +97,7 @@ impl RowsMetadata {
         if let Some(state) = &self.paging_state {
             put_bytes(out, Some(state), "paging state")?;
         }
-        if let Some(id) = &self.new_metadata_id {
+        if let Some(id) = new_id {
             put_short_bytes(out, id, "new metadata id")?;
         }
         columns.map_or(Ok(()), |columns| encode_columns(columns, out))

@@ -133,6 +133,13 @@ mod tests {
         let skipped = RowsMetadata { flags: 4, column_count: 2, ..Default::default() };
         check_response(&V4, &rows(skipped), &format!("00000002 00000004 00000002 {ROW}"));
 
+        let body = hex(&format!("00000002 0000000c 00000002 {ROW}"));
+        let Response::Result(ResultBody::Rows(unchanged)) = Response::decode(8, body.into(), &V4).unwrap()
+        else {
+            panic!("not rows")
+        };
+        assert_eq!((unchanged.metadata.new_metadata_id, unchanged.content), (None, content.clone()));
+
         let tables = RowsMetadata::new([column("t", "a", CqlType::Int), column("u", "b", CqlType::Text)]);
         let specs = "00016b 000174 000161 0009 00016b 000175 000162 000d";
         check_response(&V4, &rows(tables), &format!("00000002 00000000 00000002 {specs} {ROW}"));

@@ -99,11 +99,13 @@ impl Supported {
         self.get("COMPRESSION").iter().filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// The protocol versions both ends know, in the server's order. Empty when the server does not say.
+    /// The protocol versions both ends know, in the server's order. Empty when the server does not say. Versions in
+    /// beta are left out: what was called v5 then is not what v5 became.
     pub fn protocol_versions(&self) -> Vec<ProtocolVersion> {
         // Such as `4/v4` and `6/v6-beta`.
+        let released = |text: &&String| !text.ends_with("-beta");
         let number = |text: &String| text.split('/').next()?.parse::<u8>().ok()?.try_into().ok();
-        self.get("PROTOCOL_VERSIONS").iter().filter_map(number).collect()
+        self.get("PROTOCOL_VERSIONS").iter().filter(released).filter_map(number).collect()
     }
 
     /// Which product this is, when it says so: `DATASTAX_APOLLO` for Astra.
@@ -203,7 +205,7 @@ mod tests {
         supported(&[
             ("COMPRESSION", &["lz4", "deflate", "snappy"]),
             ("CQL_VERSION", &["3.3.1"]),
-            ("PROTOCOL_VERSIONS", &["3/v3", "4/v4", "5/v5-beta", "66/dse"]),
+            ("PROTOCOL_VERSIONS", &["3/v3", "4/v4", "5/v5", "6/v6-beta", "66/dse"]),
             ("SCYLLA_SHARD", &["3"]),
             ("SCYLLA_NR_SHARDS", &["12"]),
             ("SCYLLA_PARTITIONER", &["org.apache.cassandra.dht.Murmur3Partitioner"]),
@@ -241,6 +243,12 @@ mod tests {
         assert_eq!(supported.rate_limit_code(), Some(0xf00000));
         assert_eq!(supported.host_id(), Some(Uuid::from_u128(7)));
         assert_eq!(supported.product_type(), None);
+    }
+
+    #[test]
+    fn versions_in_beta_are_not_offered() {
+        let beta = supported(&[("PROTOCOL_VERSIONS", &["4/v4", "5/v5-beta"])]);
+        assert_eq!(beta.protocol_versions(), [ProtocolVersion::V4]);
     }
 
     #[test]

@@ -86,6 +86,32 @@ pub struct Row {
     pub values: Vec<Option<CqlValue>>,
 }
 
+impl Row {
+    /// The value of the column at `index`, counted from 0; `None` when null or beyond the last.
+    pub fn get(&self, index: usize) -> Option<&CqlValue> {
+        self.values.get(index)?.as_ref()
+    }
+
+    /// How many columns there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// True without columns.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+impl IntoIterator for Row {
+    type Item = Option<CqlValue>;
+    type IntoIter = std::vec::IntoIter<Option<CqlValue>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.values.into_iter()
+    }
+}
+
 impl<'f> FromRow<'f> for Row {
     fn check(_: &[ColumnSpec]) -> Result<(), ValueError> {
         Ok(())
