@@ -15,11 +15,11 @@ impl Port {
         *options = RequestOptions {
             kind: RequestKind::Other,
             timeout: Some(timeout),
-            direct: true,
             ..RequestOptions::default()
         };
         let (mut request, pending) = builder.send_detached();
         request.progress.connection = self.id;
+        request.progress.direct = true;
         match self.coordinator.upgrade() {
             Some(coordinator) if self.is_open() => {
                 let clock = coordinator.clock();

@@ -25,7 +25,7 @@ impl CoordinatorActor {
             self.reprepare_failed(request, cause, &connection);
             return;
         }
-        if request.options.direct {
+        if request.progress.direct {
             self.port.fail(request, execution::error_kind(cause));
             return;
         }

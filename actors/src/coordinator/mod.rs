@@ -185,13 +185,16 @@ impl Drop for CoordinatorActor {
         self.inbox.close();
         while let Some(job) = self.inbox.pop() {
             match job {
-                Job::One(request) => drop(request.fail(RequestErrorKind::SessionClosed).map(Waker::wake)),
-                Job::Chunk(chunk) => {
-                    drop(chunk.fail_all(&RequestErrorKind::SessionClosed).map(Waker::wake));
-                }
+                Job::One(request) => wake(request.fail(RequestErrorKind::SessionClosed)),
+                Job::Chunk(chunk) => wake(chunk.fail_all(&RequestErrorKind::SessionClosed)),
             }
         }
         self.port.flush_wakes();
     }
 }
 
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -73,6 +73,8 @@ pub(crate) struct Progress {
     pub(crate) row: Option<RowHome>,
     /// The connection of the latest attempt.
     pub(crate) connection: u64,
+    /// The driver's own traffic on one connection: a failure goes straight back, no policy is asked.
+    pub(crate) direct: bool,
     /// Set on the engine's own PREPARE for a statement the server had forgotten.
     pub(crate) reprepare: bool,
 }

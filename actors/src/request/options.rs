@@ -86,8 +86,6 @@ pub struct RequestOptions {
     pub timeout: Option<Duration>,
     /// Only this host, no other.
     pub host: Option<HostIndex>,
-    /// The driver's own traffic on one connection: a failure goes straight back, no policy is asked.
-    pub(crate) direct: bool,
     /// Statements the server may have forgotten.
     pub prepared: Preparations,
     /// `None` for the session's.
@@ -106,7 +104,6 @@ impl Default for RequestOptions {
             kind: RequestKind::Read,
             timeout: None,
             host: None,
-            direct: false,
             prepared: Preparations::None,
             policies: None,
         }
