@@ -97,7 +97,13 @@ impl Chunk {
     }
 
     /// Appends an envelope.
-    pub(crate) fn push(&mut self, frame: &[u8], tag: u64, token: Option<Token>, options: &Arc<RequestOptions>) {
+    pub(crate) fn push(
+        &mut self,
+        frame: &[u8],
+        tag: u64,
+        token: Option<Token>,
+        options: &Arc<RequestOptions>,
+    ) {
         self.bytes.extend_from_slice(frame);
         self.ends.push(self.bytes.len() as u32);
         self.tags.push(tag);

@@ -59,6 +59,8 @@ pub struct BulkJob {
     unrouted: Option<Box<Chunk>>,
     open: usize,
     rows_per_chunk: u32,
+    // Boxes, because boxes are what travels.
+    #[expect(clippy::vec_box)]
     spare: Vec<Box<Chunk>>,
     /// Chunks that found the inbox of their reactor full.
     unsent: VecDeque<(usize, Job)>,
@@ -263,7 +265,10 @@ impl BulkJob {
     }
 
     /// See [`completed`](Self::completed).
-    pub fn poll_completed(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<CompletedChunk, RequestError>>> {
+    pub fn poll_completed(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<CompletedChunk, RequestError>>> {
         if let Some(chunk) = self.take_done() {
             return Poll::Ready(Some(Ok(chunk)));
         }

@@ -33,8 +33,7 @@ pub(super) struct Inbound {
 impl Inbound {
     /// `leftover` are bytes that the handshake had read too many.
     pub(super) fn new(max_length: u32, leftover: &[u8]) -> Self {
-        let mut inbound =
-            Self { buffer: vec![0; READ_BUFFER], start: 0, end: 0, large: None, max_length };
+        let mut inbound = Self { buffer: vec![0; READ_BUFFER], start: 0, end: 0, large: None, max_length };
         inbound.feed(leftover);
         inbound
     }

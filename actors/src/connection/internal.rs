@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Port, Work};
-use crate::request::{CloseReason, PendingReply, RequestBuilder, RequestErrorKind, RequestKind, RequestOptions};
+use crate::request::{
+    CloseReason, PendingReply, RequestBuilder, RequestErrorKind, RequestKind, RequestOptions,
+};
 
 impl Port {
     /// Sends one whole envelope on this connection, outside admission. A failure is not retried, and dropping the
@@ -12,11 +14,8 @@ impl Port {
         let mut builder = RequestBuilder::detached();
         let (buffer, options) = builder.parts();
         *buffer = frame;
-        *options = RequestOptions {
-            kind: RequestKind::Other,
-            timeout: Some(timeout),
-            ..RequestOptions::default()
-        };
+        *options =
+            RequestOptions { kind: RequestKind::Other, timeout: Some(timeout), ..RequestOptions::default() };
         let (mut request, pending) = builder.send_detached();
         request.progress.connection = self.id;
         request.progress.direct = true;

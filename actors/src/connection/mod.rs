@@ -86,8 +86,6 @@ pub(crate) enum ConnectionFact {
         id: u64,
         /// Why.
         reason: CloseReason,
-        /// Requests in flight or queued on it that had to go elsewhere or fail.
-        lost: u32,
     },
     /// Too many old orphans: it should be replaced, then drained.
     Saturated {
@@ -115,7 +113,6 @@ pub(crate) struct ConnectionActor {
     inbound: Inbound,
     outbound: Outbound,
     in_flight: InFlight,
-    stream_ids_exhausted: bool,
     heartbeat: pump::Heartbeat,
     saturated: bool,
     last_abandoned_sweep_us: u64,
@@ -177,7 +174,6 @@ pub(crate) fn start(
         inbound,
         outbound,
         in_flight: InFlight::new(),
-        stream_ids_exhausted: false,
         saturated: false,
         last_abandoned_sweep_us: 0,
     });

@@ -91,11 +91,6 @@ impl Port {
         self.orphans.get()
     }
 
-    /// The most requests on the wire.
-    pub(crate) fn window(&self) -> u32 {
-        self.window
-    }
-
     /// Requests waiting for a place on the wire.
     pub(crate) fn queue_depth(&self) -> u32 {
         self.queued.get()

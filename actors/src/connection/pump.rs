@@ -156,8 +156,11 @@ impl ConnectionActor {
             return Err(CloseReason::Protocol("a request came where an answer should".into()));
         }
         if header.version != self.port.shape.version.as_u8() {
-            let what = format!("an answer of protocol version {} on a connection of version {}",
-                header.version, self.port.shape.version.as_u8());
+            let what = format!(
+                "an answer of protocol version {} on a connection of version {}",
+                header.version,
+                self.port.shape.version.as_u8()
+            );
             return Err(CloseReason::Protocol(what));
         }
         if !is_response(header.opcode) {
@@ -167,7 +170,9 @@ impl ConnectionActor {
             && self.port.compression.is_none()
             && !self.port.shape.version.uses_segments()
         {
-            return Err(CloseReason::Protocol("a compressed answer, although no compression was agreed".into()));
+            return Err(CloseReason::Protocol(
+                "a compressed answer, although no compression was agreed".into(),
+            ));
         }
         if header.stream < 0 {
             self.event(&header, body);
@@ -262,7 +267,8 @@ impl ConnectionActor {
         }
         let decoded = self.plain(header.flags, body.as_slice()).and_then(|body| {
             let envelope = Envelope::split(header.flags, body).map_err(|error| error.to_string())?;
-            Response::decode(header.opcode, envelope.body, &self.port.shape).map_err(|error| error.to_string())
+            Response::decode(header.opcode, envelope.body, &self.port.shape)
+                .map_err(|error| error.to_string())
         });
         match decoded {
             Ok(Response::Event(event)) => sink(event),
@@ -343,8 +349,7 @@ impl ConnectionActor {
 
     fn write(&mut self, task: &mut Task<'_>) -> Result<(), CloseReason> {
         loop {
-            let unsent =
-                self.outbound.unsent().map_err(|error| CloseReason::Protocol(error.to_string()))?;
+            let unsent = self.outbound.unsent().map_err(|error| CloseReason::Protocol(error.to_string()))?;
             if unsent.is_empty() {
                 return Ok(());
             }
@@ -467,7 +472,6 @@ impl ConnectionActor {
         *self.port.closed.borrow_mut() = Some(reason.clone());
         self.port.waker.borrow_mut().take();
         tracing::debug!(address = %self.port.address, %reason, "connection closed");
-        let lost = (self.in_flight.len() as u32 - self.in_flight.orphans()) + self.port.queued.get();
         for occupant in self.in_flight.drain() {
             let cause = || Cause::ConnectionLost { reason: reason.clone(), written: true };
             match occupant {
@@ -487,7 +491,7 @@ impl ConnectionActor {
         }
         self.publish();
         self.coordinator.unregister(&self.port);
-        (self.owner.fact)(ConnectionFact::Closed { id: self.port.id, reason, lost });
+        (self.owner.fact)(ConnectionFact::Closed { id: self.port.id, reason });
     }
 }
 

@@ -44,7 +44,8 @@ impl CoordinatorActor {
         if self.draining.is_none() {
             return Poll::Pending;
         }
-        let expired = self.draining.as_mut().is_some_and(|draining| draining.deadline.as_mut().poll(task).is_ready());
+        let expired =
+            self.draining.as_mut().is_some_and(|draining| draining.deadline.as_mut().poll(task).is_ready());
         if expired {
             self.abandon();
         }

@@ -82,7 +82,8 @@ pub(super) fn judge(
     };
     let resend = |same_host, consistency: Option<Consistency>, after| {
         // A serial consistency is never traded for another kind.
-        let consistency = consistency.filter(|wanted| wanted.is_serial() == request.options.consistency.is_serial());
+        let consistency =
+            consistency.filter(|wanted| wanted.is_serial() == request.options.consistency.is_serial());
         Effect::Resend { same_host, consistency, after }
     };
     let effect = match decision {

@@ -33,7 +33,6 @@ use tokio::time::Sleep;
 pub use drain::DrainReport;
 pub(crate) use messages::{Collect, Drain, OnStage, SetRoute};
 pub(crate) use port::{Cause, CoordinatorPort};
-pub(crate) use stats::CoordinatorStats;
 pub use stats::{RequestCounts, RequestOutcome};
 
 use drain::Draining;
@@ -133,17 +132,6 @@ impl CoordinatorActor {
         self.port.flush_wakes();
         self.drain(task)
     }
-
-    /// The reactor it runs on.
-    pub(crate) fn stage(&self) -> &Stage {
-        &self.stage
-    }
-
-    /// Its desk.
-    pub(crate) fn port(&self) -> &Rc<CoordinatorPort> {
-        &self.port
-    }
-
 }
 
 impl Handler<SetRoute> for CoordinatorActor {

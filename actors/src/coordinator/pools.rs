@@ -77,7 +77,8 @@ impl Pools {
         }
         let first = &connections[rng.below(connections.len() as u32) as usize];
         let second = &connections[rng.below(connections.len() as u32) as usize];
-        let (light, heavy) = if first.in_flight() <= second.in_flight() { (first, second) } else { (second, first) };
+        let (light, heavy) =
+            if first.in_flight() <= second.in_flight() { (first, second) } else { (second, first) };
         if let Some(chosen) = [light, heavy].into_iter().find(|one| one.has_room()) {
             return Pick::Connection(Rc::clone(chosen));
         }

@@ -117,7 +117,9 @@ impl CoordinatorPort {
 
     /// The opposite, when it ends.
     pub(crate) fn unregister(&self, port: &Rc<Port>) {
-        self.connections.borrow_mut().retain(|known| known.strong_count() > 0 && known.as_ptr() != Rc::as_ptr(port));
+        self.connections
+            .borrow_mut()
+            .retain(|known| known.strong_count() > 0 && known.as_ptr() != Rc::as_ptr(port));
         self.pools.borrow_mut().remove(port.host, port.id);
         self.stats.borrow_mut().retire(port);
         self.wake();
@@ -172,7 +174,14 @@ impl CoordinatorPort {
     }
 
     /// A row was answered with something to keep.
-    pub(crate) fn row_answered(&self, chunk: u32, row: u32, header: &FrameHeader, body: &[u8], host: HostIndex) {
+    pub(crate) fn row_answered(
+        &self,
+        chunk: u32,
+        row: u32,
+        header: &FrameHeader,
+        body: &[u8],
+        host: HostIndex,
+    ) {
         self.row_finished(chunk, |chunk| chunk.store(row, header.opcode, header.flags, host, body));
     }
 
@@ -220,7 +229,8 @@ impl CoordinatorPort {
             let end = ends[row as usize] as usize;
             let Ok(stream) = in_flight.insert(Occupant::Row { chunk, row }, now, deadline) else { break };
             if verbatim {
-                bytes[start + STREAM_OFFSET..start + STREAM_OFFSET + 2].copy_from_slice(&stream.to_be_bytes());
+                bytes[start + STREAM_OFFSET..start + STREAM_OFFSET + 2]
+                    .copy_from_slice(&stream.to_be_bytes());
             } else {
                 outbound.append(&bytes[start..end], stream);
             }

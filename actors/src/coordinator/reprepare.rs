@@ -21,6 +21,8 @@ use crate::{
 struct Waiting {
     connection: u64,
     id: Bytes,
+    // Boxes, because boxes are what travels.
+    #[expect(clippy::vec_box)]
     requests: Vec<Box<Request>>,
 }
 
@@ -31,6 +33,7 @@ pub(super) struct Reprepares {
 }
 
 impl Reprepares {
+    #[expect(clippy::vec_box)]
     fn take(&mut self, connection: u64, id: &[u8]) -> Vec<Box<Request>> {
         match self.waiting.iter().position(|one| one.connection == connection && one.id == id) {
             Some(index) => self.waiting.swap_remove(index).requests,
@@ -67,9 +70,8 @@ impl CoordinatorActor {
         let shape = connection.shape;
         let start = begin_frame(&mut prepare.frame, shape.version, Opcode::Prepare, 0);
         let message = Prepare { cql: &preparation.cql, keyspace: preparation.keyspace.as_deref() };
-        let encoded = message
-            .encode(&shape, &mut prepare.frame)
-            .and_then(|()| finish_frame(&mut prepare.frame, start));
+        let encoded =
+            message.encode(&shape, &mut prepare.frame).and_then(|()| finish_frame(&mut prepare.frame, start));
         if let Err(error) = encoded {
             self.port.fail(request, RequestErrorKind::Protocol(error.to_string()));
             return;
@@ -82,7 +84,11 @@ impl CoordinatorActor {
         prepare.progress.admitted_us = self.port.clock().now_us();
         prepare.progress.queued_us = prepare.progress.admitted_us;
         prepare.progress.deadline_us = self.port.clock().deadline(prepare.options.timeout);
-        self.reprepares.waiting.push(Waiting { connection: connection.id, id: id.clone(), requests: vec![request] });
+        self.reprepares.waiting.push(Waiting {
+            connection: connection.id,
+            id: id.clone(),
+            requests: vec![request],
+        });
         connection.push(Work::One(prepare), 1);
     }
 
@@ -118,7 +124,12 @@ impl CoordinatorActor {
     }
 
     /// The PREPARE itself failed: so do those that wait for it, except that a lost connection only moves them.
-    pub(super) fn reprepare_failed(&mut self, prepare: Box<Request>, cause: Cause, connection: &ConnectionHandle) {
+    pub(super) fn reprepare_failed(
+        &mut self,
+        prepare: Box<Request>,
+        cause: Cause,
+        connection: &ConnectionHandle,
+    ) {
         let Preparations::One(preparation) = &prepare.options.prepared else { return };
         for request in self.reprepares.take(connection.id, &preparation.id) {
             match &cause {

@@ -1,10 +1,6 @@
 //! Deadlines, pauses before retries, and the tick that watches them.
 
-use std::{
-    future::Future,
-    task::Context as Task,
-    time::Duration,
-};
+use std::{future::Future, task::Context as Task, time::Duration};
 
 use super::{CoordinatorActor, Parked};
 use crate::{
@@ -88,7 +84,10 @@ impl CoordinatorActor {
         }
         let after = request.options.timeout.unwrap_or_default();
         let written = request.progress.attempts.iter().any(|attempt| {
-            !matches!(attempt.error, AttemptError::NotConnected | AttemptError::ConnectionLost { written: false, .. })
+            !matches!(
+                attempt.error,
+                AttemptError::NotConnected | AttemptError::ConnectionLost { written: false, .. }
+            )
         });
         self.port.fail(request, RequestErrorKind::Timeout { after, written, in_flight: 0 });
     }

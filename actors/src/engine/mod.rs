@@ -39,7 +39,10 @@ impl Published {
         Self {
             route: ArcSwap::from_pointee(Route::default()),
             state: ArcSwap::from_pointee(ClusterState::default()),
-            agreement: ArcSwap::from_pointee(Agreement { shape: FrameShape::new(version), compression: None }),
+            agreement: ArcSwap::from_pointee(Agreement {
+                shape: FrameShape::new(version),
+                compression: None,
+            }),
         }
     }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use tokio::sync::oneshot;
 
-pub use recorder::{LatencySnapshot, SMALL_BOUNDS, SmallHistogram};
 pub(crate) use recorder::LatencyRecorder;
+pub use recorder::{LatencySnapshot, SMALL_BOUNDS, SmallHistogram};
 pub(crate) use snapshot::ReactorSnapshot;
 pub use snapshot::{ActorSnapshot, HostSnapshot, MetricsSnapshot, TrafficSnapshot};
 

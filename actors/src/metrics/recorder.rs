@@ -61,13 +61,6 @@ impl LatencyRecorder {
         self.histogram.add(&other.histogram).expect("the bounds are the same");
         self.sum_us += other.sum_us;
     }
-
-    /// Adds what another recorded to a snapshot.
-    pub(crate) fn add_to(&mut self, snapshot: &mut LatencySnapshot) {
-        self.settle();
-        snapshot.histogram.add(&self.histogram).expect("the bounds are the same");
-        snapshot.sum_us += self.sum_us;
-    }
 }
 
 /// A copy of a latency histogram.

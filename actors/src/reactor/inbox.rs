@@ -94,11 +94,6 @@ impl Inbox {
         self.queue.len()
     }
 
-    /// The most jobs that may wait.
-    pub(crate) fn capacity(&self) -> usize {
-        self.queue.capacity()
-    }
-
     /// Lets as many waiting callers try again as there is room for.
     pub(crate) fn admit_waiting(&self) {
         if !self.crowded.load(Ordering::Relaxed) {
@@ -141,10 +136,5 @@ impl Inbox {
         for waker in waiting.drain(..) {
             waker.wake();
         }
-    }
-
-    /// Whether new jobs are refused.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
     }
 }

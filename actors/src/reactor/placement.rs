@@ -78,7 +78,7 @@ where
 {
     let (guard, ended) = tokio::sync::oneshot::channel::<()>();
     let make = move || {
-        let stage = Stage::new(index);
+        let stage = Stage::new();
         build(&stage);
         Reactor::new(stage, guard)
     };

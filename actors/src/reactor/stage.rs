@@ -1,6 +1,12 @@
 //! Where actors are put on: the reactor's own tiny executor, and the only file that knows how actix starts.
 
-use std::{cell::{Cell, RefCell}, future::Future, pin::Pin, rc::Rc, task::Waker};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::Waker,
+};
 
 use actix::{Actor, Addr, AsyncContext, Context};
 use futures::FutureExt;
@@ -24,26 +30,19 @@ struct Inner {
     /// The reactor's own waker, kept while it sleeps so that a start from inside a poll is noticed.
     waker: RefCell<Option<Waker>>,
     clock: Rc<Clock>,
-    reactor: usize,
     halted: Cell<bool>,
 }
 
 impl Stage {
-    pub(super) fn new(reactor: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             inner: Rc::new(Inner {
                 arrivals: RefCell::default(),
                 waker: RefCell::default(),
                 clock: Rc::new(Clock::new()),
-                reactor,
                 halted: Cell::new(false),
             }),
         }
-    }
-
-    /// The number of this reactor, counted from zero.
-    pub(crate) fn reactor(&self) -> usize {
-        self.inner.reactor
     }
 
     /// The reactor's clock.

@@ -157,7 +157,9 @@ impl RequestError {
     /// Whether the server may have applied the request although it failed.
     pub fn may_have_been_applied(&self) -> bool {
         let last = match &self.inner.kind {
-            RequestErrorKind::Timeout { written, .. } | RequestErrorKind::ConnectionLost { written, .. } => *written,
+            RequestErrorKind::Timeout { written, .. } | RequestErrorKind::ConnectionLost { written, .. } => {
+                *written
+            }
             RequestErrorKind::Database(body) => leaves_open(&body.error),
             RequestErrorKind::EngineLost => true,
             _ => false,
@@ -230,7 +232,9 @@ impl fmt::Display for RequestErrorKind {
                 if *written { "sent, so a write may have been applied" } else { "not sent" },
             ),
             Self::NoHostAvailable => write!(f, "no host could take the request"),
-            Self::Overloaded { queued } => write!(f, "the driver is overloaded: {queued} requests are queued"),
+            Self::Overloaded { queued } => {
+                write!(f, "the driver is overloaded: {queued} requests are queued")
+            }
             Self::PreparedIdChanged { cql } => write!(
                 f,
                 "the server prepared `{cql}` again under another id: its keyspace or schema changed; prepare it again"

@@ -8,8 +8,7 @@ use std::{
 };
 
 use super::{
-    Outcome, Reply, Request, RequestError, RequestErrorKind,
-    pool,
+    Outcome, Reply, Request, RequestError, RequestErrorKind, pool,
     slot::{Look, Slot},
 };
 use crate::reactor::{Inbox, InboxClosed, Job};

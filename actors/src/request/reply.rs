@@ -17,7 +17,13 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub(super) fn new(request: Box<Request>, slot: Arc<Slot>, opcode: u8, flags: u8, host: HostIndex) -> Self {
+    pub(super) fn new(
+        request: Box<Request>,
+        slot: Arc<Slot>,
+        opcode: u8,
+        flags: u8,
+        host: HostIndex,
+    ) -> Self {
         Self { inner: Some((request, slot)), opcode, flags, host }
     }
 

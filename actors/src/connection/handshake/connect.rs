@@ -206,7 +206,11 @@ mod tests {
     }
 
     fn error(error: DbError, message: &str) -> Response {
-        Response::Error(ErrorBody { code: error.code().unwrap_or_default(), message: message.to_owned(), error })
+        Response::Error(ErrorBody {
+            code: error.code().unwrap_or_default(),
+            message: message.to_owned(),
+            error,
+        })
     }
 
     fn unsupported() -> Response {
