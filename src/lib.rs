@@ -1,1 +1,81 @@
-//! Chorus.
+//! Chorus is a CQL driver and bulk-load engine for ScyllaDB and Apache Cassandra.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), chorus::Error> {
+//! use chorus::Session;
+//!
+//! let session = Session::builder().contact_point("127.0.0.1").connect().await?;
+//! let insert = session.prepare("INSERT INTO shop.orders (id, total) VALUES (?, ?)").await?;
+//! session.execute(&insert, (1_i64, 250_i32)).await?;
+//!
+//! let result = session.query("SELECT id, total FROM shop.orders", ()).await?;
+//! for row in result.rows::<(i64, i32)>()? {
+//!     let (id, total) = row?;
+//!     println!("order {id}: {total}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where to begin:
+//!
+//! * [`Session`]: one request, and the place from which everything else is reached.
+//! * [`Session::execute_concurrent_with_args`]: thousands of requests with a bounded number in flight.
+//! * [`Session::bulk`]: as many rows as the servers take.
+//! * [`blocking`]: the same for programs without a runtime.
+//! * [`Error`]: the one error type; what to ask it.
+//!
+//! A session works inside any tokio program: `#[tokio::main]`, a `current_thread` runtime, an actix `System`; and, through
+//! [`blocking`], inside none. Where its engine runs is a [`Placement`].
+//!
+//! Values are bound from Rust types through [`ToCql`] and [`IntoRow`], and read through [`FromCql`] and [`FromRow`]; both
+//! have derive macros. Tuples, vectors, arrays and maps are rows already, and [`CqlValue`] and [`Row`] hold whatever is only
+//! known at run time.
+
+#![forbid(unsafe_code)]
+
+pub mod blocking;
+mod cluster;
+mod concurrent;
+mod config;
+mod error;
+mod ingest;
+pub mod metrics;
+pub mod policy;
+mod request;
+mod result;
+mod session;
+mod statement;
+mod stream;
+mod timestamp;
+
+// The derive macros name types by this path.
+#[doc(hidden)]
+pub use chorus_protocol as protocol;
+
+pub use chorus_actors::config::{
+    AddressTranslator, ApplicationInfo, ContactPoint, EventWindows, Heartbeat, Limits, PoolSize,
+    ShardAwareness,
+};
+pub use chorus_actors::{Placement, ShutdownReport};
+pub use chorus_derive::*;
+pub use chorus_protocol::response::{DbError, ErrorBody, SchemaChange};
+pub use chorus_protocol::{
+    ColumnSpec, Compression, Consistency, CqlType, CqlValue, CustomPayload, FromCql, FromRow, IntoRow,
+    MaybeEmpty, MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, ValueError,
+};
+pub use chorus_topology::{ClusterState, Host, HostIndex};
+
+pub use cluster::Cluster;
+pub use concurrent::{Concurrent, ConcurrentStream, Source, StatementSource, ValueSource};
+pub use config::{ExecutionProfile, IntoContactPoint, SessionBuilder};
+pub use error::{Attempt, ConfigProblem, Error, ErrorKind, ResultProblem, UsageProblem};
+pub use ingest::{BulkInsert, BulkReport, BulkSink};
+pub use request::{AnyStatement, Execute};
+pub use result::{PagingState, QueryResult, Rows};
+pub use session::Session;
+pub use statement::{
+    Batch, BatchMember, BatchType, BoundStatement, PageSize, PreparedStatement, Statement, Timeout,
+};
+pub use stream::{Pages, RowStream};
+pub use timestamp::{MonotonicTimestampGenerator, SimpleTimestampGenerator, TimestampGenerator};

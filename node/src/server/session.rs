@@ -266,7 +266,10 @@ impl Session {
                 unexpected(message, out, &self.shape)
             }
             (Phase::Authenticating, _) => {
-                let message = format!("Unexpected message {}, expecting AUTH_RESPONSE", name(opcode));
+                let message = format!(
+                    "Unexpected message {}, needs authentication through CREDENTIALS message",
+                    name(opcode)
+                );
                 unexpected(message, out, &self.shape)
             }
         }

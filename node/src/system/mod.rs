@@ -5,7 +5,6 @@
 
 mod cell;
 mod definitions;
-mod describe;
 mod local;
 mod schema;
 mod traces;
@@ -17,7 +16,6 @@ use crate::cluster::Membership;
 use crate::execute::{SystemKeyspace, SystemTables};
 
 use cell::Cell;
-pub(crate) use describe::describe;
 pub(crate) use local::CQL_VERSION;
 pub use local::RELEASE_VERSION;
 pub(crate) use traces::{Trace, Traces};

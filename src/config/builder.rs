@@ -1,0 +1,365 @@
+//! Everything one can choose before connecting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chorus_actors::config::{
+    AddressTranslator, ApplicationInfo, ContactPoint, EngineConfig, EventWindows, Heartbeat, Limits,
+    PoolSize, ShardAwareness,
+};
+use chorus_actors::{CompressionChoice, Credentials, Placement};
+use chorus_protocol::{Compression, Consistency, ProtocolVersion, SerialConsistency};
+use chorus_topology::{LoadBalancingPolicy, ReconnectionPolicy, RetryPolicy};
+use secrecy::SecretString;
+
+use super::{ExecutionProfile, IntoContactPoint, SessionConfig};
+use crate::error::{ConfigProblem, Error};
+use crate::statement::{PageSize, Timeout};
+use crate::timestamp::{MonotonicTimestampGenerator, TimestampGenerator};
+use crate::{Cluster, Session};
+
+/// Configures and opens a [`Session`].
+///
+/// Setters never fail: what cannot work is reported by [`connect`](Self::connect), before any socket is opened.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), chorus::Error> {
+/// use chorus::{Consistency, Session};
+///
+/// let session = Session::builder()
+///     .contact_point("db.example:9042")
+///     .credentials("shop", std::env::var("SHOP_PASSWORD").unwrap_or_default())
+///     .keyspace("shop")
+///     .consistency(Consistency::LocalQuorum)
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until connect() is called"]
+pub struct SessionBuilder {
+    engine: EngineConfig,
+    profile: ExecutionProfile,
+    timestamps: Option<Arc<dyn TimestampGenerator>>,
+    /// The first thing a setter was given that cannot work.
+    problem: Option<ConfigProblem>,
+}
+
+impl SessionBuilder {
+    /// A builder with every default, and no contact point.
+    pub fn new() -> Self {
+        Self {
+            engine: EngineConfig::new(Vec::<ContactPoint>::new()),
+            profile: ExecutionProfile::default(),
+            timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),
+            problem: None,
+        }
+    }
+
+    /// Connects, and returns once the cluster is known and the first host can be used.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for settings that contradict each other,
+    /// [`ErrorKind::Authentication`](crate::ErrorKind::Authentication) when the server refuses the credentials,
+    /// [`ErrorKind::NoHostAvailable`](crate::ErrorKind::NoHostAvailable) when nobody answers as CQL servers do; its
+    /// [`attempts`](Error::attempts) say what happened at each address.
+    pub async fn connect(self) -> Result<Session, Error> {
+        Session::open(self.finish()?).await
+    }
+
+    /// Checks the settings and keeps them, for several sessions that share a timestamp generator.
+    ///
+    /// # Errors
+    ///
+    /// As the part of [`connect`](Self::connect) that needs no network.
+    pub fn build(self) -> Result<Cluster, Error> {
+        self.finish().map(Cluster::new)
+    }
+
+    pub(crate) fn finish(self) -> Result<SessionConfig, Error> {
+        if let Some(problem) = self.problem {
+            return Err(problem.into());
+        }
+        self.engine.validate().map_err(ConfigProblem::from)?;
+        Ok(SessionConfig { engine: self.engine, profile: self.profile, timestamps: self.timestamps })
+    }
+}
+
+/// Where to connect, and as whom.
+impl SessionBuilder {
+    /// Adds an address or a name to start from; one that answers is enough, the rest of the cluster is learned from it. A
+    /// name stands for all its addresses. Defaults to none, and at least one is required.
+    pub fn contact_point(mut self, point: impl IntoContactPoint) -> Self {
+        match point.into_contact_point() {
+            Ok(point) => self.engine.contact_points.push(point),
+            Err(error) => self.report(error.into()),
+        }
+        self
+    }
+
+    /// Adds several contact points. Defaults to none.
+    pub fn contact_points<P: IntoContactPoint>(self, points: impl IntoIterator<Item = P>) -> Self {
+        points.into_iter().fold(self, Self::contact_point)
+    }
+
+    /// The port of contact points without one, and of hosts whose row in `system.peers` has none. Defaults to 9042.
+    pub fn port(mut self, port: u16) -> Self {
+        self.engine.port = port;
+        self
+    }
+
+    /// User name and password for servers that ask for them. The password is wiped from memory when the session is gone and
+    /// never shows in logs. Defaults to none.
+    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<SecretString>) -> Self {
+        self.engine.credentials = Some(Credentials::new(user, password));
+        self
+    }
+
+    /// The keyspace of unqualified table names, spelled exactly as in the schema: `Shop` is not `shop`. Defaults to none.
+    pub fn keyspace(mut self, name: impl Into<String>) -> Self {
+        self.engine.keyspace = Some(name.into());
+        self
+    }
+
+    /// Compresses frames with this algorithm; a server that does not offer it is refused. `None` turns compression off.
+    /// Defaults to off: on a fast network compression costs more than it saves.
+    pub fn compression(mut self, compression: Option<Compression>) -> Self {
+        self.engine.compression = compression.map_or(CompressionChoice::Off, CompressionChoice::Only);
+        self
+    }
+
+    /// Compresses frames with the best algorithm the server offers, LZ4 before Snappy, and not at all when it offers none.
+    /// Defaults to off.
+    pub fn compress_if_possible(mut self) -> Self {
+        self.engine.compression = CompressionChoice::Best;
+        self
+    }
+
+    /// Speaks this version of the protocol and no other. Defaults to the highest that both sides know, from v5 down to v3.
+    pub fn protocol_version(mut self, version: ProtocolVersion) -> Self {
+        self.engine.protocol_version = Some(version);
+        self
+    }
+
+    /// The CQL version to ask for. Defaults to the first the server lists.
+    pub fn cql_version(mut self, version: impl Into<String>) -> Self {
+        self.engine.cql_version = Some(version.into());
+        self
+    }
+
+    /// Lets servers of the 3.x line show compact tables as they are stored (`NO_COMPACT`). Defaults to false.
+    pub fn no_compact(mut self, no_compact: bool) -> Self {
+        self.engine.no_compact = no_compact;
+        self
+    }
+
+    /// What the server's list of clients says about this program. Defaults to nothing but the driver's name.
+    pub fn application(mut self, application: ApplicationInfo) -> Self {
+        self.engine.application = application;
+        self
+    }
+
+    /// Translates addresses the cluster tells about its hosts, for networks where those are not reachable. Contact points
+    /// are taken as they are. Defaults to no translation.
+    pub fn address_translator(mut self, translator: impl AddressTranslator + 'static) -> Self {
+        self.engine.address_translator = Some(Arc::new(translator));
+        self
+    }
+}
+
+/// How requests are carried out. Statements and profiles may differ.
+impl SessionBuilder {
+    /// Replaces the default profile as a whole, whatever the setters below did before. Defaults to an empty profile.
+    pub fn profile(mut self, profile: ExecutionProfile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// How many replicas must answer a request. Defaults to `LOCAL_ONE`.
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.profile = self.profile.consistency(consistency);
+        self
+    }
+
+    /// The level of the Paxos phase of conditional statements. Defaults to the server's choice (`SERIAL`).
+    pub fn serial_consistency(mut self, consistency: SerialConsistency) -> Self {
+        self.profile = self.profile.serial_consistency(consistency);
+        self
+    }
+
+    /// The time a request may take, retries included; `None` waits for ever. Defaults to 10 seconds.
+    pub fn request_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.profile = self.profile.timeout(timeout);
+        self
+    }
+
+    /// The number of rows of a page; zero fetches whole results. Defaults to 5000.
+    pub fn page_size(mut self, rows: impl Into<PageSize>) -> Self {
+        self.profile = self.profile.page_size(rows);
+        self
+    }
+
+    /// Chooses the hosts of each request, and which hosts get connections at all. Defaults to token-aware over round robin
+    /// within the datacenter of the first contact point.
+    pub fn load_balancing(mut self, policy: Arc<dyn LoadBalancingPolicy>) -> Self {
+        self.engine.load_balancing = Arc::clone(&policy);
+        self.profile = self.profile.load_balancing(policy);
+        self
+    }
+
+    /// Decides what happens when a request fails. Defaults to [`DefaultRetry`](crate::policy::DefaultRetry).
+    pub fn retry_policy(mut self, policy: Arc<dyn RetryPolicy>) -> Self {
+        self.engine.retry = Arc::clone(&policy);
+        self.profile = self.profile.retry_policy(policy);
+        self
+    }
+
+    /// Whether writes carry a timestamp made by this client. Without it, the server that coordinates a write stamps it, and
+    /// two writes to a cell in quick succession may end in the wrong order. Defaults to true.
+    pub fn client_timestamps(mut self, on: bool) -> Self {
+        match (on, &self.timestamps) {
+            (false, _) => self.timestamps = None,
+            (true, None) => self.timestamps = Some(Arc::new(MonotonicTimestampGenerator::new())),
+            (true, Some(_)) => {}
+        }
+        self
+    }
+
+    /// Where write timestamps come from, and turns them on. Defaults to [`MonotonicTimestampGenerator`].
+    pub fn timestamp_generator(mut self, generator: Arc<dyn TimestampGenerator>) -> Self {
+        self.timestamps = Some(generator);
+        self
+    }
+}
+
+/// Connections, the engine and its knowledge of the cluster.
+impl SessionBuilder {
+    /// The time one connection may take from the first packet to usable, TLS and authentication included. Defaults to 5
+    /// seconds.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.engine.connect_timeout = timeout;
+        self
+    }
+
+    /// The time one question about the cluster may take. Defaults to 2 seconds.
+    pub fn control_timeout(mut self, timeout: Duration) -> Self {
+        self.engine.control_timeout = timeout;
+        self
+    }
+
+    /// The limit ScyllaDB is given with each question about the schema; zero gives none. Defaults to
+    /// [`control_timeout`](Self::control_timeout).
+    pub fn metadata_request_timeout(mut self, timeout: Duration) -> Self {
+        self.engine.metadata_request_timeout = Some(timeout);
+        self
+    }
+
+    /// How many connections a host gets. Requests share connections well, up to 32767 at a time on each, and more
+    /// connections usually cost throughput. Defaults to one for each shard, and one where there are no shards.
+    pub fn pool_size(mut self, size: PoolSize) -> Self {
+        self.engine.pool_size = size;
+        self
+    }
+
+    /// Where the engine runs. Defaults to the caller's runtime; see [`Placement`].
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.engine.placement = placement;
+        self
+    }
+
+    /// Runs the engine on this many threads of its own; the same as [`Placement::Dedicated`]. Defaults to none.
+    pub fn reactors(self, threads: usize) -> Self {
+        self.placement(Placement::Dedicated { threads })
+    }
+
+    /// Bounds on queues, windows and frames. See [`Limits`] for each default.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.engine.limits = limits;
+        self
+    }
+
+    /// When connections on which nothing arrives are probed. Defaults to after 30 seconds, with 30 seconds to answer.
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.engine.heartbeat = heartbeat;
+        self
+    }
+
+    /// When a host that was lost is tried again. Defaults to 1 second, doubling to 10 minutes, with jitter.
+    pub fn reconnection(mut self, policy: Arc<dyn ReconnectionPolicy>) -> Self {
+        self.engine.reconnection = policy;
+        self
+    }
+
+    /// How long a schema change waits until every host knows it; zero does not wait. Defaults to 10 seconds.
+    pub fn schema_agreement_timeout(mut self, timeout: Duration) -> Self {
+        self.engine.schema_agreement_timeout = timeout;
+        self
+    }
+
+    /// How long events of the cluster are gathered before they are acted upon. See [`EventWindows`] for each default.
+    pub fn event_windows(mut self, windows: EventWindows) -> Self {
+        self.engine.event_windows = windows;
+        self
+    }
+
+    /// Whether the schema is read. Without it requests are not sent to the replicas of their partition. Defaults to true.
+    pub fn fetch_schema(mut self, fetch: bool) -> Self {
+        self.engine.fetch_schema = fetch;
+        self
+    }
+
+    /// How far the shards of ScyllaDB are taken into account. Defaults to full.
+    pub fn shard_awareness(mut self, awareness: ShardAwareness) -> Self {
+        self.engine.shard_awareness = awareness;
+        self
+    }
+
+    /// Whether hosts of other datacenters get connections. Defaults to true.
+    pub fn connect_to_remote_hosts(mut self, connect: bool) -> Self {
+        self.engine.connect_to_remote_hosts = connect;
+        self
+    }
+
+    /// Whether [`connect`](Self::connect) waits until every host was tried, not only the first that works. Defaults to
+    /// false.
+    pub fn wait_for_all_hosts(mut self, wait: bool) -> Self {
+        self.engine.wait_for_all_hosts = wait;
+        self
+    }
+
+    /// Sends small packets at once (`TCP_NODELAY`). Defaults to true.
+    pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
+        self.engine.tcp_nodelay = nodelay;
+        self
+    }
+
+    /// Probes idle connections in the kernel after this time. Defaults to none, since heartbeats do the same.
+    pub fn tcp_keepalive(mut self, idle: Option<Duration>) -> Self {
+        self.engine.tcp_keepalive = idle;
+        self
+    }
+
+    /// The same settings for a session without a runtime around it. A placement on the caller's runtime cannot be had there.
+    pub(crate) fn for_blocking(mut self) -> Self {
+        match self.engine.placement {
+            Placement::Auto => self.reactors(1),
+            Placement::Dedicated { .. } => self,
+            _ => {
+                self.report(ConfigProblem::NoRuntime);
+                self
+            }
+        }
+    }
+
+    fn report(&mut self, problem: ConfigProblem) {
+        self.problem.get_or_insert(problem);
+    }
+}
+
+impl Default for SessionBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}

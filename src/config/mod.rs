@@ -1,0 +1,24 @@
+//! What one chooses before connecting, and its defaults.
+
+mod builder;
+mod contact_point;
+mod profile;
+
+use std::sync::Arc;
+
+use chorus_actors::EngineConfig;
+
+pub use builder::SessionBuilder;
+pub use contact_point::IntoContactPoint;
+pub use profile::ExecutionProfile;
+
+use crate::timestamp::TimestampGenerator;
+
+/// Settings that were checked.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionConfig {
+    pub(crate) engine: EngineConfig,
+    pub(crate) profile: ExecutionProfile,
+    /// `None` leaves timestamps to the server.
+    pub(crate) timestamps: Option<Arc<dyn TimestampGenerator>>,
+}

@@ -1,0 +1,81 @@
+//! Execution profiles: settings that many statements share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chorus_protocol::{Consistency, SerialConsistency};
+use chorus_topology::{LoadBalancingPolicy, RetryPolicy};
+
+use crate::statement::{PageSize, Timeout};
+
+/// How requests are carried out unless their statement says otherwise.
+///
+/// A session has one default profile; a statement may name another with its `profile` setter. What neither sets has the
+/// default given at each setter. The order of precedence is statement, statement's profile, session's profile. Cloning is
+/// cheap: policies are shared.
+#[derive(Clone, Debug, Default)]
+pub struct ExecutionProfile {
+    pub(crate) consistency: Option<Consistency>,
+    pub(crate) serial_consistency: Option<SerialConsistency>,
+    pub(crate) timeout: Option<Timeout>,
+    pub(crate) page_size: Option<PageSize>,
+    pub(crate) load_balancing: Option<Arc<dyn LoadBalancingPolicy>>,
+    pub(crate) retry: Option<Arc<dyn RetryPolicy>>,
+}
+
+impl ExecutionProfile {
+    /// The default consistency level of requests.
+    pub const DEFAULT_CONSISTENCY: Consistency = Consistency::LocalOne;
+    /// The default time a request may take.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The default number of rows of a page.
+    pub const DEFAULT_PAGE_SIZE: u32 = 5_000;
+
+    /// A profile that sets nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many replicas must answer. Defaults to `LOCAL_ONE`.
+    #[must_use]
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = Some(consistency);
+        self
+    }
+
+    /// The level of the Paxos phase of conditional statements. Defaults to none, which leaves the choice to the server
+    /// (`SERIAL`).
+    #[must_use]
+    pub fn serial_consistency(mut self, consistency: SerialConsistency) -> Self {
+        self.serial_consistency = Some(consistency);
+        self
+    }
+
+    /// The time a request may take, retries included; `None` means for ever. Defaults to 10 seconds.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = Some(timeout.into());
+        self
+    }
+
+    /// The number of rows of a page; zero fetches everything at once. Defaults to 5000.
+    #[must_use]
+    pub fn page_size(mut self, rows: impl Into<PageSize>) -> Self {
+        self.page_size = Some(rows.into());
+        self
+    }
+
+    /// Chooses the hosts of each request. Defaults to token-aware over round robin within the local datacenter.
+    #[must_use]
+    pub fn load_balancing(mut self, policy: Arc<dyn LoadBalancingPolicy>) -> Self {
+        self.load_balancing = Some(policy);
+        self
+    }
+
+    /// Decides what happens when a request fails. Defaults to [`DefaultRetry`](crate::policy::DefaultRetry).
+    #[must_use]
+    pub fn retry_policy(mut self, policy: Arc<dyn RetryPolicy>) -> Self {
+        self.retry = Some(policy);
+        self
+    }
+}

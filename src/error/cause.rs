@@ -1,0 +1,200 @@
+//! What is inside an error.
+
+use std::fmt;
+
+use chorus_actors::config::ConfigError;
+use chorus_actors::{ConnectError, ControlError, RequestError, RequestErrorKind, UseKeyspaceError};
+use chorus_protocol::{DecodeError, EncodeError, ValueError};
+
+use super::{Error, ErrorKind};
+
+/// The leaf errors of every stage, one variant each.
+pub(crate) enum Cause {
+    Config(ConfigProblem),
+    Connect(ConnectError),
+    Request(RequestError),
+    Control(ControlError),
+    Keyspace(UseKeyspaceError),
+    Values(ValueError),
+    Rows(ValueError),
+    Encode(EncodeError),
+    Decode(DecodeError),
+    Result(ResultProblem),
+    Usage(UsageProblem),
+    /// An error that several callers share.
+    Shared(Error),
+}
+
+/// Settings that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigProblem {
+    /// A setting of the engine, or two of them together.
+    #[error(transparent)]
+    Engine(#[from] ConfigError),
+    /// A blocking session has no runtime around it on which the engine could live.
+    #[error("a blocking session needs a dedicated placement: there is no runtime for the engine to live on")]
+    NoRuntime,
+}
+
+/// A result that is not of the form that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResultProblem {
+    /// The statement returns no rows at all, being no SELECT.
+    #[error("the statement returned no rows: it is not a query")]
+    NotRows,
+    /// One row was asked for and there are none.
+    #[error("the result has no row where one was expected")]
+    NoRow,
+    /// One row was asked for and there are several.
+    #[error("the result has {0} rows where one was expected")]
+    TooManyRows(usize),
+    /// There is no `[applied]` column, so the statement was not conditional.
+    #[error("the result does not say whether the statement was applied: it is not conditional")]
+    NotConditional,
+    /// Rows came without their description, which was never asked for.
+    #[error("the result's rows came without their description")]
+    MissingMetadata,
+    /// A compressed answer on a connection that agreed to no compression.
+    #[error("the answer is compressed, and no compression was agreed upon")]
+    UnexpectedCompression,
+    /// An answer of another kind than the request has.
+    #[error("the server answered with a message that does not belong to the request (opcode {0:#04x})")]
+    UnexpectedAnswer(u8),
+}
+
+/// A call that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsageProblem {
+    /// A concurrency of zero would never send anything.
+    #[error("the concurrency must be greater than zero")]
+    ZeroConcurrency,
+    /// A batch may have 65535 statements.
+    #[error("the batch has {0} statements, and may have 65535")]
+    BatchTooLarge(usize),
+    /// A statement names a column of the partition key and leaves its value unset.
+    #[error("the value of column {column:?} is unset, and the column is part of the partition key")]
+    UnsetKey {
+        /// The column.
+        column: Box<str>,
+    },
+    /// A column of a composite partition key has 65536 bytes or more.
+    #[error("a value of the composite partition key has more than 65535 bytes")]
+    KeyTooLong,
+    /// A statement prepared by another session, whose connections speak another dialect of the protocol.
+    #[error(
+        "the statement was prepared by a session that speaks another version of the protocol; prepare it again"
+    )]
+    ForeignStatement,
+    /// A timestamp below zero, which the protocol forbids.
+    #[error("the timestamp {0} is negative")]
+    NegativeTimestamp(i64),
+    /// The protocol version of the connection has no such feature.
+    #[error("{feature} needs protocol {needs}, and the session speaks {speaks}")]
+    Unsupported {
+        /// What was asked for.
+        feature: &'static str,
+        /// The first version that has it.
+        needs: chorus_protocol::ProtocolVersion,
+        /// The version of the session.
+        speaks: chorus_protocol::ProtocolVersion,
+    },
+}
+
+impl Cause {
+    pub(super) fn kind(&self) -> ErrorKind {
+        match self {
+            Cause::Config(_) => ErrorKind::Config,
+            Cause::Connect(error) => kind_of_connect(error),
+            Cause::Request(error) => match error.kind() {
+                RequestErrorKind::Database(_) => ErrorKind::Db,
+                RequestErrorKind::Timeout { .. } => ErrorKind::Timeout,
+                RequestErrorKind::ConnectionLost { .. } => ErrorKind::ConnectionLost,
+                RequestErrorKind::NoHostAvailable => ErrorKind::NoHostAvailable,
+                RequestErrorKind::Overloaded { .. } => ErrorKind::Overloaded,
+                RequestErrorKind::SessionClosed | RequestErrorKind::EngineLost => ErrorKind::SessionClosed,
+                RequestErrorKind::TooLarge { .. } => ErrorKind::Values,
+                RequestErrorKind::PreparedIdChanged { .. } | RequestErrorKind::UnknownPrepared { .. } => {
+                    ErrorKind::Usage
+                }
+                _ => ErrorKind::Protocol,
+            },
+            Cause::Control(ControlError::ShutDown) | Cause::Keyspace(UseKeyspaceError::ShutDown) => {
+                ErrorKind::SessionClosed
+            }
+            Cause::Keyspace(UseKeyspaceError::Refused { .. }) => ErrorKind::Db,
+            Cause::Control(_) | Cause::Keyspace(_) => ErrorKind::NoHostAvailable,
+            Cause::Values(_) => ErrorKind::Values,
+            Cause::Rows(_) => ErrorKind::Rows,
+            Cause::Encode(EncodeError::Unsupported { .. }) => ErrorKind::Unsupported,
+            Cause::Encode(_) => ErrorKind::Values,
+            Cause::Decode(_) => ErrorKind::Protocol,
+            Cause::Result(
+                ResultProblem::UnexpectedAnswer(_)
+                | ResultProblem::UnexpectedCompression
+                | ResultProblem::MissingMetadata,
+            ) => ErrorKind::Protocol,
+            Cause::Result(_) => ErrorKind::Result,
+            Cause::Usage(UsageProblem::Unsupported { .. }) => ErrorKind::Unsupported,
+            Cause::Usage(_) => ErrorKind::Usage,
+            Cause::Shared(error) => error.kind(),
+        }
+    }
+
+    pub(super) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Cause::Connect(error) => std::error::Error::source(error),
+            Cause::Request(error) => std::error::Error::source(error),
+            Cause::Control(error) => std::error::Error::source(error),
+            Cause::Keyspace(error) => std::error::Error::source(error),
+            Cause::Values(error) | Cause::Rows(error) => Some(error),
+            Cause::Encode(error) => Some(error),
+            Cause::Decode(error) => Some(error),
+            Cause::Config(_) | Cause::Result(_) | Cause::Usage(_) => None,
+            Cause::Shared(error) => std::error::Error::source(error),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Config(problem) => problem.fmt(f),
+            Cause::Connect(error) => error.fmt(f),
+            Cause::Request(error) => error.fmt(f),
+            Cause::Control(error) => error.fmt(f),
+            Cause::Keyspace(error) => error.fmt(f),
+            Cause::Values(error) => match error.column() {
+                Some((position, name)) => {
+                    write!(f, "the value for column {name:?} (position {position}) does not fit")
+                }
+                None => f.write_str("the values do not fit the statement"),
+            },
+            Cause::Rows(error) => match error.column() {
+                Some((position, name)) => {
+                    write!(f, "column {name:?} (position {position}) cannot be read as asked")
+                }
+                None => f.write_str("the rows cannot be read as asked"),
+            },
+            Cause::Encode(_) => f.write_str("the request cannot be expressed in the protocol"),
+            Cause::Decode(_) => f.write_str("the server's answer cannot be understood"),
+            Cause::Result(problem) => problem.fmt(f),
+            Cause::Usage(problem) => problem.fmt(f),
+            Cause::Shared(error) => error.fmt(f),
+        }
+    }
+}
+
+fn kind_of_connect(error: &ConnectError) -> ErrorKind {
+    match error {
+        error if error.is_authentication() => ErrorKind::Authentication,
+        ConnectError::Config(_) => ErrorKind::Config,
+        ConnectError::NoHostAvailable { .. } | ConnectError::Resolve { .. } => ErrorKind::NoHostAvailable,
+        ConnectError::Timeout { .. } => ErrorKind::Timeout,
+        ConnectError::Keyspace { .. } | ConnectError::Server(_) => ErrorKind::Db,
+        ConnectError::ShutDown => ErrorKind::SessionClosed,
+        _ => ErrorKind::Connect,
+    }
+}

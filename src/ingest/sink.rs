@@ -1,0 +1,240 @@
+//! Where the rows of a bulk insert are put.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use chorus_actors::{BulkJob, BulkOptions, CompletedChunk, RequestOptions};
+use chorus_protocol::IntoRow;
+
+use super::BulkReport;
+use crate::Session;
+use crate::concurrent::write_row;
+use crate::error::Error;
+use crate::request::Stamp;
+use crate::statement::PreparedStatement;
+
+/// Timestamps taken from the generator at a time, so that rows do not each read the clock.
+const TIMESTAMPS_AT_ONCE: u32 = 256;
+
+/// Takes rows one by one and writes them; made by [`BulkInsert::sink`](super::BulkInsert::sink).
+///
+/// Rows leave in pieces, so a row put in may wait for others until [`flush`](Self::flush) or [`finish`](Self::finish), or
+/// until there is no room for more. Dropping the sink stops it; rows under way may still be written.
+pub struct BulkSink {
+    session: Session,
+    statement: PreparedStatement,
+    job: BulkJob,
+    options: Option<Arc<RequestOptions>>,
+    timestamps: Timestamps,
+    /// Index of the next row.
+    next: u64,
+    errors_allowed: usize,
+    started: Instant,
+    report: BulkReport,
+}
+
+impl BulkSink {
+    pub(super) fn new(
+        session: Session,
+        statement: PreparedStatement,
+        options: BulkOptions,
+        errors_allowed: usize,
+    ) -> Self {
+        Self {
+            job: session.inner.engine.bulk(options),
+            session,
+            statement,
+            options: None,
+            timestamps: Timestamps::default(),
+            next: 0,
+            errors_allowed,
+            started: Instant::now(),
+            report: BulkReport::default(),
+        }
+    }
+
+    /// Puts a row in, waiting while there is no room. The row is encoded before this returns.
+    ///
+    /// # Errors
+    ///
+    /// A failure, of this row or an earlier one, that is one more than [allowed](super::BulkInsert::errors_allowed). The
+    /// sink is of no use after that.
+    pub async fn send(&mut self, row: impl IntoRow) -> Result<(), Error> {
+        while !self.job.has_room() {
+            self.absorb_next().await?;
+        }
+        self.put(&row)
+    }
+
+    /// Puts a row in if there is room now; otherwise returns false, and the row is not taken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn try_send(&mut self, row: &impl IntoRow) -> Result<bool, Error> {
+        if !self.job.has_room() {
+            return Ok(false);
+        }
+        self.put(row).map(|()| true)
+    }
+
+    /// Waits until every row put in so far is acknowledged or has failed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        while self.job.outstanding() > 0 {
+            self.absorb_next().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the rest and says what became of all rows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub async fn finish(mut self) -> Result<BulkReport, Error> {
+        self.flush().await?;
+        self.report.elapsed = self.started.elapsed();
+        Ok(self.report)
+    }
+
+    /// What is known so far; rows under way are missing.
+    pub fn report(&self) -> &BulkReport {
+        &self.report
+    }
+
+    /// Rows put in and neither acknowledged nor failed.
+    pub fn under_way(&self) -> usize {
+        self.job.outstanding()
+    }
+
+    fn put(&mut self, row: &impl IntoRow) -> Result<(), Error> {
+        let index = self.next;
+        self.next += 1;
+        let timestamp = self.timestamps.next(self.statement.template()?.stamp());
+        let written =
+            write_row(&self.statement, &mut self.options, &self.session, row, timestamp, self.job.row());
+        match written {
+            Ok(work) => Ok(self.job.commit(index, work.token, &work.options)?),
+            Err(error) => self.fail(error.at(index)),
+        }
+    }
+
+    async fn absorb_next(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_absorb(cx)).await.map(drop)
+    }
+
+    /// Ready with whether anything came back, once something did or nothing is under way.
+    fn poll_absorb(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        match std::task::ready!(self.job.poll_completed(cx)) {
+            None => Poll::Ready(Ok(false)),
+            Some(Ok(chunk)) => Poll::Ready(self.absorb(chunk).map(|()| true)),
+            Some(Err(error)) => Poll::Ready(Err(error.into())),
+        }
+    }
+
+    fn absorb(&mut self, chunk: CompletedChunk) -> Result<(), Error> {
+        self.report.written += (chunk.len() - chunk.failed()) as u64;
+        self.report.retries += chunk.retries();
+        let failures: Vec<Error> =
+            chunk.failures().map(|(row, error)| Error::from(error.clone()).at(chunk.tags()[row])).collect();
+        self.job.recycle(chunk);
+        failures.into_iter().try_for_each(|error| self.fail(error))
+    }
+
+    fn fail(&mut self, error: Error) -> Result<(), Error> {
+        if self.report.failed.len() >= self.errors_allowed {
+            return Err(error);
+        }
+        self.report.failed.push(error);
+        Ok(())
+    }
+
+    /// Waits for `supply` and keeps the job going meanwhile: a supply that pauses must not hold back the rows before it.
+    pub(super) async fn while_driving<T>(&mut self, supply: impl Future<Output = T>) -> Result<T, Error> {
+        let mut supply = pin!(supply);
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(item) = supply.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(item));
+                }
+                match self.poll_absorb(cx) {
+                    Poll::Ready(Ok(true)) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(false)) | Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for BulkSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkSink")
+            .field("under_way", &self.under_way())
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Write timestamps reserved for rows to come.
+#[derive(Debug, Default)]
+struct Timestamps {
+    next: i64,
+    left: u32,
+}
+
+impl Timestamps {
+    fn next(&mut self, stamp: &Stamp) -> Option<i64> {
+        let Stamp::Generated(generator) = stamp else { return stamp.next() };
+        if self.left == 0 {
+            self.next = generator.reserve(TIMESTAMPS_AT_ONCE);
+            self.left = TIMESTAMPS_AT_ONCE;
+        }
+        self.left -= 1;
+        self.next += 1;
+        Some(self.next - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::TimestampGenerator;
+
+    #[derive(Debug, Default)]
+    struct Counting(AtomicU32);
+
+    impl TimestampGenerator for Counting {
+        fn next(&self) -> i64 {
+            unreachable!("rows take reserved timestamps")
+        }
+
+        fn reserve(&self, count: u32) -> i64 {
+            i64::from(self.0.fetch_add(count, Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    fn rows_take_consecutive_timestamps_from_few_reservations() {
+        let generator = Arc::new(Counting::default());
+        let stamp = Stamp::Generated(generator.clone());
+        let mut timestamps = Timestamps::default();
+        for expected in 0..600 {
+            assert_eq!(timestamps.next(&stamp), Some(expected));
+        }
+        assert_eq!(generator.0.load(Ordering::Relaxed), 3 * TIMESTAMPS_AT_ONCE);
+        assert_eq!(timestamps.next(&Stamp::Fixed(7)), Some(7));
+        assert_eq!(timestamps.next(&Stamp::Server), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! Several statements as one request.
+
+use std::sync::Arc;
+
+use chorus_actors::{Preparation, Preparations, RequestKind, RequestOptions};
+use chorus_protocol::request::{Batch as WireBatch, BatchStatement, begin_batch};
+use chorus_protocol::{Opcode, begin_frame, finish_frame};
+
+use super::{Settings, table_of};
+use crate::Session;
+use crate::error::{Error, UsageProblem};
+use crate::result::QueryResult;
+use crate::statement::{Batch, BatchMember, token_of};
+
+/// The most members the protocol can count.
+const MOST_MEMBERS: usize = u16::MAX as usize;
+
+/// Sends a batch.
+pub(crate) async fn batch(session: &Session, batch: &Batch) -> Result<QueryResult, Error> {
+    let mut request = session.inner.engine.request();
+    let options = encode(session, batch, request.frame())?;
+    request.options(options);
+    super::finish(session, request.send(), None).await
+}
+
+/// Writes a whole BATCH into the empty `frame`. The first member whose partition is known decides where it goes.
+pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> Result<RequestOptions, Error> {
+    let shape = session.inner.engine.shape();
+    let settings = Settings::resolve(&batch.options, &session.inner.defaults)?;
+    if batch.members.len() > MOST_MEMBERS {
+        return Err(UsageProblem::BatchTooLarge(batch.members.len()).into());
+    }
+    begin_frame(frame, shape.version, Opcode::Batch, settings.frame_flags(shape.version)?);
+    settings.put_payload(frame)?;
+    begin_batch(batch.kind.wire(), batch.members.len(), frame)?;
+
+    let mut target = None;
+    let mut lwt = false;
+    let mut preparations: Vec<Arc<Preparation>> = Vec::new();
+    for member in &batch.members {
+        let bound = match member {
+            BatchMember::Text(statement) => {
+                BatchStatement::Query(&statement.text).encode(0, frame)?;
+                continue;
+            }
+            BatchMember::Bound(bound) => bound,
+        };
+        let prepared = &bound.prepared.shared;
+        // Binding has counted the values against the markers, which the protocol counts in a short.
+        BatchStatement::Prepared(&prepared.preparation.id).encode(prepared.bind.len() as u16, frame)?;
+        frame.extend_from_slice(&bound.values);
+        lwt |= prepared.lwt;
+        if target.is_none() {
+            let table = table_of(session, prepared)?;
+            target = token_of(prepared, &bound.values)?.map(|token| (token, table));
+        }
+        if !preparations.iter().any(|known| Arc::ptr_eq(known, &prepared.preparation)) {
+            preparations.push(Arc::clone(&prepared.preparation));
+        }
+    }
+    let consistency_at = WireBatch {
+        kind: batch.kind.wire(),
+        entries: Vec::new(),
+        consistency: settings.consistency,
+        serial_consistency: settings.serial_consistency,
+        timestamp: settings.stamp.next(),
+        keyspace: None,
+        now_in_seconds: None,
+    }
+    .encode_tail(&shape, frame)?;
+    finish_frame(frame, 0)?;
+
+    let preparations = match preparations.len() {
+        0 => Preparations::None,
+        1 => Preparations::One(preparations.remove(0)),
+        _ => Preparations::Many(preparations.into()),
+    };
+    let consistency_at = u32::try_from(consistency_at).ok();
+    let mut options =
+        settings.into_options(RequestKind::Batch, batch.options.idempotent, consistency_at, preparations);
+    options.lwt = lwt;
+    if let Some((token, table)) = target {
+        options.token = Some(token);
+        options.table = table;
+    }
+    Ok(options)
+}

@@ -1,0 +1,181 @@
+//! Executing a prepared statement: the path everything else is measured by.
+//!
+//! The caller's thread copies the statement's template into a recycled buffer, encodes the values behind it, and hashes the
+//! partition key where it stands. Nothing is allocated, looked up in a map or locked, and the only clock read is the write
+//! timestamp's.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use chorus_actors::{PendingReply, Preparations, RequestOptions};
+use chorus_protocol::request::Values;
+use chorus_protocol::{BoundValue, IntoRow, ProtocolVersion, encode_row};
+use chorus_topology::TableId;
+use futures::future::BoxFuture;
+
+use super::answer::{self, Expected};
+use super::{Encoded, follow_up};
+use crate::Session;
+use crate::error::{Error, UsageProblem};
+use crate::result::{PagingState, QueryResult};
+use crate::statement::{BoundStatement, Prepared, PreparedStatement};
+
+/// Encodes and returns the future that sends.
+#[inline]
+pub(crate) fn execute<'s>(
+    session: &'s Session,
+    statement: &PreparedStatement,
+    values: &impl IntoRow,
+) -> Execute<'s> {
+    Execute { session, state: begin(session, statement, values).unwrap_or_else(State::Failed) }
+}
+
+#[inline]
+fn begin<'s>(
+    session: &Session,
+    statement: &PreparedStatement,
+    values: &impl IntoRow,
+) -> Result<State<'s>, Error> {
+    let (prepared, template) = (&statement.shared, statement.template()?);
+    let table = table_of(session, prepared)?;
+    let expected = expected_rows(prepared);
+    let metadata = expected.as_ref().map(|expected| &*expected.metadata);
+    let mut request = session.inner.engine.request();
+    request.prepared(&prepared.preparation);
+    let (frame, options) = request.parts();
+    let timestamp = template.stamp().next();
+    let written =
+        template.write(prepared, metadata, timestamp, frame, |out| put_row(prepared, values, out))?;
+    template.describe(prepared, table, written, options);
+    Ok(State::Sent { reply: request.send(), expected })
+}
+
+/// What will be needed to read the rows of the answer, for statements that return any.
+#[inline]
+pub(crate) fn expected_rows(prepared: &Arc<Prepared>) -> Option<Expected> {
+    if !prepared.returns_rows {
+        return None;
+    }
+    Some(Expected { prepared: Arc::clone(prepared), metadata: prepared.result.load_full() })
+}
+
+/// The table of a statement in this session's terms. Fails for a statement of another session that speaks another dialect.
+#[inline]
+pub(crate) fn table_of(session: &Session, prepared: &Prepared) -> Result<Option<TableId>, Error> {
+    let engine = &session.inner.engine;
+    if prepared.defaults.session == session.inner.defaults.session {
+        return Ok(prepared.table(engine));
+    }
+    if prepared.shape != engine.shape() {
+        return Err(UsageProblem::ForeignStatement.into());
+    }
+    Ok(prepared.find_table(&engine.route()))
+}
+
+/// Appends the values of all bind markers.
+#[inline]
+pub(crate) fn put_row(prepared: &Prepared, values: &impl IntoRow, out: &mut Vec<u8>) -> Result<(), Error> {
+    let start = out.len();
+    encode_row(values, &prepared.bind, out).map_err(Error::values)?;
+    if !prepared.shape.version.has_unset() {
+        refuse_unset(prepared, &out[start..])?;
+    }
+    Ok(())
+}
+
+/// Before v4 an unset value would be taken for null, and delete what it should leave alone.
+#[cold]
+fn refuse_unset(prepared: &Prepared, values: &[u8]) -> Result<(), Error> {
+    let bound = Values::Positional { count: prepared.bind.len() as u16, bytes: values };
+    match bound.iter().any(|(_, value)| value == BoundValue::Unset) {
+        false => Ok(()),
+        true => Err(UsageProblem::Unsupported {
+            feature: "an unset value",
+            needs: ProtocolVersion::V4,
+            speaks: prepared.shape.version,
+        }
+        .into()),
+    }
+}
+
+/// Writes the whole EXECUTE of a bound statement into the empty `frame`.
+pub(super) fn encode_bound(
+    session: &Session,
+    bound: &BoundStatement,
+    page: Option<&PagingState>,
+    frame: &mut Vec<u8>,
+) -> Result<Encoded, Error> {
+    let (prepared, template) = (&bound.prepared.shared, bound.prepared.template()?);
+    let table = table_of(session, prepared)?;
+    let expected = expected_rows(prepared);
+    let metadata = expected.as_ref().map(|expected| &*expected.metadata);
+    let written = match page {
+        Some(page) => template.write_page(prepared, metadata, page, &bound.values, frame)?,
+        None => template.write(prepared, metadata, template.stamp().next(), frame, |out| {
+            out.extend_from_slice(&bound.values);
+            Ok(())
+        })?,
+    };
+    let mut options = RequestOptions::default();
+    template.describe(prepared, table, written, &mut options);
+    options.prepared = Preparations::One(Arc::clone(&prepared.preparation));
+    Ok(Encoded { options, expected })
+}
+
+/// A prepared statement on its way; made by [`Session::execute`].
+///
+/// The request is encoded. It is sent when this future is first polled. Dropping the future cancels: a request that was not
+/// written yet is never sent; one that was may still take effect on the server.
+#[must_use = "a request is sent when its future is polled"]
+pub struct Execute<'s> {
+    session: &'s Session,
+    state: State<'s>,
+}
+
+enum State<'s> {
+    Sent {
+        reply: PendingReply,
+        expected: Option<Expected>,
+    },
+    /// Something has to be done before the result can be handed out. Rare enough to live in a box.
+    FollowUp(BoxFuture<'s, Result<QueryResult, Error>>),
+    Failed(Error),
+    Done,
+}
+
+impl Future for Execute<'_> {
+    type Output = Result<QueryResult, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let session = self.session;
+        loop {
+            match &mut self.state {
+                State::Sent { reply, expected } => {
+                    let reply = ready!(Pin::new(reply).poll(cx));
+                    let expected = expected.take();
+                    self.state = State::Done;
+                    let (result, effect) = answer::read(reply?, &session.inner.engine, expected.as_ref())?;
+                    match effect {
+                        None => return Poll::Ready(Ok(result)),
+                        Some(effect) => {
+                            self.state = State::FollowUp(Box::pin(follow_up(session, result, effect)));
+                        }
+                    }
+                }
+                State::FollowUp(future) => {
+                    let result = ready!(future.as_mut().poll(cx));
+                    self.state = State::Done;
+                    return Poll::Ready(result);
+                }
+                State::Failed(_) | State::Done => {
+                    return match std::mem::replace(&mut self.state, State::Done) {
+                        State::Failed(error) => Poll::Ready(Err(error)),
+                        _ => panic!("a request was polled after its end"),
+                    };
+                }
+            }
+        }
+    }
+}

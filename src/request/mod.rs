@@ -1,0 +1,54 @@
+//! The verbs, one file each: what happens in the caller's task between a method of [`Session`](crate::Session) and the
+//! engine, and back.
+//!
+//! | verb | file |
+//! |---|---|
+//! | execute a prepared statement | `execute.rs` |
+//! | query with text | `query.rs` |
+//! | prepare | `prepare.rs` |
+//! | batch | `batch.rs` |
+//! | a page after the first | `page.rs` |
+//! | any of these as a piece of concurrent work | `any.rs` |
+//!
+//! `settings.rs` resolves what statement, profile and session say; `answer.rs` reads what comes back; `follow_up.rs` does
+//! what has to be done before a result of `USE` or of a schema change may be handed out.
+
+mod answer;
+mod any;
+mod batch;
+mod execute;
+mod follow_up;
+mod page;
+mod prepare;
+mod query;
+mod settings;
+
+pub(crate) use answer::{Expected, read_parts};
+pub use any::AnyStatement;
+pub(crate) use any::{Encoded, encode};
+pub(crate) use batch::batch;
+pub use execute::Execute;
+pub(crate) use execute::{execute, expected_rows, put_row, table_of};
+pub(crate) use follow_up::{await_schema_agreement, follow_up, use_keyspace};
+pub(crate) use page::{execute_iter, execute_page, query_iter, send};
+pub(crate) use prepare::prepare;
+pub(crate) use query::query;
+pub(crate) use settings::{Defaults, Settings, Stamp};
+
+use crate::Session;
+use crate::error::Error;
+use crate::result::QueryResult;
+
+/// Waits for an answer and does what follows from it.
+async fn finish(
+    session: &Session,
+    reply: chorus_actors::PendingReply,
+    expected: Option<Expected>,
+) -> Result<QueryResult, Error> {
+    let reply = reply.await?;
+    let (result, effect) = answer::read(reply, &session.inner.engine, expected.as_ref())?;
+    match effect {
+        None => Ok(result),
+        Some(effect) => follow_up(session, result, effect).await,
+    }
+}

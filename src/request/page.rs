@@ -1,0 +1,67 @@
+//! One page after the other.
+
+use chorus_actors::PendingReply;
+use chorus_protocol::IntoRow;
+
+use super::answer::Expected;
+use super::{AnyStatement, encode, query};
+use crate::Session;
+use crate::error::Error;
+use crate::result::{PagingState, QueryResult};
+use crate::statement::PreparedStatement;
+use crate::stream::Pages;
+
+/// A request that was encoded, and is sent when it is first polled.
+pub(crate) struct Sent {
+    pub(crate) reply: PendingReply,
+    pub(crate) expected: Option<Expected>,
+}
+
+impl Sent {
+    /// The result, and whatever has to be done before.
+    pub(crate) async fn finish(self, session: &Session) -> Result<QueryResult, Error> {
+        super::finish(session, self.reply, self.expected).await
+    }
+}
+
+/// Encodes a statement for the page that begins at `page`, or the first.
+pub(crate) fn send(
+    session: &Session,
+    statement: &AnyStatement,
+    page: Option<&PagingState>,
+) -> Result<Sent, Error> {
+    let mut request = session.inner.engine.request();
+    let encoded = encode(session, statement, page, request.frame())?;
+    request.options(encoded.options);
+    Ok(Sent { reply: request.send(), expected: encoded.expected })
+}
+
+/// One page of a prepared statement.
+pub(crate) async fn execute_page(
+    session: &Session,
+    statement: &PreparedStatement,
+    values: impl IntoRow,
+    page: Option<PagingState>,
+) -> Result<QueryResult, Error> {
+    let statement = AnyStatement::Bound(statement.bind(values)?);
+    send(session, &statement, page.as_ref())?.finish(session).await
+}
+
+/// All pages of a prepared statement, the first of which is here.
+pub(crate) async fn execute_iter(
+    session: &Session,
+    statement: &PreparedStatement,
+    values: impl IntoRow,
+) -> Result<Pages, Error> {
+    Pages::open(session.clone(), AnyStatement::Bound(statement.bind(values)?)).await
+}
+
+/// All pages of a text, the first of which is here.
+pub(crate) async fn query_iter(
+    session: &Session,
+    statement: crate::Statement,
+    values: impl IntoRow,
+) -> Result<Pages, Error> {
+    let statement = query::with_values(session, statement, values).await?;
+    Pages::open(session.clone(), statement).await
+}

@@ -1,0 +1,106 @@
+//! CQL text, sent as it is or, with values, prepared first.
+
+use std::sync::LazyLock;
+
+use chorus_actors::{Preparations, RequestOptions};
+use chorus_protocol::request::{Query, QueryParameters};
+use chorus_protocol::{
+    ColumnSpec, CqlType, IntoRow, Opcode, ValueErrorReason, begin_frame, encode_row, finish_frame,
+};
+
+use super::page::send;
+use super::prepare::prepare_shared;
+use super::{AnyStatement, Settings};
+use crate::Session;
+use crate::error::Error;
+use crate::result::{PagingState, QueryResult};
+use crate::statement::{PreparedStatement, Statement, kind_of};
+
+/// Sends text, or the prepared form of text that has values.
+pub(crate) async fn query(
+    session: &Session,
+    statement: Statement,
+    values: impl IntoRow,
+    page: Option<PagingState>,
+) -> Result<QueryResult, Error> {
+    let statement = with_values(session, statement, values).await?;
+    send(session, &statement, page.as_ref())?.finish(session).await
+}
+
+/// The statement that carries the values: the text itself when there are none.
+pub(super) async fn with_values(
+    session: &Session,
+    statement: Statement,
+    values: impl IntoRow,
+) -> Result<AnyStatement, Error> {
+    if has_no_values(&values) {
+        return Ok(AnyStatement::Text(statement));
+    }
+    let shared = prepare_shared(session, &statement).await?;
+    session.inner.statements.keep(&shared);
+    Ok(AnyStatement::Bound(PreparedStatement::new(shared, statement.options)?.bind(values)?))
+}
+
+/// Whether a row has no values at all. A row cannot be asked, but one that is offered a column says how many values it has.
+fn has_no_values(values: &impl IntoRow) -> bool {
+    static PROBE: LazyLock<[ColumnSpec; 1]> = LazyLock::new(|| [ColumnSpec::new("", "", "", CqlType::Blob)]);
+    match encode_row(values, &*PROBE, &mut Vec::new()) {
+        Ok(()) => false,
+        Err(error) => matches!(error.reason(), ValueErrorReason::ColumnCount { found: 0, .. }),
+    }
+}
+
+/// Writes a whole QUERY into the empty `frame`.
+pub(super) fn encode(
+    session: &Session,
+    statement: &Statement,
+    page: Option<&PagingState>,
+    frame: &mut Vec<u8>,
+) -> Result<RequestOptions, Error> {
+    let shape = session.inner.engine.shape();
+    let settings = Settings::resolve(&statement.options, &session.inner.defaults)?;
+    begin_frame(frame, shape.version, Opcode::Query, settings.frame_flags(shape.version)?);
+    settings.put_payload(frame)?;
+    // The consistency stands behind the text and its length.
+    let consistency_at = frame.len() + 4 + statement.text.len();
+    Query {
+        cql: &statement.text,
+        parameters: QueryParameters {
+            consistency: settings.consistency,
+            page_size: settings.page_size,
+            paging_state: page.map(PagingState::as_bytes),
+            serial_consistency: settings.serial_consistency,
+            timestamp: settings.stamp.next(),
+            keyspace: statement.keyspace.as_deref(),
+            ..QueryParameters::default()
+        },
+    }
+    .encode(&shape, frame)?;
+    finish_frame(frame, 0)?;
+    let kind = kind_of(&statement.text);
+    Ok(settings.into_options(
+        kind,
+        statement.options.idempotent,
+        u32::try_from(consistency_at).ok(),
+        Preparations::None,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::*;
+
+    #[test]
+    fn only_rows_without_values_are_sent_as_text() {
+        assert!(has_no_values(&()));
+        assert!(has_no_values(&Vec::<i32>::new()));
+        assert!(!has_no_values(&(1,)));
+        assert!(!has_no_values(&(vec![1_u8],)), "also when the value would fit the probe");
+        assert!(!has_no_values(&(1, "two")));
+        assert!(!has_no_values(&[None::<i32>]));
+        assert!(!has_no_values(&HashMap::from([("id", 1)])));
+        assert!(!has_no_values(&BTreeMap::from([("", vec![1_u8])])));
+    }
+}

@@ -1,0 +1,269 @@
+//! What a request is sent with, once statement, profile and session have been asked in that order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chorus_actors::{ExecutionPolicies, Preparations, RequestKind, RequestOptions};
+use chorus_protocol::{Consistency, CustomPayload, ProtocolVersion, SerialConsistency, flags};
+
+use crate::config::ExecutionProfile;
+use crate::error::{Error, UsageProblem};
+use crate::statement::{PageSize, StatementOptions};
+use crate::timestamp::TimestampGenerator;
+
+/// What the session contributes to every request.
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    /// Tells statements of this session from those of others.
+    pub(crate) session: u64,
+    pub(crate) profile: ExecutionProfile,
+    /// The session's own policies, which the engine has already.
+    pub(crate) policies: ExecutionPolicies,
+    pub(crate) timestamps: Option<Arc<dyn TimestampGenerator>>,
+}
+
+/// Where the timestamp of a request comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Stamp {
+    /// None is sent: the server's clock decides.
+    Server,
+    /// The statement names it.
+    Fixed(i64),
+    /// The session's generator is asked for each request.
+    Generated(Arc<dyn TimestampGenerator>),
+}
+
+impl Stamp {
+    #[inline]
+    pub(crate) fn next(&self) -> Option<i64> {
+        match self {
+            Stamp::Server => None,
+            Stamp::Fixed(timestamp) => Some(*timestamp),
+            Stamp::Generated(generator) => Some(generator.next()),
+        }
+    }
+
+    pub(crate) fn is_sent(&self) -> bool {
+        !matches!(self, Stamp::Server)
+    }
+}
+
+/// The resolved settings of one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) consistency: Consistency,
+    pub(crate) serial_consistency: Option<SerialConsistency>,
+    pub(crate) page_size: Option<i32>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) stamp: Stamp,
+    pub(crate) tracing: bool,
+    pub(crate) payload: Option<Arc<BTreeMap<String, Bytes>>>,
+    /// `None` for the session's own.
+    pub(crate) policies: Option<Arc<ExecutionPolicies>>,
+}
+
+impl Settings {
+    /// Asks the statement, then its profile, then the session.
+    pub(crate) fn resolve(options: &StatementOptions, defaults: &Defaults) -> Result<Self, Error> {
+        let own = options.profile.as_deref();
+        let session = &defaults.profile;
+        let stamp = match (options.timestamp, &defaults.timestamps) {
+            (Some(timestamp), _) if timestamp < 0 => {
+                return Err(UsageProblem::NegativeTimestamp(timestamp).into());
+            }
+            (Some(timestamp), _) => Stamp::Fixed(timestamp),
+            (None, Some(generator)) => Stamp::Generated(Arc::clone(generator)),
+            (None, None) => Stamp::Server,
+        };
+        let timeout = options
+            .timeout
+            .or(own.and_then(|profile| profile.timeout))
+            .or(session.timeout)
+            .map_or(Some(ExecutionProfile::DEFAULT_TIMEOUT), |timeout| timeout.duration());
+        let page_size = options
+            .page_size
+            .or(own.and_then(|profile| profile.page_size))
+            .or(session.page_size)
+            .unwrap_or(PageSize::Rows(ExecutionProfile::DEFAULT_PAGE_SIZE));
+        Ok(Self {
+            consistency: options
+                .consistency
+                .or(own.and_then(|profile| profile.consistency))
+                .or(session.consistency)
+                .unwrap_or(ExecutionProfile::DEFAULT_CONSISTENCY),
+            serial_consistency: options
+                .serial_consistency
+                .or(own.and_then(|profile| profile.serial_consistency))
+                .or(session.serial_consistency),
+            page_size: page_size.wire(),
+            timeout,
+            stamp,
+            tracing: options.tracing,
+            payload: options.payload.clone(),
+            policies: Self::policies(options, own, defaults),
+        })
+    }
+
+    fn policies(
+        options: &StatementOptions,
+        own: Option<&ExecutionProfile>,
+        defaults: &Defaults,
+    ) -> Option<Arc<ExecutionPolicies>> {
+        let retry = options.retry.as_ref().or(own.and_then(|profile| profile.retry.as_ref()));
+        let load_balancing = own.and_then(|profile| profile.load_balancing.as_ref());
+        if retry.is_none() && load_balancing.is_none() {
+            return None;
+        }
+        Some(Arc::new(ExecutionPolicies {
+            load_balancing: Arc::clone(load_balancing.unwrap_or(&defaults.policies.load_balancing)),
+            retry: Arc::clone(retry.unwrap_or(&defaults.policies.retry)),
+        }))
+    }
+
+    /// The flags of the frame's header.
+    pub(crate) fn frame_flags(&self, version: ProtocolVersion) -> Result<u8, Error> {
+        let mut frame = 0;
+        if self.tracing {
+            frame |= flags::TRACING;
+        }
+        if self.payload.is_some() {
+            if !version.has_custom_payload() {
+                return Err(UsageProblem::Unsupported {
+                    feature: "a custom payload",
+                    needs: ProtocolVersion::V4,
+                    speaks: version,
+                }
+                .into());
+            }
+            frame |= flags::CUSTOM_PAYLOAD;
+        }
+        Ok(frame)
+    }
+
+    /// The custom payload, which stands in front of the body.
+    pub(crate) fn put_payload(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+        if let Some(payload) = &self.payload {
+            payload
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.clone()))
+                .collect::<CustomPayload>()
+                .encode(out)?;
+        }
+        Ok(())
+    }
+
+    /// What the engine has to know about a request without values of its own.
+    pub(crate) fn into_options(
+        self,
+        kind: RequestKind,
+        idempotent: bool,
+        consistency_at: Option<u32>,
+        prepared: Preparations,
+    ) -> RequestOptions {
+        RequestOptions {
+            consistency: self.consistency,
+            consistency_offset: consistency_at,
+            idempotent,
+            kind,
+            timeout: self.timeout,
+            prepared,
+            policies: self.policies,
+            ..RequestOptions::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_topology::{DefaultRetry, FallthroughRetry, TokenAware};
+
+    use super::*;
+    use crate::statement::Timeout;
+    use crate::timestamp::MonotonicTimestampGenerator;
+
+    fn defaults(profile: ExecutionProfile) -> Defaults {
+        Defaults {
+            session: 1,
+            profile,
+            policies: ExecutionPolicies {
+                load_balancing: Arc::new(TokenAware::default()),
+                retry: Arc::new(DefaultRetry::default()),
+            },
+            timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),
+        }
+    }
+
+    #[test]
+    fn nothing_set_gives_the_documented_defaults() {
+        let settings = Settings::resolve(&StatementOptions::default(), &defaults(ExecutionProfile::new()))
+            .expect("valid");
+        assert_eq!(settings.consistency, Consistency::LocalOne);
+        assert_eq!(settings.serial_consistency, None);
+        assert_eq!(settings.page_size, Some(5000));
+        assert_eq!(settings.timeout, Some(Duration::from_secs(10)));
+        assert!(settings.policies.is_none() && settings.payload.is_none() && !settings.tracing);
+        assert!(matches!(settings.stamp, Stamp::Generated(_)));
+    }
+
+    #[test]
+    fn statement_wins_over_its_profile_and_that_over_the_session() {
+        let session = ExecutionProfile::new()
+            .consistency(Consistency::One)
+            .serial_consistency(SerialConsistency::Serial)
+            .page_size(1)
+            .timeout(Duration::from_secs(1));
+        let own = ExecutionProfile::new().consistency(Consistency::Two).page_size(2);
+        let options = StatementOptions {
+            profile: Some(Arc::new(own)),
+            consistency: Some(Consistency::Three),
+            ..StatementOptions::default()
+        };
+        let settings = Settings::resolve(&options, &defaults(session)).expect("valid");
+        assert_eq!(settings.consistency, Consistency::Three);
+        assert_eq!(settings.page_size, Some(2));
+        assert_eq!(settings.timeout, Some(Duration::from_secs(1)));
+        assert_eq!(settings.serial_consistency, Some(SerialConsistency::Serial));
+    }
+
+    #[test]
+    fn no_timeout_can_be_said_explicitly() {
+        let options = StatementOptions { timeout: Some(Timeout::Never), ..StatementOptions::default() };
+        let settings = Settings::resolve(&options, &defaults(ExecutionProfile::new())).expect("valid");
+        assert_eq!(settings.timeout, None);
+    }
+
+    #[test]
+    fn own_retry_policy_keeps_the_sessions_load_balancing() {
+        let retry: Arc<dyn chorus_topology::RetryPolicy> = Arc::new(FallthroughRetry);
+        let options = StatementOptions { retry: Some(Arc::clone(&retry)), ..StatementOptions::default() };
+        let defaults = defaults(ExecutionProfile::new());
+        let policies = Settings::resolve(&options, &defaults)
+            .expect("valid")
+            .policies
+            .expect("the statement has its own");
+        assert!(Arc::ptr_eq(&policies.retry, &retry));
+        assert!(Arc::ptr_eq(&policies.load_balancing, &defaults.policies.load_balancing));
+    }
+
+    #[test]
+    fn negative_timestamp_is_refused_before_anything_is_sent() {
+        let options = StatementOptions { timestamp: Some(-1), ..StatementOptions::default() };
+        let error =
+            Settings::resolve(&options, &defaults(ExecutionProfile::new())).expect_err("protocol forbids it");
+        assert_eq!(error.kind(), crate::ErrorKind::Usage);
+    }
+
+    #[test]
+    fn payload_needs_protocol_v4() {
+        let mut options = StatementOptions::default();
+        options.insert_payload("key".into(), Bytes::from_static(b"value"));
+        let settings = Settings::resolve(&options, &defaults(ExecutionProfile::new())).expect("valid");
+        assert_eq!(
+            settings.frame_flags(ProtocolVersion::V3).expect_err("too old").kind(),
+            crate::ErrorKind::Unsupported
+        );
+        assert_eq!(settings.frame_flags(ProtocolVersion::V4).expect("new enough"), flags::CUSTOM_PAYLOAD);
+    }
+}

@@ -1,0 +1,153 @@
+//! The statements a session has prepared.
+//!
+//! Two callers who prepare the same text get the same statement, also when the second asks while the first is still
+//! waiting: they share one PREPARE. Statements are held weakly, so one that nobody keeps is forgotten; those the session
+//! prepares on its own, for text with values, are kept in a bounded queue.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+
+use super::Prepared;
+use crate::error::Error;
+
+/// Statements prepared for text with values that are kept alive.
+const KEPT_FOR_TEXT: usize = 256;
+/// Forgotten statements are cleared out when there are this many entries, and again whenever their number has doubled.
+const FIRST_SWEEP: usize = 256;
+
+/// What makes two statements the same: the text, and the keyspace in which unqualified names are looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StatementKey {
+    pub(crate) text: Arc<str>,
+    pub(crate) keyspace: Option<Arc<str>>,
+}
+
+type Outcome = Result<Arc<Prepared>, Error>;
+type Preparing = Shared<BoxFuture<'static, Outcome>>;
+
+enum Known {
+    /// Somebody waits for the server's answer. Weak, so that a PREPARE that everybody gave up on ends.
+    Preparing(WeakShared<BoxFuture<'static, Outcome>>),
+    Ready(Weak<Prepared>),
+}
+
+/// See the module documentation.
+pub(crate) struct StatementCache {
+    statements: DashMap<StatementKey, Known>,
+    /// Oldest first.
+    kept: Mutex<VecDeque<Arc<Prepared>>>,
+    next_sweep: AtomicUsize,
+}
+
+impl StatementCache {
+    pub(crate) fn new() -> Self {
+        Self {
+            statements: DashMap::with_shard_amount(8),
+            kept: Mutex::new(VecDeque::new()),
+            next_sweep: AtomicUsize::new(FIRST_SWEEP),
+        }
+    }
+
+    /// The statement of `key`, prepared by `prepare` unless it is known or already being prepared.
+    ///
+    /// # Errors
+    ///
+    /// Those of `prepare`, for everybody who waited for it. A failure is not remembered.
+    pub(crate) async fn get_or_prepare<F>(&self, key: StatementKey, prepare: impl FnOnce() -> F) -> Outcome
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let preparing = match self.join(&key, prepare) {
+            Ok(ready) => return Ok(ready),
+            Err(preparing) => preparing,
+        };
+        let outcome = preparing.clone().await;
+        self.settle(&key, &preparing, &outcome);
+        outcome
+    }
+
+    /// The statement, or the future of the one who prepares it.
+    fn join<F>(&self, key: &StatementKey, prepare: impl FnOnce() -> F) -> Result<Arc<Prepared>, Preparing>
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        self.sweep_if_due();
+        let mut entry = match self.statements.entry(key.clone()) {
+            Entry::Vacant(vacant) => {
+                let preparing = prepare().boxed().shared();
+                let weak = preparing.downgrade().expect("not polled yet, so not done");
+                vacant.insert(Known::Preparing(weak));
+                return Err(preparing);
+            }
+            Entry::Occupied(occupied) => occupied,
+        };
+        match entry.get() {
+            Known::Ready(weak) => {
+                if let Some(ready) = weak.upgrade() {
+                    return Ok(ready);
+                }
+            }
+            Known::Preparing(weak) => {
+                if let Some(preparing) = weak.upgrade() {
+                    return Err(preparing);
+                }
+            }
+        }
+        let preparing = prepare().boxed().shared();
+        entry.insert(Known::Preparing(preparing.downgrade().expect("not polled yet, so not done")));
+        Err(preparing)
+    }
+
+    /// Remembers how a PREPARE ended, unless somebody began another one meanwhile.
+    fn settle(&self, key: &StatementKey, preparing: &Preparing, outcome: &Outcome) {
+        let Entry::Occupied(mut entry) = self.statements.entry(key.clone()) else { return };
+        let is_ours = match entry.get() {
+            Known::Preparing(weak) => weak.upgrade().is_none_or(|current| current.ptr_eq(preparing)),
+            Known::Ready(_) => false,
+        };
+        if !is_ours {
+            return;
+        }
+        match outcome {
+            Ok(prepared) => {
+                entry.insert(Known::Ready(Arc::downgrade(prepared)));
+            }
+            Err(_) => {
+                entry.remove();
+            }
+        }
+    }
+
+    /// Keeps a statement alive for its next use, until many others were kept after it.
+    pub(crate) fn keep(&self, prepared: &Arc<Prepared>) {
+        // A panic elsewhere cannot leave a queue of `Arc`s in a bad state.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // A statement used again has two owners at least and is usually near the end.
+        if kept.iter().rev().any(|known| Arc::ptr_eq(known, prepared)) {
+            return;
+        }
+        if kept.len() == KEPT_FOR_TEXT {
+            kept.pop_front();
+        }
+        kept.push_back(Arc::clone(prepared));
+    }
+
+    fn sweep_if_due(&self) {
+        let due = self.next_sweep.load(Ordering::Relaxed);
+        if self.statements.len() < due {
+            return;
+        }
+        self.statements.retain(|_, known| match known {
+            Known::Ready(weak) => weak.strong_count() > 0,
+            Known::Preparing(weak) => weak.upgrade().is_some(),
+        });
+        self.next_sweep.store((self.statements.len() * 2).max(FIRST_SWEEP), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,184 @@
+//! What one statement wants done differently from the session's defaults.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chorus_protocol::{Consistency, SerialConsistency};
+use chorus_topology::RetryPolicy;
+
+use crate::config::ExecutionProfile;
+
+/// Settings shared by every kind of statement. `None` inherits from the statement's profile, then from the session's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StatementOptions {
+    pub(crate) profile: Option<Arc<ExecutionProfile>>,
+    pub(crate) consistency: Option<Consistency>,
+    pub(crate) serial_consistency: Option<SerialConsistency>,
+    pub(crate) timeout: Option<Timeout>,
+    pub(crate) page_size: Option<PageSize>,
+    pub(crate) retry: Option<Arc<dyn RetryPolicy>>,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) idempotent: bool,
+    pub(crate) tracing: bool,
+    pub(crate) payload: Option<Arc<BTreeMap<String, Bytes>>>,
+}
+
+impl StatementOptions {
+    pub(crate) fn insert_payload(&mut self, key: String, value: Bytes) {
+        let payload = self.payload.get_or_insert_default();
+        Arc::make_mut(payload).insert(key, value);
+    }
+}
+
+/// How long a request may take, from the moment it is sent to its result, retries included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// Fail with [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) after this long. Deadlines are swept by a coarse tick,
+    /// so that the failure arrives up to some ten milliseconds late and never early.
+    After(Duration),
+    /// Wait for as long as the connection lives.
+    Never,
+}
+
+impl Timeout {
+    pub(crate) fn duration(self) -> Option<Duration> {
+        match self {
+            Timeout::After(duration) => Some(duration),
+            Timeout::Never => None,
+        }
+    }
+}
+
+impl From<Duration> for Timeout {
+    fn from(duration: Duration) -> Self {
+        Timeout::After(duration)
+    }
+}
+
+/// `None` is [`Timeout::Never`].
+impl From<Option<Duration>> for Timeout {
+    fn from(duration: Option<Duration>) -> Self {
+        duration.map_or(Timeout::Never, Timeout::After)
+    }
+}
+
+/// How many rows the server may put into one page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PageSize {
+    /// At most this many. A server may send fewer (ScyllaDB ends a page at about one megabyte), so the length of a page
+    /// says nothing about whether it is the last.
+    Rows(u32),
+    /// The whole result at once, however large it is.
+    Unpaged,
+}
+
+impl PageSize {
+    /// As the protocol has it: absent for unpaged.
+    pub(crate) fn wire(self) -> Option<i32> {
+        match self {
+            PageSize::Rows(0) | PageSize::Unpaged => None,
+            PageSize::Rows(rows) => Some(i32::try_from(rows).unwrap_or(i32::MAX)),
+        }
+    }
+}
+
+/// Zero is [`PageSize::Unpaged`].
+impl From<u32> for PageSize {
+    fn from(rows: u32) -> Self {
+        if rows == 0 { PageSize::Unpaged } else { PageSize::Rows(rows) }
+    }
+}
+
+/// The setters every kind of statement has, for a type with a field `options`. `$changed` is a method called after each.
+macro_rules! statement_setters {
+    ($changed:ident) => {
+        /// Uses this profile for whatever the statement itself does not set. Defaults to the session's profile.
+        #[must_use]
+        pub fn profile(mut self, profile: &$crate::ExecutionProfile) -> Self {
+            self.options.profile = Some(std::sync::Arc::new(profile.clone()));
+            self.$changed()
+        }
+
+        /// How many replicas must answer. Defaults to the profile's level, which defaults to `LOCAL_ONE`.
+        #[must_use]
+        pub fn consistency(mut self, consistency: $crate::Consistency) -> Self {
+            self.options.consistency = Some(consistency);
+            self.$changed()
+        }
+
+        /// The level of the Paxos phase of a conditional statement. Defaults to the profile's, which defaults to the
+        /// server's choice (`SERIAL`).
+        #[must_use]
+        pub fn serial_consistency(mut self, consistency: $crate::SerialConsistency) -> Self {
+            self.options.serial_consistency = Some(consistency);
+            self.$changed()
+        }
+
+        /// The time this request may take, retries included; `None` means for ever. Each page has the whole time for
+        /// itself. Defaults to the profile's timeout, which defaults to 10 seconds.
+        #[must_use]
+        pub fn timeout(mut self, timeout: impl Into<$crate::Timeout>) -> Self {
+            self.options.timeout = Some(timeout.into());
+            self.$changed()
+        }
+
+        /// The write timestamp in microseconds since 1970, instead of one from the session's generator. `USING TIMESTAMP`
+        /// in the text wins over it. Defaults to a generated one.
+        #[must_use]
+        pub fn timestamp(mut self, microseconds: i64) -> Self {
+            self.options.timestamp = Some(microseconds);
+            self.$changed()
+        }
+
+        /// Says that running the statement twice does no harm, so that it may be sent again after a connection broke
+        /// with the request on it. Counter updates, list appends and conditional statements are not idempotent. Defaults
+        /// to false.
+        #[must_use]
+        pub fn idempotent(mut self, idempotent: bool) -> Self {
+            self.options.idempotent = idempotent;
+            self.$changed()
+        }
+
+        /// Asks the server to trace the request; the result then has a
+        /// [`tracing_id`](crate::QueryResult::tracing_id). Costs the server a good deal. Defaults to false.
+        #[must_use]
+        pub fn tracing(mut self, tracing: bool) -> Self {
+            self.options.tracing = tracing;
+            self.$changed()
+        }
+
+        /// Decides what happens when a request fails, for this statement. Defaults to the profile's policy.
+        #[must_use]
+        pub fn retry_policy(mut self, policy: std::sync::Arc<dyn $crate::policy::RetryPolicy>) -> Self {
+            self.options.retry = Some(policy);
+            self.$changed()
+        }
+
+        /// Sends a key and its bytes along in the custom payload, for a query handler on the server. A key set twice
+        /// keeps the last value. Needs protocol v4. Defaults to none.
+        #[must_use]
+        pub fn custom_payload(mut self, key: impl Into<String>, value: impl Into<bytes::Bytes>) -> Self {
+            self.options.insert_payload(key.into(), value.into());
+            self.$changed()
+        }
+    };
+}
+
+/// The setter of statements that can return pages.
+macro_rules! page_size_setter {
+    ($changed:ident) => {
+        /// The number of rows of a page; zero fetches everything at once. Defaults to the profile's size, which defaults
+        /// to 5000.
+        #[must_use]
+        pub fn page_size(mut self, rows: impl Into<$crate::PageSize>) -> Self {
+            self.options.page_size = Some(rows.into());
+            self.$changed()
+        }
+    };
+}
+
+pub(crate) use {page_size_setter, statement_setters};

@@ -1,0 +1,237 @@
+//! The bytes of an EXECUTE that are the same every time.
+//!
+//! ```text
+//! head                                                                    values    suffix
+//! header · [payload] · id · [metadata id] · consistency · flags · count   [value]*  [page size] · [serial] · [timestamp]
+//! ```
+//!
+//! The head is written once, when the statement is prepared or an option changed, and copied into each request. Only the
+//! metadata id in it can change while the program runs, and only for a statement that returns rows: it is then overwritten
+//! in the copy.
+
+use chorus_actors::RequestOptions;
+use chorus_protocol::request::{Execute, QueryParameters, Values, execute_prefix, execute_suffix};
+use chorus_protocol::token::{RoutingKeyError, Token, token_of_values};
+use chorus_protocol::{BoundValue, EncodeError, Opcode, begin_frame, finish_frame};
+use chorus_topology::TableId;
+
+use super::options::StatementOptions;
+use super::prepared::{Prepared, ResultMetadata};
+use crate::error::{Error, UsageProblem};
+use crate::request::{Settings, Stamp};
+use crate::result::PagingState;
+
+/// See the module documentation.
+pub(crate) struct Template {
+    settings: Settings,
+    idempotent: bool,
+    /// Whether the server is asked to leave the description of rows out.
+    skip_metadata: bool,
+    head: Box<[u8]>,
+    /// The metadata id within the head, for statements that return rows.
+    metadata_id: Option<std::ops::Range<usize>>,
+    /// The two bytes of the consistency within the head.
+    consistency_at: u32,
+}
+
+/// What the engine has to know about a frame just written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) token: Option<Token>,
+    pub(crate) consistency_at: u32,
+}
+
+impl Template {
+    pub(crate) fn new(prepared: &Prepared, options: &StatementOptions) -> Result<Self, Error> {
+        let settings = Settings::resolve(options, &prepared.defaults)?;
+        let metadata = prepared.result.load();
+        Self::with_settings(prepared, settings, options.idempotent, &metadata)
+    }
+
+    fn with_settings(
+        prepared: &Prepared,
+        settings: Settings,
+        idempotent: bool,
+        metadata: &ResultMetadata,
+    ) -> Result<Self, Error> {
+        let shape = &prepared.shape;
+        let id = &prepared.preparation.id;
+        let skip_metadata = shape.metadata_id && prepared.returns_rows && !metadata.id.is_empty();
+        let mut head = Vec::with_capacity(64);
+        begin_frame(&mut head, shape.version, Opcode::Execute, settings.frame_flags(shape.version)?);
+        settings.put_payload(&mut head)?;
+        let id_end = head.len() + 2 + id.len();
+        let flags = parameters(&settings, skip_metadata, settings.stamp.is_sent().then_some(0)).flags();
+        let markers = prepared.bind.len();
+        let count = u16::try_from(markers).map_err(|_| EncodeError::TooMany {
+            what: "bind markers",
+            count: markers,
+            max: usize::from(u16::MAX),
+        })?;
+        let consistency_at =
+            execute_prefix(shape, id, Some(&metadata.id), settings.consistency, flags, count, &mut head)?;
+        Ok(Self {
+            idempotent,
+            skip_metadata,
+            metadata_id: (shape.metadata_id && prepared.returns_rows)
+                .then(|| id_end + 2..id_end + 2 + metadata.id.len()),
+            consistency_at: u32::try_from(consistency_at).map_err(|_| too_long(consistency_at))?,
+            head: head.into(),
+            settings,
+        })
+    }
+
+    /// Where write timestamps come from.
+    #[inline]
+    pub(crate) fn stamp(&self) -> &Stamp {
+        &self.settings.stamp
+    }
+
+    /// Writes a whole EXECUTE into an empty `frame`. `metadata` is the statement's current one, for statements that return
+    /// rows; `put_values` appends the bind values.
+    #[inline]
+    pub(crate) fn write(
+        &self,
+        prepared: &Prepared,
+        metadata: Option<&ResultMetadata>,
+        timestamp: Option<i64>,
+        frame: &mut Vec<u8>,
+        put_values: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<Written, Error> {
+        frame.extend_from_slice(&self.head);
+        if let (Some(place), Some(metadata)) = (&self.metadata_id, metadata) {
+            if place.len() != metadata.id.len() {
+                return self.rewrite(prepared, metadata, timestamp, frame, put_values);
+            }
+            frame[place.clone()].copy_from_slice(&metadata.id);
+        }
+        let values_at = frame.len();
+        put_values(frame)?;
+        let token = token_of(prepared, &frame[values_at..])?;
+        execute_suffix(&prepared.shape, &parameters(&self.settings, false, timestamp), 0, frame)?;
+        finish_frame(frame, 0)?;
+        Ok(Written { token, consistency_at: self.consistency_at })
+    }
+
+    /// The same when the id of the metadata has become longer or shorter, which no server is known to do.
+    #[cold]
+    fn rewrite(
+        &self,
+        prepared: &Prepared,
+        metadata: &ResultMetadata,
+        timestamp: Option<i64>,
+        frame: &mut Vec<u8>,
+        put_values: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<Written, Error> {
+        let current = Self::with_settings(prepared, self.settings.clone(), self.idempotent, metadata)?;
+        frame.clear();
+        frame.extend_from_slice(&current.head);
+        let values_at = frame.len();
+        put_values(frame)?;
+        let token = token_of(prepared, &frame[values_at..])?;
+        execute_suffix(&prepared.shape, &parameters(&self.settings, false, timestamp), 0, frame)?;
+        finish_frame(frame, 0)?;
+        Ok(Written { token, consistency_at: current.consistency_at })
+    }
+
+    /// Writes the EXECUTE for a page after the first into an empty `frame`.
+    pub(crate) fn write_page(
+        &self,
+        prepared: &Prepared,
+        metadata: Option<&ResultMetadata>,
+        page: &PagingState,
+        values: &[u8],
+        frame: &mut Vec<u8>,
+    ) -> Result<Written, Error> {
+        let shape = &prepared.shape;
+        begin_frame(frame, shape.version, Opcode::Execute, self.settings.frame_flags(shape.version)?);
+        self.settings.put_payload(frame)?;
+        let metadata_id = metadata.map(|metadata| &*metadata.id);
+        let before_consistency = 2
+            + prepared.preparation.id.len()
+            + if shape.metadata_id { 2 + metadata_id.map_or(0, <[u8]>::len) } else { 0 };
+        let consistency_at = frame.len() + before_consistency;
+        let mut parameters = parameters(&self.settings, self.skip_metadata, self.stamp().next());
+        parameters.paging_state = Some(page.as_bytes());
+        // The template could be made, so the number of markers fits.
+        parameters.values = Values::Positional { count: prepared.bind.len() as u16, bytes: values };
+        Execute {
+            id: &prepared.preparation.id,
+            result_metadata_id: metadata_id,
+            parameters,
+            tablet_version_block: 0,
+        }
+        .encode(shape, frame)?;
+        finish_frame(frame, 0)?;
+        let consistency_at = u32::try_from(consistency_at).map_err(|_| too_long(consistency_at))?;
+        Ok(Written { token: token_of(prepared, values)?, consistency_at })
+    }
+
+    /// Tells the engine what it has to know besides the bytes and the statement.
+    #[inline]
+    pub(crate) fn describe(
+        &self,
+        prepared: &Prepared,
+        table: Option<TableId>,
+        written: Written,
+        options: &mut RequestOptions,
+    ) {
+        options.token = written.token;
+        options.table = table;
+        options.consistency = self.settings.consistency;
+        options.consistency_offset = Some(written.consistency_at);
+        options.idempotent = self.idempotent;
+        options.lwt = prepared.lwt;
+        options.kind = prepared.kind;
+        options.timeout = self.settings.timeout;
+        options.host = None;
+        match (&mut options.policies, &self.settings.policies) {
+            (None, None) => {}
+            (mine, theirs) => mine.clone_from(theirs),
+        }
+    }
+}
+
+#[inline]
+fn parameters<'a>(settings: &Settings, skip_metadata: bool, timestamp: Option<i64>) -> QueryParameters<'a> {
+    QueryParameters {
+        consistency: settings.consistency,
+        skip_metadata,
+        page_size: settings.page_size,
+        serial_consistency: settings.serial_consistency,
+        timestamp,
+        ..QueryParameters::default()
+    }
+}
+
+/// The token of the partition key among `values`. A null in the key is left to the server, who says it best; an unset value
+/// would be taken for a missing one there.
+#[inline]
+pub(crate) fn token_of(prepared: &Prepared, values: &[u8]) -> Result<Option<Token>, Error> {
+    if prepared.key_markers.is_empty() {
+        return Ok(None);
+    }
+    match token_of_values(values, &prepared.key_markers) {
+        Ok(Some(token)) => Ok(Some(token)),
+        Ok(None) => without_token(prepared, values),
+        Err(RoutingKeyError::ComponentTooLong(_)) => Err(UsageProblem::KeyTooLong.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+#[cold]
+fn without_token(prepared: &Prepared, values: &[u8]) -> Result<Option<Token>, Error> {
+    let bound = Values::Positional { count: prepared.bind.len() as u16, bytes: values };
+    for (marker, (_, value)) in bound.iter().enumerate() {
+        let is_key = prepared.key_markers.iter().any(|key| usize::from(*key) == marker);
+        if is_key && value == BoundValue::Unset {
+            return Err(UsageProblem::UnsetKey { column: (&*prepared.bind[marker].name).into() }.into());
+        }
+    }
+    Ok(None)
+}
+
+#[cold]
+fn too_long(length: usize) -> EncodeError {
+    EncodeError::TooLong { what: "custom payload", length, max: u32::MAX as usize }
+}

@@ -1,0 +1,196 @@
+//! Client-side write timestamps.
+//!
+//! A timestamp chosen by the client decides which of two writes to the same cell wins, in the order this client issued
+//! them and not in the order two coordinators happened to see them. Every request carries one unless the session or the
+//! statement says otherwise; `USING TIMESTAMP` in the CQL text wins over it on the server.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Where write timestamps come from. One generator is shared by every session of a [`Cluster`](crate::Cluster).
+pub trait TimestampGenerator: Debug + Send + Sync {
+    /// The timestamp of the next request, in microseconds since 1970-01-01T00:00Z.
+    fn next(&self) -> i64;
+
+    /// Reserves `count` consecutive timestamps and returns the first. Bulk jobs call this once for many rows, so that a
+    /// row costs an addition and no clock reading. By default every one is the same as [`next`](Self::next).
+    fn reserve(&self, count: u32) -> i64 {
+        let _ = count;
+        self.next()
+    }
+}
+
+/// Strictly increasing across all threads, following the clock whenever the clock is ahead.
+///
+/// When the clock stands still or steps back, each timestamp is its predecessor plus one. Running ahead of the clock by
+/// more than a threshold is reported at `warn`, at most once per interval.
+#[derive(Debug)]
+pub struct MonotonicTimestampGenerator {
+    last: AtomicI64,
+    last_warning: AtomicI64,
+    /// Microseconds ahead of the clock that are worth a warning; `None` never warns.
+    warning_threshold: Option<i64>,
+    warning_interval: i64,
+}
+
+impl MonotonicTimestampGenerator {
+    /// A generator that warns when it runs one second ahead of the clock, at most once a second.
+    pub fn new() -> Self {
+        Self {
+            last: AtomicI64::new(0),
+            last_warning: AtomicI64::new(0),
+            warning_threshold: Some(1_000_000),
+            warning_interval: 1_000_000,
+        }
+    }
+
+    /// Warns once the generator is `threshold` ahead of the clock, at most once per `interval`. Defaults to one second
+    /// each.
+    #[must_use]
+    pub fn warn(mut self, threshold: Duration, interval: Duration) -> Self {
+        self.warning_threshold = Some(micros(threshold));
+        self.warning_interval = micros(interval);
+        self
+    }
+
+    /// Never warns about drift.
+    #[must_use]
+    pub fn without_warnings(mut self) -> Self {
+        self.warning_threshold = None;
+        self
+    }
+
+    /// Takes `count` timestamps when the clock shows `now` (microseconds) and returns the first of them.
+    fn take(&self, now: i64, count: i64) -> i64 {
+        let mut last = self.last.load(Ordering::Relaxed);
+        loop {
+            let first = if now > last { now } else { last.saturating_add(1) };
+            let reserved = first.saturating_add(count - 1);
+            match self.last.compare_exchange_weak(last, reserved, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => {
+                    if now <= last {
+                        self.warn_of_drift(now, last);
+                    }
+                    return first;
+                }
+                Err(newer) => last = newer,
+            }
+        }
+    }
+
+    /// Whether a warning was due (and has been written).
+    fn warn_of_drift(&self, now: i64, last: i64) -> bool {
+        let Some(threshold) = self.warning_threshold else { return false };
+        let drift = last.saturating_sub(now);
+        if drift < threshold {
+            return false;
+        }
+        let warned = self.last_warning.load(Ordering::Relaxed);
+        if now.saturating_sub(warned) < self.warning_interval {
+            return false;
+        }
+        // Of several threads that see the drift at once, the one that wins this exchange speaks.
+        if self.last_warning.compare_exchange(warned, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        tracing::warn!(
+            clock_us = now,
+            ahead_us = drift,
+            last_us = last,
+            "clock skew: write timestamps run ahead of the clock; they stay unique and increase by one each"
+        );
+        true
+    }
+}
+
+impl Default for MonotonicTimestampGenerator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TimestampGenerator for MonotonicTimestampGenerator {
+    fn next(&self) -> i64 {
+        self.take(wall_clock(), 1)
+    }
+
+    fn reserve(&self, count: u32) -> i64 {
+        self.take(wall_clock(), i64::from(count.max(1)))
+    }
+}
+
+/// The clock as it is. Two requests in the same microsecond get the same timestamp; the server then keeps the greater
+/// value of a cell, not the later one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SimpleTimestampGenerator;
+
+impl TimestampGenerator for SimpleTimestampGenerator {
+    fn next(&self) -> i64 {
+        wall_clock()
+    }
+}
+
+fn wall_clock() -> i64 {
+    // A clock set before 1970 yields zero: the protocol forbids negative timestamps.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros)
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_that_steps_back_yields_successors() {
+        let generator = MonotonicTimestampGenerator::new().without_warnings();
+        let clock = [15_000_000, 13_000_000, 14_000_000, 13_500_000, 15_010_000];
+        let taken: Vec<i64> = clock.iter().map(|now| generator.take(*now, 1)).collect();
+        assert_eq!(taken, [15_000_000, 15_000_001, 15_000_002, 15_000_003, 15_010_000]);
+    }
+
+    #[test]
+    fn reserved_timestamps_are_not_handed_out_again() {
+        let generator = MonotonicTimestampGenerator::new().without_warnings();
+        assert_eq!(generator.take(100, 256), 100);
+        assert_eq!(generator.take(101, 1), 356);
+        assert_eq!(generator.take(1_000, 2), 1_000);
+        assert_eq!(generator.take(1_001, 1), 1_002);
+    }
+
+    #[test]
+    fn drift_is_reported_at_the_threshold_and_at_most_once_an_interval() {
+        let generator =
+            MonotonicTimestampGenerator::new().warn(Duration::from_secs(1), Duration::from_secs(1));
+        assert!(!generator.warn_of_drift(15_000_000, 15_999_999), "below the threshold");
+        assert!(generator.warn_of_drift(15_000_000, 16_000_000));
+        assert!(!generator.warn_of_drift(15_999_999, 17_000_000), "within the interval");
+        assert!(generator.warn_of_drift(16_000_000, 17_000_000));
+    }
+
+    #[test]
+    fn timestamps_are_unique_across_threads() {
+        let generator = MonotonicTimestampGenerator::new();
+        let mut all: Vec<i64> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..2_000).map(|_| generator.next()).collect::<Vec<_>>()))
+                .collect();
+            workers.into_iter().flat_map(|worker| worker.join().expect("no worker panics")).collect()
+        });
+        let taken = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), taken);
+    }
+
+    #[test]
+    fn real_clock_is_read_in_microseconds() {
+        let before =
+            SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_micros() as i64;
+        let taken = MonotonicTimestampGenerator::new().next();
+        assert!((before..before + 60_000_000).contains(&taken), "{taken} against {before}");
+    }
+}
