@@ -228,7 +228,16 @@ impl<'r> Replicas<'r> {
         matches!(self.source, Source::Tablet(_))
     }
 
-    /// One of them, in ring order (primary first).
+    /// The host of one of them, in ring order (primary first).
+    #[inline]
+    pub fn host(&self, index: usize) -> Option<HostIndex> {
+        match self.source {
+            Source::Ring(hosts) => hosts.get(index).copied(),
+            Source::Tablet(replicas) => replicas.get(index).map(|replica| replica.host),
+        }
+    }
+
+    /// One of them with its shard, which for replicas of the ring is computed now.
     #[inline]
     pub fn get(&self, index: usize) -> Option<Replica> {
         match self.source {

@@ -1,5 +1,7 @@
 //! Replicas first, the less busy of two.
 
+use std::cmp::Ordering;
+
 use super::{DcAwareRoundRobin, Load, LoadBalancingPolicy, RoutingQuality, RoutingQuery, Target};
 use crate::host::{Distance, Host, HostIndex};
 use crate::rng::Rng;
@@ -71,14 +73,16 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
             let replicas = route.replicas(table, token);
             replicas_known = !replicas.is_empty();
             let mut draw = Draw::new(self.shuffle && !query.is_lwt && !query.consistency.is_serial());
-            for replica in replicas {
-                let Some(entry) = route.host(replica.host) else { continue };
-                if draw.wants(entry.distance) && !tried.contains(&replica.host) && load.usable(replica.host) {
-                    draw.put(replica, entry.distance, rng);
+            for place in 0..replicas.len() {
+                let Some(host) = replicas.host(place) else { continue };
+                let Some(entry) = route.host(host) else { continue };
+                if draw.wants(entry.distance) && !tried.contains(&host) && load.usable(host) {
+                    draw.put(Drawn { place, host }, entry.distance, rng);
                 }
             }
-            if let Some(target) = draw.winner(load, rng) {
-                return Some(target);
+            // Only the winner's shard is worth computing.
+            if let Some(replica) = draw.winner(load, rng).and_then(|winner| replicas.get(winner.place)) {
+                return Some(draw.target(replica));
             }
         }
         let mut target = self.child.next(query, route, load, tried, rng)?;
@@ -96,7 +100,14 @@ struct Draw {
     distance: Distance,
     /// How many of that distance came by.
     seen: u32,
-    drawn: [Option<Replica>; 2],
+    drawn: [Option<Drawn>; 2],
+}
+
+#[derive(Clone, Copy)]
+struct Drawn {
+    /// Its place among the replicas.
+    place: usize,
+    host: HostIndex,
 }
 
 impl Draw {
@@ -111,39 +122,41 @@ impl Draw {
     }
 
     #[inline]
-    fn put(&mut self, replica: Replica, distance: Distance, rng: &mut Rng) {
+    fn put(&mut self, candidate: Drawn, distance: Distance, rng: &mut Rng) {
         if distance < self.distance {
             self.distance = distance;
-            self.drawn = [Some(replica), None];
+            self.drawn = [Some(candidate), None];
             self.seen = 1;
             return;
         }
         self.seen += 1;
         // Each of the n so far is among the two drawn with probability 2/n.
-        let place = if self.seen == 2 { 1 } else { rng.below(self.seen) };
-        if let Some(slot) = self.drawn.get_mut(place as usize) {
-            *slot = Some(replica);
+        let slot = if self.seen == 2 { 1 } else { rng.below(self.seen) };
+        if let Some(slot) = self.drawn.get_mut(slot as usize) {
+            *slot = Some(candidate);
         }
     }
 
     #[inline]
-    fn winner(self, load: &dyn Load, rng: &mut Rng) -> Option<Target> {
+    fn winner(&self, load: &dyn Load, rng: &mut Rng) -> Option<Drawn> {
         let [first, second] = self.drawn;
-        let replica = match (first?, second) {
-            (first, None) => first,
-            (first, Some(second)) => match load.in_flight(first.host).cmp(&load.in_flight(second.host)) {
-                std::cmp::Ordering::Less => first,
-                std::cmp::Ordering::Greater => second,
-                std::cmp::Ordering::Equal if rng.coin() => first,
-                std::cmp::Ordering::Equal => second,
-            },
-        };
+        let (first, Some(second)) = (first?, second) else { return first };
+        match load.in_flight(first.host).cmp(&load.in_flight(second.host)) {
+            Ordering::Less => Some(first),
+            Ordering::Greater => Some(second),
+            Ordering::Equal if rng.coin() => Some(first),
+            Ordering::Equal => Some(second),
+        }
+    }
+
+    #[inline]
+    fn target(&self, replica: Replica) -> Target {
         let quality = match (self.distance, replica.shard) {
             (Distance::Remote, _) => RoutingQuality::RemoteDatacenter,
             (_, Some(_)) => RoutingQuality::ReplicaShard,
             (_, None) => RoutingQuality::Replica,
         };
-        Some(Target { host: replica.host, shard: replica.shard, quality })
+        Target { host: replica.host, shard: replica.shard, quality }
     }
 }
 
