@@ -100,7 +100,10 @@ fn any_value(typ: &CqlType) -> BoxedStrategy<CqlValue> {
         }
         CqlType::Custom(class) => {
             let class: Arc<str> = class.clone();
-            any::<Vec<u8>>().prop_map(move |bytes| CqlValue::Custom { class: class.clone(), bytes }).boxed()
+            // Without bytes it would be the empty value.
+            vec(any::<u8>(), 1..10)
+                .prop_map(move |bytes| CqlValue::Custom { class: class.clone(), bytes })
+                .boxed()
         }
     }
 }

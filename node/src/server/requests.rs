@@ -17,7 +17,7 @@ use super::session::{Flow, Session};
 use super::statement::{Prepared, metadata_id};
 use crate::cql::{CqlError, CqlErrorKind};
 use crate::execute::{BatchMember, ExecContext, Outcome, RowSet};
-use crate::system::Trace;
+use crate::system::{Trace, describe};
 
 /// Why a request is not answered with a result.
 enum Refused {
@@ -128,11 +128,14 @@ impl Session {
         let query = Query::decode(&mut reader, &self.shape)?;
         let database = Arc::clone(&self.node.shared.database);
         let keyspace = query.parameters.keyspace.or(self.keyspace.as_deref());
+        let context = self.context(&query.parameters, keyspace)?;
+        let columns = if query.parameters.skip_metadata { Columns::Skipped } else { Columns::Full };
+        if let Some(rows) = describe(query.cql, keyspace, &database, &self.node.shared.membership) {
+            return Ok(Done { outcome: Outcome::Rows(rows?), columns });
+        }
         let plan = database.prepare(query.cql, keyspace)?;
         let values = bind(&query.parameters.values, &plan.bind)?;
-        let context = self.context(&query.parameters, keyspace)?;
         let outcome = database.execute(&plan.plan, &context, &values)?;
-        let columns = if query.parameters.skip_metadata { Columns::Skipped } else { Columns::Full };
         Ok(Done { outcome, columns })
     }
 

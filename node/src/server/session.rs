@@ -266,10 +266,7 @@ impl Session {
                 unexpected(message, out, &self.shape)
             }
             (Phase::Authenticating, _) => {
-                let message = format!(
-                    "Unexpected message {}, needs authentication through CREDENTIALS message",
-                    name(opcode)
-                );
+                let message = format!("Unexpected message {}, expecting AUTH_RESPONSE", name(opcode));
                 unexpected(message, out, &self.shape)
             }
         }

@@ -61,6 +61,21 @@ pub(crate) fn text_map<K: AsRef<str>, V: AsRef<str>>(entries: impl IntoIterator<
     Some(encoded.into())
 }
 
+/// A map from text to lists of text, its keys given in order.
+pub(crate) fn text_lists<K: AsRef<str>, L: IntoIterator<Item: AsRef<str>>>(
+    entries: impl IntoIterator<Item = (K, L)>,
+) -> Cell {
+    let mut encoded = vec![0; 4];
+    let mut count = 0u32;
+    for (key, list) in entries {
+        put(&mut encoded, key.as_ref().as_bytes());
+        put(&mut encoded, &texts(list).unwrap_or_default());
+        count += 1;
+    }
+    encoded[..4].copy_from_slice(&count.to_be_bytes());
+    Some(encoded.into())
+}
+
 fn elements(cells: impl Iterator<Item = Cell>) -> Cell {
     let mut encoded = vec![0; 4];
     let mut count = 0u32;

@@ -5,6 +5,7 @@
 
 mod cell;
 mod definitions;
+mod describe;
 mod local;
 mod schema;
 mod traces;
@@ -16,6 +17,7 @@ use crate::cluster::Membership;
 use crate::execute::{SystemKeyspace, SystemTables};
 
 use cell::Cell;
+pub(crate) use describe::describe;
 pub(crate) use local::CQL_VERSION;
 pub use local::RELEASE_VERSION;
 pub(crate) use traces::{Trace, Traces};

@@ -2,6 +2,7 @@
 //!
 //! Decoding slices one [`Bytes`]; rows stay bytes until they are asked for. Encoding is for servers.
 
+mod db_error;
 mod envelope;
 mod error;
 mod event;
@@ -15,8 +16,9 @@ mod supported;
 
 use bytes::Bytes;
 
+pub use db_error::{DbError, OperationKind};
 pub use envelope::Envelope;
-pub use error::{DbError, ErrorBody, OperationKind};
+pub use error::ErrorBody;
 pub use event::{ClientRoutesChange, Event, StatusChangeKind, TopologyChangeKind};
 pub use failure::{FailureReason, ReplicaFailures, WriteType};
 pub use metadata::{BindMetadata, RowsMetadata, metadata_flags};

@@ -137,10 +137,7 @@ impl CqlType {
     /// True where a value of zero bytes is a value of its own. Elsewhere it is the legacy "empty", read as null.
     #[inline]
     pub const fn zero_length_is_value(&self) -> bool {
-        matches!(
-            self,
-            Self::Native(NativeType::Ascii | NativeType::Text | NativeType::Blob) | Self::Custom(_)
-        )
+        matches!(self, Self::Native(NativeType::Ascii | NativeType::Text | NativeType::Blob))
     }
 
     /// Bytes that every element of a vector of this type takes; `None` when each is prefixed with its length.

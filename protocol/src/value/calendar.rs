@@ -2,23 +2,33 @@
 
 use std::time::SystemTime;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 
 use crate::error::ValueError;
 use crate::types::CqlType;
 use crate::value::{CqlDate, CqlTime, CqlTimestamp, FromCql, ToCql, ValueWriter};
 
-macro_rules! through {
-    ($rust:ty, $wire:ty) => {
-        impl ToCql for $rust {
-            fn to_cql(&self, typ: &CqlType, out: ValueWriter<'_>) -> Result<(), ValueError> {
-                if <Self as FromCql<'_>>::check(typ).is_err() {
+macro_rules! to_cql {
+    ([$($generics:tt)*] $rust:ty, $wire:ty, $self:ident => $value:expr) => {
+        impl<$($generics)*> ToCql for $rust {
+            fn to_cql(&$self, typ: &CqlType, out: ValueWriter<'_>) -> Result<(), ValueError> {
+                if <$wire as FromCql<'_>>::check(typ).is_err() {
                     return Err(ValueError::mismatch::<Self>(typ));
                 }
-                <$wire>::try_from(*self)?.to_cql(typ, out)
+                <$wire>::try_from($value)?.to_cql(typ, out)
             }
         }
+    };
+}
 
+// The instant; the time zone is not stored.
+to_cql!([Tz: TimeZone] DateTime<Tz>, CqlTimestamp, self => self.to_utc());
+to_cql!([] SystemTime, CqlTimestamp, self => *self);
+to_cql!([] NaiveDate, CqlDate, self => *self);
+to_cql!([] NaiveTime, CqlTime, self => *self);
+
+macro_rules! from_cql {
+    ($rust:ty, $wire:ty) => {
         impl<'f> FromCql<'f> for $rust {
             fn check(typ: &CqlType) -> Result<(), ValueError> {
                 <$wire as FromCql<'f>>::check(typ).map_err(|_| ValueError::mismatch::<Self>(typ))
@@ -31,20 +41,15 @@ macro_rules! through {
     };
 }
 
-through!(DateTime<Utc>, CqlTimestamp);
-through!(SystemTime, CqlTimestamp);
-through!(NaiveDate, CqlDate);
-through!(NaiveTime, CqlTime);
-
-/// The instant; the offset is not stored.
-impl ToCql for DateTime<FixedOffset> {
-    fn to_cql(&self, typ: &CqlType, out: ValueWriter<'_>) -> Result<(), ValueError> {
-        self.to_utc().to_cql(typ, out)
-    }
-}
+from_cql!(DateTime<Utc>, CqlTimestamp);
+from_cql!(SystemTime, CqlTimestamp);
+from_cql!(NaiveDate, CqlDate);
+from_cql!(NaiveTime, CqlTime);
 
 #[cfg(test)]
 mod tests {
+    use chrono::FixedOffset;
+
     use super::*;
     use crate::value::to_cql::encode_value;
 

@@ -140,6 +140,8 @@ mod tests {
     fn bounds_of_an_instant_have_the_servers_bytes() {
         assert_eq!(CqlTimeuuid::min_at(0).to_string(), "13814000-1dd2-11b2-8080-808080808080");
         assert_eq!(CqlTimeuuid::max_at(0).to_string(), "13814000-1dd2-11b2-bf7f-7f7f7f7f7f7f");
+        assert_eq!(CqlTimeuuid::LOWEST.to_string(), "00000000-0000-1000-8080-808080808080");
+        assert_eq!(CqlTimeuuid::HIGHEST.to_string(), "ffffffff-ffff-1fff-bf7f-7f7f7f7f7f7f");
         let at = 1_454_781_157_123;
         assert_eq!(CqlTimeuuid::min_at(at).to_string(), "6877a530-ccfa-11e5-8080-808080808080");
         let exact = CqlTimeuuid::from_parts(CqlTimeuuid::ticks_at(at), 0x2aa5, [1, 2, 3, 4, 5, 6]);

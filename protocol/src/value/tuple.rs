@@ -92,6 +92,19 @@ mod tests {
     }
 
     #[test]
+    fn the_place_of_a_tablet_is_a_nested_tuple() {
+        let replica = CqlType::tuple([CqlType::Uuid, CqlType::Int]);
+        let typ = CqlType::tuple([CqlType::Bigint, CqlType::Bigint, CqlType::list(replica)]);
+        let bytes = crate::vectors::hex(
+            "00000008ffffffffffffff9c 000000080000000000000064 00000024 00000001 0000001c 00000010
+             00000000000000000000000000000001 00000004 00000003",
+        );
+        let value = (-100i64, 100i64, vec![(uuid::Uuid::from_u128(1), 3)]);
+        assert_eq!(encode_value(&value, &typ).unwrap()[4..], bytes);
+        assert_eq!(FromCql::from_cql(&typ, Some(&bytes)), Ok(value));
+    }
+
+    #[test]
     fn fields_missing_at_the_end_are_null() {
         let typ = CqlType::tuple([CqlType::Int, CqlType::Text]);
         assert_eq!(encode_value(&(1,), &typ).unwrap()[4..], BYTES[..8]);

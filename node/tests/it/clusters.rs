@@ -1,0 +1,115 @@
+//! Starting, stopping and dropping clusters.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use chorus_node::{EmbeddedCluster, StartError};
+use chorus_protocol::request::EventKind;
+use chorus_protocol::response::StatusChangeKind;
+use chorus_protocol::{Event, Response, ResultBody};
+
+use crate::client::{Client, error};
+
+#[test]
+fn a_dropped_cluster_leaves_no_listener_connection_or_thread() {
+    let cluster = EmbeddedCluster::builder().name("dropped").nodes(3).threads(2).start().unwrap();
+    let addresses = cluster.addresses();
+    let mut clients: Vec<Client> = addresses.iter().map(|&address| Client::v4(address)).collect();
+    assert_eq!(threads_named("dropped-node"), 2);
+    drop(cluster);
+    for client in &mut clients {
+        assert_eq!(client.receive(), None);
+    }
+    for address in addresses {
+        assert!(TcpStream::connect(address).is_err());
+        TcpListener::bind(address).unwrap();
+    }
+    assert_eq!(threads_named("dropped-node"), 0);
+}
+
+fn threads_named(prefix: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+    names.filter(|name| name.starts_with(prefix)).count()
+}
+
+#[test]
+fn a_cluster_starts_and_stops_inside_of_any_runtime() {
+    for runtime in
+        [tokio::runtime::Builder::new_current_thread(), tokio::runtime::Builder::new_multi_thread()]
+    {
+        let mut runtime = runtime;
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let cluster = EmbeddedCluster::start(1).unwrap();
+            let address = cluster.address(0);
+            let socket = tokio::net::TcpStream::connect(address).await.unwrap();
+            cluster.stop_node(0);
+            drop(socket);
+            drop(cluster);
+        });
+    }
+}
+
+#[test]
+fn a_stopped_node_hangs_up_forgets_its_statements_and_comes_back_at_its_address() {
+    let cluster = EmbeddedCluster::start(3).unwrap();
+    let mut watcher = Client::v4(cluster.address(0));
+    watcher.register(vec![EventKind::StatusChange, EventKind::TopologyChange]);
+    let mut client = Client::v4(cluster.address(1));
+    client
+        .query("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
+    client.query("CREATE TABLE ks.t (k int PRIMARY KEY)");
+    let prepared = client.prepare("TRUNCATE ks.t");
+    assert_eq!(cluster.prepared(1), 1);
+    let address = cluster.address(1);
+    let status = |kind| (-1, Response::Event(Event::StatusChange { kind, address }));
+
+    cluster.stop_node(1);
+    assert!(!cluster.is_up(1));
+    assert_eq!(cluster.connections(1), 0);
+    assert_eq!(client.receive(), None);
+    assert!(TcpStream::connect(address).is_err());
+    assert_eq!(watcher.answer(), status(StatusChangeKind::Down));
+    cluster.stop_node(1);
+
+    cluster.start_node(1).unwrap();
+    cluster.start_node(1).unwrap();
+    assert!(cluster.is_up(1));
+    assert_eq!(watcher.answer(), status(StatusChangeKind::Up));
+    let mut client = Client::v4(address);
+    assert_eq!(error(client.execute(&prepared.id)).0, 0x2500);
+    client.prepare("TRUNCATE ks.t");
+    assert_eq!(client.execute(&prepared.id), Response::Result(ResultBody::Void), "the data is still there");
+}
+
+#[test]
+fn nodes_are_reached_at_addresses_of_their_own() {
+    let cluster = EmbeddedCluster::builder().datacenter("a", 2).datacenter("b", 2).racks(2).start().unwrap();
+    let mut addresses = cluster.addresses();
+    for &address in &addresses {
+        let mut client = Client::v4(address);
+        assert!(!client.is_closed());
+    }
+    addresses.sort();
+    addresses.dedup();
+    assert_eq!(addresses.len(), 4);
+}
+
+#[test]
+fn nobody_but_this_machine_is_served_without_authentication() {
+    let public: SocketAddr = "0.0.0.0:0".parse().unwrap();
+    assert!(matches!(EmbeddedCluster::builder().listen(public).start(), Err(StartError::Public(_))));
+    let guarded = EmbeddedCluster::builder().listen(public).authentication("ann", "s3cret");
+    guarded.clone().start().unwrap();
+    assert!(matches!(guarded.nodes(2).start(), Err(StartError::Wildcard(_))));
+}
+
+#[test]
+fn a_cluster_without_nodes_or_at_a_taken_address_does_not_start() {
+    assert!(matches!(EmbeddedCluster::start(0), Err(StartError::NoNodes)));
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    match EmbeddedCluster::builder().listen(cluster.address(0)).start() {
+        Err(StartError::Listen { address, .. }) => assert_eq!(address, cluster.address(0)),
+        other => panic!("{other:?}"),
+    }
+}

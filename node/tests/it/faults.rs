@@ -1,0 +1,114 @@
+//! Requests that go wrong as a test wants them to.
+
+use std::time::{Duration, Instant};
+
+use chorus_node::{EmbeddedCluster, Fault, Requests};
+use chorus_protocol::request::{Query, QueryParameters, Request};
+use chorus_protocol::{DbError, Opcode, ProtocolVersion, Response, ResultBody};
+
+use crate::client::{Client, error};
+
+fn query(cql: &str) -> Request<'_> {
+    Request::Query(Query { cql, parameters: QueryParameters::default() })
+}
+
+#[test]
+fn a_delayed_answer_comes_late_and_lets_others_pass() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    for version in ProtocolVersion::ALL {
+        let mut client = Client::connect(cluster.address(0), version, None);
+        cluster.faults().add(Requests::containing("keyspaces"), Fault::Delay(Duration::from_millis(150)));
+        let started = Instant::now();
+        client.send(1, &query("DESCRIBE KEYSPACES"));
+        client.send(2, &query("DESCRIBE CLUSTER"));
+        assert_eq!(client.answer().0, 2);
+        assert_eq!(client.answer().0, 1);
+        assert!(started.elapsed() >= Duration::from_millis(150));
+        cluster.faults().clear();
+    }
+}
+
+#[test]
+fn a_dropped_answer_never_comes_though_the_request_was_carried_out() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut client = Client::v4(cluster.address(0));
+    let create = "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
+    let rule = cluster.faults().add(Requests::containing("create").times(1), Fault::DropAnswer);
+    client.send(1, &query(create));
+    assert_eq!(error(client.query(create)).0, 0x2400, "it exists already");
+    assert_eq!(cluster.faults().remove(rule), Some(1));
+}
+
+#[test]
+fn a_dropped_request_is_not_carried_out() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut client = Client::v4(cluster.address(0));
+    let create = "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
+    cluster.faults().add(Requests::containing("create").times(1), Fault::DropRequest);
+    client.send(1, &query(create));
+    assert!(matches!(client.query(create), Response::Result(ResultBody::SchemaChange(_))));
+}
+
+#[test]
+fn a_connection_is_closed_before_or_after_its_request() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let create = |keyspace: &str| {
+        format!(
+            "CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+        )
+    };
+    cluster.faults().add(Requests::containing("keyspace early"), Fault::Close);
+    cluster.faults().add(Requests::containing("keyspace late"), Fault::CloseAfter);
+    for (keyspace, exists) in [("early", false), ("late", true)] {
+        let mut client = Client::v4(cluster.address(0));
+        client.send(1, &query("DESCRIBE CLUSTER"));
+        client.send(2, &query(&create(keyspace)));
+        assert_eq!(client.answer().0, 1, "earlier answers are not lost");
+        assert_eq!(client.receive(), None);
+        assert_eq!(cluster.database().catalog().keyspace(keyspace).is_some(), exists);
+    }
+}
+
+#[test]
+fn an_error_of_choice_is_answered_with_its_details() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    let unavailable =
+        DbError::Unavailable { consistency: chorus_protocol::Consistency::Quorum, required: 2, alive: 1 };
+    cluster.faults().add(
+        Requests::opcode(Opcode::Query).on_node(1).nth(2),
+        Fault::Error(unavailable.clone(), "Cannot achieve consistency level QUORUM".to_owned()),
+    );
+    let mut spared = Client::v4(cluster.address(0));
+    let mut client = Client::v4(cluster.address(1));
+    for _ in 0..3 {
+        assert!(matches!(spared.query("DESCRIBE CLUSTER"), Response::Result(_)));
+    }
+    assert!(matches!(client.query("DESCRIBE CLUSTER"), Response::Result(_)));
+    match client.query("DESCRIBE CLUSTER") {
+        Response::Error(body) => assert_eq!((body.code, body.error), (0x1000, unavailable)),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(client.query("DESCRIBE CLUSTER"), Response::Result(_)));
+}
+
+#[test]
+fn a_startup_can_be_left_unanswered() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.faults().add(Requests::opcode(Opcode::Startup), Fault::DropRequest);
+    let mut client = Client::open(cluster.address(0), ProtocolVersion::V4);
+    client.send(1, &Request::Startup(chorus_protocol::request::Startup::new("3.0.0")));
+    client.send(2, &Request::Options);
+    assert_eq!(client.answer().0, 2);
+}
+
+#[test]
+fn garbage_is_sent_as_it_is() {
+    use std::io::Read;
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut client = Client::v4(cluster.address(0));
+    cluster.faults().add(Requests::containing("cluster"), Fault::Garbage(b"not a frame".to_vec()));
+    client.send(1, &query("DESCRIBE CLUSTER"));
+    let mut received = [0; 11];
+    client.socket.read_exact(&mut received).unwrap();
+    assert_eq!(&received, b"not a frame");
+}

@@ -1,0 +1,9 @@
+//! The node's promises to clients, checked from the other end of a socket.
+
+mod client;
+
+mod clusters;
+mod faults;
+mod handshake;
+mod limits;
+mod requests;
