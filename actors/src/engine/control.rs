@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chorus_topology::{TableId, TabletHint};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Engine;
 use crate::{
-    cluster::{AgreeOnSchema, ChangeKeyspace, Refresh, UseKeyspaceError},
+    cluster::{AgreeOnSchema, ChangeKeyspace, LearnTablets, Refresh, UseKeyspaceError},
     control::{ControlError, Scope},
 };
 
@@ -47,6 +48,14 @@ impl Engine {
         let (answer, refreshed) = oneshot::channel();
         self.shared.cluster.do_send(Refresh { scope, answer });
         refreshed.await.unwrap_or(Err(ControlError::ShutDown))
+    }
+
+    /// Takes note of a tablet that an answer's custom payload described; requests for its rows then go to its replicas.
+    ///
+    /// It may be forgotten when many come at once: servers tell it again with the next request that went elsewhere.
+    pub fn learn_tablet(&self, table: TableId, hint: TabletHint) {
+        // Full or gone: either way there is nothing to do.
+        let _ = self.shared.cluster.try_send(LearnTablets(vec![(table, hint)]));
     }
 
     /// Waits until all hosts that are up have the same schema, for at most `limit`. Returns its version, or `None` when
