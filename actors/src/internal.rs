@@ -11,7 +11,8 @@ use chorus_protocol::{
 use thiserror::Error;
 
 use crate::connection::ConnectionHandle;
-use crate::request::{Reply, RequestError};
+use crate::connection::handshake::{ConnectError, Phase};
+use crate::request::{Reply, RequestError, RequestErrorKind};
 
 /// Why an internal request did not bring what it was made for.
 #[derive(Debug, Clone, Error)]
@@ -22,12 +23,47 @@ pub(crate) enum InternalError {
     /// The answer could not be understood.
     #[error("{0}")]
     Answer(String),
+    /// The same, with the query it was an answer to.
+    #[error("{query}: {cause}")]
+    Query {
+        /// The query.
+        query: String,
+        /// What happened to it.
+        cause: Box<InternalError>,
+    },
 }
 
 impl InternalError {
     /// The server answered with an error: it lives, but does not know what it was asked for.
     pub(crate) fn is_database(&self) -> bool {
-        matches!(self, Self::Request(error) if matches!(error.kind(), crate::request::RequestErrorKind::Database(_)))
+        match self {
+            Self::Request(error) => matches!(error.kind(), RequestErrorKind::Database(_)),
+            Self::Answer(_) => false,
+            Self::Query { cause, .. } => cause.is_database(),
+        }
+    }
+
+    /// What it means for a connection that is being set up.
+    pub(crate) fn into_connect(self, during: Phase) -> ConnectError {
+        let mut cause = &self;
+        while let Self::Query { cause: inner, .. } = cause {
+            cause = inner;
+        }
+        match cause {
+            Self::Request(error) => match error.kind() {
+                RequestErrorKind::ConnectionLost { .. } => ConnectError::Closed { during },
+                RequestErrorKind::Timeout { after, .. } => ConnectError::Timeout { during, limit: *after },
+                _ if during == Phase::Metadata => ConnectError::Metadata { reason: self.to_string().into() },
+                _ => ConnectError::protocol(during, self.to_string()),
+            },
+            _ if during == Phase::Metadata => ConnectError::Metadata { reason: self.to_string().into() },
+            _ => ConnectError::protocol(during, self.to_string()),
+        }
+    }
+
+    /// The same, told with the query it happened to.
+    pub(crate) fn during(self, query: &str) -> Self {
+        Self::Query { query: query.to_owned(), cause: Box::new(self) }
     }
 }
 

@@ -54,6 +54,8 @@ struct Member {
 pub(super) struct Changes {
     /// Addresses at which no member is any more.
     pub(super) left: Vec<SocketAddr>,
+    /// Hosts that are being connected to for the first time, or at a new address.
+    pub(super) started: Vec<HostIndex>,
 }
 
 impl Members {
@@ -110,6 +112,7 @@ impl Members {
                 None => {
                     let member = self.start(host, distance, version, keyspace.clone(), cluster.clone());
                     self.hosts.insert(index, member);
+                    changes.started.push(index);
                 }
             }
         }

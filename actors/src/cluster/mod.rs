@@ -269,6 +269,14 @@ impl Handler<ClusterRead> for ClusterActor {
         self.publish(state);
         let route = self.published.route.load_full();
         let changes = self.members.update(&route, shape.version, self.keyspace.clone(), ctx.address());
+        if !changes.started.is_empty() {
+            // Up is what has a connection.
+            self.change_route(|builder| {
+                for &host in &changes.started {
+                    builder.up(host, false);
+                }
+            });
+        }
         for address in changes.left {
             self.control.do_send(crate::control::Leave(address));
         }

@@ -93,20 +93,17 @@ impl Opening {
     async fn register_and_read(&self, link: Link) -> Result<Opened, ConnectError> {
         let handle = link.handle();
         // Before reading, so that what changes meanwhile is not missed.
-        let registered = ask(handle, register_frame(&handle.shape), self.config.control_timeout).await;
-        match registered {
+        match ask(handle, register_frame(&handle.shape), self.config.control_timeout).await {
             Ok(Response::Ready) => {}
             Ok(other) => {
-                return Err(ConnectError::protocol(
-                    Phase::Register,
-                    format!("READY was expected, not {other:?}"),
-                ));
+                let message = format!("READY was expected, not {other:?}");
+                return Err(ConnectError::protocol(Phase::Register, message));
             }
-            Err(error) => return Err(ConnectError::protocol(Phase::Register, error.to_string())),
+            Err(error) => return Err(error.into_connect(Phase::Register)),
         }
         let scope = Scope { topology: true, schema: self.config.fetch_schema };
         let rows = Reader::new(&link, &self.config).read(scope).await;
-        let rows = rows.map_err(|error| ConnectError::Metadata { reason: error.to_string().into() })?;
+        let rows = rows.map_err(|error| error.into_connect(Phase::Metadata))?;
         Ok(Opened { link, rows })
     }
 }

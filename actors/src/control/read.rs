@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
                     debug!(table = table.name(), %error, "the server lacks a part of the schema tables");
                     Ok((table, Vec::new()))
                 }
-                Err(error) => Err(error),
+                Err(error) => Err(error.during(&text)),
                 Ok(()) => Ok((table, found)),
             }
         });
@@ -133,7 +133,9 @@ impl<'a> Reader<'a> {
     where
         T: for<'f> chorus_protocol::FromRow<'f>,
     {
-        rows(self.link.handle(), &self.limited(text), None, self.config.control_timeout).await
+        rows(self.link.handle(), &self.limited(text), None, self.config.control_timeout)
+            .await
+            .map_err(|error| error.during(text))
     }
 
     /// ScyllaDB is told how long its answer is waited for.
