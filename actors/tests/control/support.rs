@@ -1,0 +1,29 @@
+//! What the tests of the control plane have in common.
+
+use std::future::Future;
+use std::time::Duration;
+
+use chorus_actors::Engine;
+
+/// Waits until `holds` does; fails when it does not within five seconds.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(5);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < patience, "not within five seconds: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until the future `attempt` makes is ready with `true`; fails when it is not within five seconds.
+pub(crate) async fn eventually_async<F: Future<Output = bool>>(what: &str, mut attempt: impl FnMut() -> F) {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(5);
+    while !attempt().await {
+        assert!(tokio::time::Instant::now() < patience, "not within five seconds: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// How many hosts the route says are up.
+pub(crate) fn up(engine: &Engine) -> usize {
+    engine.route().hosts().iter().filter(|host| host.up && host.member).count()
+}
