@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use chorus_topology::metadata::Severity;
 use chorus_topology::{ClusterState, Discovery, Rng, RouteBuilder, SchemaScope};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -258,7 +259,10 @@ impl Handler<ClusterRead> for ClusterActor {
             (None, None) => return,
         };
         for warning in warnings {
-            warn!(%warning, "a part of the system tables is ignored");
+            match warning.severity() {
+                Severity::Warn => warn!(%warning, "a part of the system tables is ignored"),
+                Severity::Debug => debug!(%warning, "a part of the system tables is ignored"),
+            }
         }
         if state.hosts.is_empty() {
             // Never on a later read by accident: the host that told is a member itself.
