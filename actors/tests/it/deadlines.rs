@@ -1,0 +1,80 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chorus_actors::RequestErrorKind;
+use chorus_node::{Fault, Requests};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_request_without_an_answer_fails_at_its_deadline_and_says_it_was_written() {
+    let cluster = cluster(1);
+    let engine = engine(&cluster).await;
+    cluster.faults().add(Requests::containing("cluster_name"), Fault::DropAnswer);
+    let began = Instant::now();
+    let timeout = Duration::from_millis(100);
+    let error = query(&engine, "SELECT cluster_name FROM system.local", reads(timeout)).await.expect_err("F6");
+    let took = began.elapsed();
+    assert!(matches!(error.kind(), RequestErrorKind::Timeout { written: true, .. }), "{error}");
+    assert!(error.may_have_been_applied());
+    assert!(took >= timeout && took < timeout + Duration::from_millis(60), "{took:?}");
+    query(&engine, LOCAL, reads(timeout)).await.expect("others are not affected");
+    let metrics = engine.metrics().await.expect("metrics");
+    assert_eq!(metrics.hosts[0].orphans, 1, "its stream id stays reserved until its answer comes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn short_deadlines_are_kept_while_others_are_served() {
+    let cluster = cluster(1);
+    let engine = engine(&cluster).await;
+    cluster.faults().add(Requests::containing("cluster_name"), Fault::DropAnswer);
+    let stop = Arc::new(AtomicBool::new(false));
+    let load: Vec<_> = (0..32)
+        .map(|_| {
+            let (engine, stop) = (engine.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    query(&engine, LOCAL, reads(Duration::from_secs(10))).await.expect("served");
+                }
+            })
+        })
+        .collect();
+    let mut late = Vec::new();
+    for _ in 0..50 {
+        let began = Instant::now();
+        let timeout = Duration::from_millis(10);
+        let error = query(&engine, "SELECT cluster_name FROM system.local", reads(timeout)).await;
+        assert!(error.is_err());
+        late.push(began.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in load {
+        task.await.expect("no panic");
+    }
+    late.sort();
+    // The machine that runs the tests is shared: the median is what the engine answers for.
+    assert!(late[25] < Duration::from_millis(20), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_room_expires_unwritten() {
+    let cluster = cluster(1);
+    let mut config = config(&cluster);
+    config.limits.in_flight_per_connection = 1;
+    let engine = chorus_actors::Engine::connect(config).await.expect("connects");
+    cluster.faults().add(Requests::containing("cluster_name"), Fault::DropAnswer);
+    let stuck = tokio::spawn({
+        let engine = engine.clone();
+        async move { query(&engine, "SELECT cluster_name FROM system.local", reads(Duration::from_secs(2))).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let error = query(&engine, LOCAL, writes(Duration::from_millis(80))).await.expect_err("no room");
+    assert!(matches!(error.kind(), RequestErrorKind::Timeout { written: false, .. }), "{error}");
+    assert!(!error.may_have_been_applied());
+    stuck.abort();
+}

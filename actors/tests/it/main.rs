@@ -1,0 +1,11 @@
+//! What the engine promises, against embedded clusters that misbehave on purpose.
+
+mod back_pressure;
+mod bulk;
+mod cancellation;
+mod deadlines;
+mod failover;
+mod placement;
+mod reprepare;
+mod shutdown;
+mod support;
