@@ -150,13 +150,16 @@ impl Chunk {
         home.waker.take()
     }
 
-    /// Fails every row that has no outcome yet, when the chunk never reached a connection.
-    pub(crate) fn fail_all(mut self: Box<Self>, kind: &RequestErrorKind) -> Option<Waker> {
+    /// Gives every row the same failure, when the chunk never reached a connection.
+    pub(crate) fn fail_rows(&mut self, kind: &RequestErrorKind) {
         self.failures.clear();
-        for row in 0..self.len() {
-            self.failures.push((row, kind.clone().into()));
-        }
+        self.failures.extend((0..self.len()).map(|row| (row, kind.clone().into())));
         self.remaining = 0;
+    }
+
+    /// The same, and sends it home.
+    pub(crate) fn fail_all(mut self: Box<Self>, kind: &RequestErrorKind) -> Option<Waker> {
+        self.fail_rows(kind);
         self.finish()
     }
 

@@ -413,7 +413,11 @@ impl ConnectionActor {
             let deadline = request.progress.deadline_us;
             (deadline != 0 && deadline <= now) || request.is_abandoned()
         };
-        if !queue.iter().any(|work| matches!(work, Work::One(request) if expired(request))) {
+        let any = queue.iter().any(|work| match work {
+            Work::One(request) => expired(request),
+            Work::Rows { chunk, next } => self.coordinator.rows_expired(*chunk, *next, now),
+        });
+        if !any {
             return;
         }
         let mut left = std::mem::take(&mut *queue);
@@ -430,6 +434,10 @@ impl ConnectionActor {
                     gone += 1;
                     self.port.stats.borrow_mut().timeouts += 1;
                     self.coordinator.failed(request, Cause::Timeout { written: false }, &self.port);
+                }
+                Work::Rows { chunk, next } if self.coordinator.rows_expired(chunk, next, now) => {
+                    let cause = Cause::Timeout { written: false };
+                    gone += self.coordinator.rows_unsent(chunk, next, cause, &self.port);
                 }
                 work => kept.push_back(work),
             }
@@ -486,7 +494,9 @@ impl ConnectionActor {
             let cause = Cause::ConnectionLost { reason: reason.clone(), written: false };
             match work {
                 Work::One(request) => self.coordinator.failed(request, cause, &self.port),
-                Work::Rows { chunk, next } => self.coordinator.rows_unsent(chunk, next, cause, &self.port),
+                Work::Rows { chunk, next } => {
+                    self.coordinator.rows_unsent(chunk, next, cause, &self.port);
+                }
             }
         }
         self.publish();

@@ -16,8 +16,9 @@ use crate::{
 const MOST_WAITING: usize = 4096;
 /// Jobs taken in one poll before connections get their turn.
 const JOBS_PER_POLL: usize = 4096;
-/// Waiting jobs that may find no room before the rest is not even tried.
-const MOST_DISAPPOINTED: usize = 8;
+/// Waiting jobs that may find no room before the rest is not even tried. More than one, because a chunk waits for its own
+/// host and those behind it may be for another.
+const MOST_DISAPPOINTED: usize = 32;
 
 impl CoordinatorActor {
     pub(super) fn take_jobs(&mut self, task: &mut Task<'_>) {
@@ -57,12 +58,7 @@ impl CoordinatorActor {
                 self.budget.deposit();
             }
         }
-        if self.waiting.is_empty() {
-            self.dispatch(job);
-        } else {
-            // Others wait already. A job for a host with room may still overtake: only its own host is full.
-            self.dispatch(job);
-        }
+        self.dispatch(job);
     }
 
     pub(super) fn retry_waiting(&mut self) {
@@ -70,7 +66,6 @@ impl CoordinatorActor {
         self.port.starving.set(false);
         while let Some(job) = held.pop_front() {
             self.dispatch(job);
-            // The oldest went back to the end of the line: everything behind it would fare no better soon.
             if self.waiting.len() >= MOST_DISAPPOINTED {
                 break;
             }
@@ -182,7 +177,7 @@ impl CoordinatorActor {
     /// Sends a chunk to its host, or to any other when that one is gone.
     pub(super) fn dispatch_chunk(&mut self, mut chunk: Box<Chunk>) {
         let Some(route) = self.port.route.borrow().clone() else {
-            self.fail_chunk(chunk);
+            self.fail_chunk(chunk, &RequestErrorKind::NoHostAvailable);
             return;
         };
         let mut tried = Vec::new();
@@ -224,15 +219,16 @@ impl CoordinatorActor {
                 Pick::None => tried.push(host),
             }
         }
-        if full { self.wait_for_room(Job::Chunk(chunk)) } else { self.fail_chunk(chunk) }
+        if full {
+            self.wait_for_room(Job::Chunk(chunk))
+        } else {
+            self.fail_chunk(chunk, &RequestErrorKind::NoHostAvailable)
+        }
     }
 
-    pub(super) fn fail_chunk(&self, mut chunk: Box<Chunk>) {
-        chunk.failures.clear();
-        for row in 0..chunk.len() {
-            chunk.failures.push((row, RequestErrorKind::NoHostAvailable.into()));
-        }
-        chunk.remaining = 0;
+    /// Fails every row of a chunk that never reached a connection.
+    pub(super) fn fail_chunk(&self, mut chunk: Box<Chunk>, kind: &RequestErrorKind) {
+        chunk.fail_rows(kind);
         self.port.stats.borrow_mut().chunk_done(&chunk, 0);
         if let Some(waker) = chunk.finish() {
             self.port.wake_caller(waker);

@@ -75,11 +75,15 @@ impl CoordinatorActor {
         }
         let waiting = std::mem::take(&mut self.waiting);
         let parked = std::mem::take(&mut self.parked);
-        draining.abandoned += (waiting.len() + parked.len()) as u64;
+        let rows = |job: &Job| match job {
+            Job::One(_) => 1,
+            Job::Chunk(chunk) => u64::from(chunk.len()),
+        };
+        draining.abandoned += waiting.iter().map(rows).sum::<u64>() + parked.len() as u64;
         for job in waiting {
             match job {
                 Job::One(request) => self.port.fail(request, RequestErrorKind::SessionClosed),
-                Job::Chunk(chunk) => drop(chunk.fail_all(&RequestErrorKind::SessionClosed)),
+                Job::Chunk(chunk) => self.fail_chunk(chunk, &RequestErrorKind::SessionClosed),
             }
         }
         for Parked { request, .. } in parked {

@@ -15,7 +15,7 @@ use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port},
     metrics::{HostSnapshot, ReactorSnapshot, TrafficSnapshot},
-    reactor::{Clock, Relay},
+    reactor::{Clock, Relay, deadline_after},
     request::{CloseReason, Outcome, Request, RequestError, RequestErrorKind, RowHome},
 };
 
@@ -192,11 +192,27 @@ impl CoordinatorPort {
     }
 
     /// The rows from `next` on were never written.
-    pub(crate) fn rows_unsent(&self, chunk: u32, next: u32, cause: Cause, connection: &ConnectionHandle) {
+    /// Returns how many they are.
+    pub(crate) fn rows_unsent(
+        &self,
+        chunk: u32,
+        next: u32,
+        cause: Cause,
+        connection: &ConnectionHandle,
+    ) -> u32 {
         let rows = self.chunks.borrow()[chunk as usize].len();
         for row in next..rows {
             self.row_failed(chunk, row, cause.clone(), connection);
         }
+        rows - next
+    }
+
+    /// Whether the rows of a chunk from `next` on have waited too long to be sent at all.
+    pub(crate) fn rows_expired(&self, chunk: u32, next: u32, now: u64) -> bool {
+        let chunks = self.chunks.borrow();
+        let chunk = &chunks[chunk as usize];
+        let deadline = deadline_after(chunk.admitted_us, chunk.options(next).timeout);
+        deadline != 0 && deadline <= now
     }
 
     /// Writes rows of a chunk from `first` on, at most `room`, and returns how many and whether that was all.
@@ -210,7 +226,8 @@ impl CoordinatorPort {
         in_flight: &mut InFlight,
     ) -> (u32, bool) {
         let mut chunks = self.chunks.borrow_mut();
-        let Chunk { bytes, ends, runs, .. } = &mut *chunks[chunk as usize];
+        let Chunk { bytes, ends, runs, admitted_us, .. } = &mut *chunks[chunk as usize];
+        let admitted_us = *admitted_us;
         let rows = ends.len() as u32;
         let last = rows.min(first.saturating_add(room as u32));
         let mut run = runs.partition_point(|run| run.end <= first);
@@ -222,7 +239,7 @@ impl CoordinatorPort {
         let mut deadline_until = 0;
         while row < last && (verbatim || outbound.has_room()) {
             if row >= deadline_until {
-                deadline = self.clock.deadline(runs[run].options.timeout);
+                deadline = deadline_after(admitted_us, runs[run].options.timeout);
                 deadline_until = runs[run].end;
                 run += 1;
             }
@@ -312,7 +329,7 @@ impl CoordinatorPort {
         request.options = source.options(row).as_ref().clone();
         request.options.token = source.tokens[row as usize];
         request.progress.admitted_us = source.admitted_us;
-        request.progress.deadline_us = self.clock.deadline(request.options.timeout);
+        request.progress.deadline_us = deadline_after(source.admitted_us, request.options.timeout);
         request.progress.row = Some(RowHome { chunk, row });
         request.progress.host = Some(host);
         request.progress.tried.push(host);

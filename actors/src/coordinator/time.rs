@@ -4,7 +4,7 @@ use std::{future::Future, task::Context as Task, time::Duration};
 
 use super::{CoordinatorActor, Parked};
 use crate::{
-    reactor::Job,
+    reactor::{Job, deadline_after},
     request::{AttemptError, Request, RequestErrorKind},
 };
 
@@ -55,12 +55,25 @@ impl CoordinatorActor {
                     request.is_abandoned()
                         || (request.progress.deadline_us != 0 && request.progress.deadline_us <= now)
                 }
-                Job::Chunk(_) => false,
+                Job::Chunk(chunk) => {
+                    let deadline = deadline_after(chunk.admitted_us, chunk.options(0).timeout);
+                    deadline != 0 && deadline <= now
+                }
             };
             if !expired {
                 index += 1;
-            } else if let Some(Job::One(request)) = self.waiting.remove(index) {
-                self.expire(request);
+                continue;
+            }
+            match self.waiting.remove(index) {
+                Some(Job::One(request)) => self.expire(request),
+                Some(Job::Chunk(chunk)) => {
+                    let after = chunk.options(0).timeout.unwrap_or_default();
+                    self.fail_chunk(
+                        chunk,
+                        &RequestErrorKind::Timeout { after, written: false, in_flight: 0 },
+                    );
+                }
+                None => {}
             }
         }
         let mut index = 0;

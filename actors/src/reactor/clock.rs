@@ -36,9 +36,15 @@ impl Clock {
     /// The deadline that lies `timeout` after the last refreshed time; zero means none.
     #[inline]
     pub(crate) fn deadline(&self, timeout: Option<Duration>) -> u64 {
-        match timeout {
-            Some(timeout) => (self.now_us.get() + timeout.as_micros() as u64).max(1),
-            None => 0,
-        }
+        deadline_after(self.now_us.get(), timeout)
+    }
+}
+
+/// The deadline that lies `timeout` after `start_us`; zero means none.
+#[inline]
+pub(crate) fn deadline_after(start_us: u64, timeout: Option<Duration>) -> u64 {
+    match timeout {
+        Some(timeout) => start_us.saturating_add(timeout.as_micros().min(u128::from(u64::MAX)) as u64).max(1),
+        None => 0,
     }
 }

@@ -22,7 +22,7 @@ use std::{
 use futures::stream::{FuturesUnordered, Stream};
 use tokio::sync::oneshot;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, deadline_after};
 pub(crate) use inbox::{Inbox, InboxClosed, Job};
 pub use placement::Placement;
 pub(crate) use placement::{RunningReactor, launch, relay_for};

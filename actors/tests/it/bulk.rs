@@ -44,7 +44,10 @@ async fn every_row_comes_back_once_with_its_own_outcome() {
             match outcome {
                 RowOutcome::Reply { opcode, .. } => assert_eq!(opcode, Opcode::Result as u8),
                 RowOutcome::Failed(error) => {
-                    assert!(matches!(error.kind(), RequestErrorKind::Database(body) if body.message == "no"), "{error}");
+                    assert!(
+                        matches!(error.kind(), RequestErrorKind::Database(body) if body.message == "no"),
+                        "{error}"
+                    );
                     failed += 1;
                 }
                 RowOutcome::Applied => panic!("a SELECT answers with rows"),

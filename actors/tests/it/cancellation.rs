@@ -20,7 +20,9 @@ async fn the_answer_to_a_dropped_request_reaches_nobody() {
     let until = Instant::now() + Duration::from_millis(400);
     while Instant::now() < until {
         let reply = query(&engine, LOCAL, reads(LONG)).await.expect("others are served meanwhile");
-        let chorus_protocol::response::ResultBody::Rows(rows) = decode(&engine, reply) else { panic!("rows") };
+        let chorus_protocol::response::ResultBody::Rows(rows) = decode(&engine, reply) else {
+            panic!("rows")
+        };
         let columns = rows.metadata.columns.expect("a query carries its metadata");
         assert_eq!(&*columns[0].name, "key");
     }

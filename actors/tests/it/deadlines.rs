@@ -18,7 +18,8 @@ async fn a_request_without_an_answer_fails_at_its_deadline_and_says_it_was_writt
     cluster.faults().add(Requests::containing("cluster_name"), Fault::DropAnswer);
     let began = Instant::now();
     let timeout = Duration::from_millis(100);
-    let error = query(&engine, "SELECT cluster_name FROM system.local", reads(timeout)).await.expect_err("F6");
+    let error =
+        query(&engine, "SELECT cluster_name FROM system.local", reads(timeout)).await.expect_err("F6");
     let took = began.elapsed();
     assert!(matches!(error.kind(), RequestErrorKind::Timeout { written: true, .. }), "{error}");
     assert!(error.may_have_been_applied());

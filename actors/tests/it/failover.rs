@@ -38,7 +38,8 @@ async fn an_error_of_the_server_that_no_retry_mends_is_the_error_of_the_request(
     let rule = cluster
         .faults()
         .add(Requests::containing("cluster_name"), Fault::Error(DbError::Invalid, "no such thing".into()));
-    let error = query(&engine, "SELECT cluster_name FROM system.local", reads(LONG)).await.expect_err("invalid");
+    let error =
+        query(&engine, "SELECT cluster_name FROM system.local", reads(LONG)).await.expect_err("invalid");
     let RequestErrorKind::Database(body) = error.kind() else { panic!("{error}") };
     assert_eq!((body.code, body.message.as_str()), (0x2200, "no such thing"));
     assert!(error.attempts().is_empty(), "the last attempt is the error itself");

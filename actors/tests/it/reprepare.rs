@@ -57,7 +57,10 @@ async fn an_unknown_id_is_an_error_with_the_id() {
     let prepared = prepare(&engine, LOCAL).await;
     cluster.faults().add(
         Requests::opcode(Opcode::Execute),
-        Fault::Error(DbError::Unprepared { id: bytes::Bytes::from_static(&[0xab; 4]) }, "what is that".into()),
+        Fault::Error(
+            DbError::Unprepared { id: bytes::Bytes::from_static(&[0xab; 4]) },
+            "what is that".into(),
+        ),
     );
     let error = execute(&engine, &prepared, reads(LONG)).await.expect_err("F49");
     assert!(matches!(error.kind(), RequestErrorKind::UnknownPrepared { .. }));

@@ -62,7 +62,11 @@ pub(crate) fn writes(timeout: Duration) -> RequestOptions {
     RequestOptions { kind: RequestKind::Write, idempotent: false, ..reads(timeout) }
 }
 
-pub(crate) async fn query(engine: &Engine, cql: &str, options: RequestOptions) -> Result<Reply, RequestError> {
+pub(crate) async fn query(
+    engine: &Engine,
+    cql: &str,
+    options: RequestOptions,
+) -> Result<Reply, RequestError> {
     let mut request = engine.request();
     query_frame(&engine.shape(), cql, request.frame());
     request.options(options);
