@@ -10,6 +10,7 @@
 mod measure;
 mod scenario;
 mod with_cdrs;
+mod with_chorus;
 mod with_scylla;
 mod workers;
 
@@ -34,6 +35,9 @@ pub fn run(allocations: Option<AllocationCounter>) -> Result<(), Failure> {
     let mut report = match arguments.driver {
         Driver::ScyllaDefault => with_scylla::as_it_comes(&arguments, allocations)?,
         Driver::ScyllaTuned => with_scylla::tuned(&arguments, allocations)?,
+        Driver::ChorusLocal => with_chorus::local(&arguments, allocations)?,
+        Driver::ChorusHosted => with_chorus::hosted(&arguments, allocations)?,
+        Driver::ChorusDedicated => with_chorus::dedicated(&arguments, allocations)?,
         Driver::Cdrs => with_cdrs::run(&arguments, allocations)?,
     };
     report.peak_resident_kib = measure::peak_resident_kib();

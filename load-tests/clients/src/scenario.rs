@@ -40,6 +40,12 @@ impl Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Driver {
+    /// Chorus, its actors on the caller's current-thread runtime
+    ChorusLocal,
+    /// Chorus, its actors as a task of a multi-thread runtime of two workers
+    ChorusHosted,
+    /// Chorus, its actors on one thread of their own, the callers on a multi-thread runtime of two workers
+    ChorusDedicated,
     /// The scylla crate, two worker threads, the system's allocator, its own defaults
     ScyllaDefault,
     /// The scylla crate at its best: current-thread runtime, no client timeout

@@ -13,6 +13,12 @@ use crate::{Compare, Failure};
 /// A driver in one configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Client {
+    /// Chorus, actors on the caller's current-thread runtime
+    ChorusLocal,
+    /// Chorus, actors as a task of the caller's multi-thread runtime
+    ChorusHosted,
+    /// Chorus, actors on a thread of their own
+    ChorusDedicated,
     /// The scylla crate as it comes: two workers, the system's allocator, its own defaults
     Scylla,
     /// The scylla crate at its best: current-thread runtime, mimalloc, no client timeout
@@ -35,6 +41,9 @@ impl Client {
     /// What the client binary calls it, and whether its program would have mimalloc.
     fn driver(self) -> Option<(&'static str, bool)> {
         match self {
+            Client::ChorusLocal => Some(("chorus-local", true)),
+            Client::ChorusHosted => Some(("chorus-hosted", true)),
+            Client::ChorusDedicated => Some(("chorus-dedicated", true)),
             Client::Scylla => Some(("scylla-default", false)),
             Client::ScyllaTuned => Some(("scylla-tuned", true)),
             Client::Cdrs => Some(("cdrs", true)),
