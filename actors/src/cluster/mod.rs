@@ -310,6 +310,7 @@ impl Handler<HostReported> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, HostReported { address, up }: HostReported, _: &mut Self::Context) {
+        let address = self.config.translate(address);
         let known = self.members.tell(address, if up { Hint::Up } else { Hint::Down });
         if !known && up {
             // A stranger may be a new member whose own event was lost.

@@ -1,9 +1,11 @@
 //! Where to knock first: contact points as people write them, and the addresses they stand for.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::ConfigError;
 
@@ -35,13 +37,7 @@ impl ContactPoint {
             Self::Address(address) => Ok(vec![*address]),
             Self::Ip(ip) => Ok(vec![SocketAddr::new(*ip, default_port)]),
             Self::Name { name, port } => {
-                let lookup = tokio::net::lookup_host((name.as_str(), port.unwrap_or(default_port)));
-                let found = tokio::time::timeout(limit, lookup).await.map_err(|_| {
-                    std::io::Error::new(
-                        std::io::ErrorKind::TimedOut,
-                        format!("no answer from the resolver within {limit:?}"),
-                    )
-                })??;
+                let found = look_up(name.clone(), port.unwrap_or(default_port), limit).await?;
                 let mut addresses: Vec<SocketAddr> = Vec::new();
                 for address in found {
                     if !addresses.contains(&address) {
@@ -50,6 +46,25 @@ impl ContactPoint {
                 }
                 Ok(addresses)
             }
+        }
+    }
+}
+
+/// Asks the system's resolver, on a thread of its own: one that hangs must hold up neither the reactor nor the end of the
+/// runtime, which waits for its blocking tasks.
+async fn look_up(name: String, port: u16, limit: Duration) -> std::io::Result<Vec<SocketAddr>> {
+    let (answer, answered) = oneshot::channel();
+    std::thread::Builder::new().name("chorus-resolver".to_owned()).spawn(move || {
+        let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        // Nobody waits any more when it took too long.
+        let _ = answer.send(found);
+    })?;
+    match tokio::time::timeout(limit, answered).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(_)) => Err(std::io::Error::other("the resolver failed")),
+        Err(_) => {
+            let message = format!("no answer from the resolver within {limit:?}");
+            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, message))
         }
     }
 }

@@ -7,6 +7,7 @@ mod contact_point;
 mod error;
 mod options;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,6 +145,11 @@ impl EngineConfig {
     pub fn metadata_limit(&self) -> Option<Duration> {
         let limit = self.metadata_request_timeout.unwrap_or(self.control_timeout);
         (!limit.is_zero()).then_some(limit)
+    }
+
+    /// Where to connect to for an address that the cluster told.
+    pub(crate) fn translate(&self, told: SocketAddr) -> SocketAddr {
+        self.address_translator.as_deref().map_or(told, |translator| translator.translate(told))
     }
 
     /// Checks everything that can be known to be wrong without asking a server.

@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
@@ -53,6 +54,9 @@ pub(crate) struct ControlSetup {
     pub(crate) connection: ConnectionSettings,
 }
 
+/// A connection that lasted this long was a good one: when it is lost the next is looked for at once.
+const STABLE: Duration = Duration::from_secs(5);
+
 /// See the module documentation.
 pub(crate) struct ControlActor {
     setup: ControlSetup,
@@ -60,6 +64,8 @@ pub(crate) struct ControlActor {
     inbox: Inbox,
     plan: Vec<SocketAddr>,
     link: Option<Rc<Link>>,
+    /// Since when there is one.
+    since: Instant,
     /// A host is being looked for.
     opening: bool,
     schedule: Option<Box<dyn ReconnectionSchedule + Send>>,
@@ -100,6 +106,7 @@ impl ControlActor {
             inbox: Inbox::new(Pending::new(setup.config.event_windows, Rng::from_entropy())),
             plan: Vec::new(),
             link: None,
+            since: Instant::now(),
             opening: false,
             schedule: None,
             rng: Rng::from_entropy(),
@@ -153,7 +160,7 @@ impl ControlActor {
     fn on_opened(&mut self, opened: open::Opened, ctx: &mut Context<Self>) {
         let open::Opened { link, rows } = opened;
         info!(host = %link.address(), version = %link.shape().version, "control connection established");
-        self.schedule = None;
+        self.since = Instant::now();
         // Once a version was agreed on, every later connection of the session speaks it.
         self.options.versions = Versions::Only(link.shape().version);
         let answers = std::mem::take(&mut self.wanted).answers;
@@ -165,7 +172,7 @@ impl ControlActor {
         });
         if link.handle().is_closed() {
             // It ended while its last answer was being read; its fact came before we knew its number.
-            self.open(ctx);
+            self.retry_later(ctx);
             return;
         }
         self.link = Some(Rc::new(link));
@@ -174,6 +181,9 @@ impl ControlActor {
     }
 
     fn retry_later(&mut self, ctx: &mut Context<Self>) {
+        if self.retry.is_some() {
+            return;
+        }
         let policy = &self.setup.config.reconnection;
         let schedule = self.schedule.get_or_insert_with(|| policy.schedule());
         let Some(delay) = schedule.next_delay(&mut self.rng) else {
@@ -197,7 +207,13 @@ impl ControlActor {
             let failed = self.plan.remove(at);
             self.plan.push(failed);
         }
-        self.open(ctx);
+        if self.since.elapsed() < STABLE {
+            // A host that serves and drops, again and again, must not be asked for the whole schema each time at once.
+            self.retry_later(ctx);
+        } else {
+            self.schedule = None;
+            self.open(ctx);
+        }
     }
 
     /// Nobody can be asked: whoever waits is told so instead of waiting for a connection that may never come.
@@ -232,7 +248,7 @@ impl ControlActor {
         }
         let next = self.inbox.pending.borrow().next_due();
         if let Some(next) = next {
-            let delay = std::time::Duration::from_millis(next.saturating_sub(now).max(1));
+            let delay = Duration::from_millis(next.saturating_sub(now).max(1));
             self.alarm = Some(ctx.run_later(delay, |actor, ctx| {
                 actor.alarm = None;
                 actor.look(ctx);

@@ -8,7 +8,7 @@ use chorus_topology::{Rng, Sharding};
 use tokio::sync::Semaphore;
 
 use super::source_port::source_ports;
-use crate::connection::handshake::{ConnectError, ConnectOptions, Established, LocalPort, Phase, connect};
+use crate::connection::handshake::{ConnectError, ConnectOptions, Established, LocalPorts, Phase, connect};
 
 /// Where to dial, decided by the pool before it begins.
 pub(super) struct Dial {
@@ -39,7 +39,7 @@ impl Dial {
         if let Some((port, shard, nr_shards)) = self.through {
             let mut ports = source_ports(nr_shards, shard, &mut self.rng);
             let target = SocketAddr::new(self.address.ip(), port);
-            let outcome = connect(target, &self.options, Some(&mut ports as LocalPort<'_>)).await;
+            let outcome = connect(target, &self.options, Some(&mut ports as LocalPorts<'_>)).await;
             match outcome {
                 Ok(mut established) => {
                     established.address = self.address;

@@ -1,13 +1,14 @@
 //! Drives a handshake over TCP, within one deadline.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use chorus_protocol::{Compression, FrameShape, ProtocolVersion, Supported};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
+use super::dial::{LocalPorts, dial};
 use super::error::{ConnectError, Phase};
 use super::options::{ConnectOptions, Versions};
 use super::states::{Negotiated, Step, Waiting, begin};
@@ -30,9 +31,6 @@ pub(crate) struct Established {
     pub(crate) address: SocketAddr,
 }
 
-/// Source ports to dial from, in order of preference, so that a shard-aware port leads to the shard wanted.
-pub(crate) type LocalPort<'a> = &'a mut (dyn Iterator<Item = u16> + Send);
-
 /// Opens a connection to `address` and makes it ready for requests.
 ///
 /// `local_ports` are tried in turn until one is free; without them the system chooses. When the server refuses a
@@ -41,14 +39,14 @@ pub(crate) type LocalPort<'a> = &'a mut (dyn Iterator<Item = u16> + Send);
 pub(crate) async fn connect(
     address: SocketAddr,
     options: &ConnectOptions,
-    mut local_ports: Option<LocalPort<'_>>,
+    mut local_ports: Option<LocalPorts<'_>>,
 ) -> Result<Established, ConnectError> {
     let deadline = Instant::now() + options.timeout;
     let mut version = options.versions.first();
     loop {
         // Where the future is when the deadline comes, for the error.
         let mut phase = Phase::Tcp;
-        let ports = local_ports.as_mut().map(|ports| &mut **ports as LocalPort<'_>);
+        let ports = local_ports.as_mut().map(|ports| &mut **ports as LocalPorts<'_>);
         let attempt = async {
             let stream = dial(address, options, ports).await?;
             phase = Phase::Options;
@@ -131,50 +129,6 @@ fn with_hint(error: ConnectError, answered_in: u8) -> ConnectError {
         }
         other => other,
     }
-}
-
-async fn dial(
-    address: SocketAddr,
-    options: &ConnectOptions,
-    local_ports: Option<LocalPort<'_>>,
-) -> Result<TcpStream, ConnectError> {
-    let stream = match local_ports {
-        None => TcpStream::connect(address).await,
-        Some(ports) => dial_from(address, ports).await,
-    }
-    .map_err(|error| ConnectError::io(Phase::Tcp, error))?;
-    // An option the system refuses is not worth losing a connection for.
-    if let Err(error) = stream.set_nodelay(options.nodelay) {
-        debug!(%address, %error, "cannot set TCP_NODELAY");
-    }
-    if let Some(idle) = options.keepalive {
-        let keepalive = socket2::TcpKeepalive::new().with_time(idle);
-        if let Err(error) = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
-            debug!(%address, %error, "cannot set TCP keep-alive");
-        }
-    }
-    Ok(stream)
-}
-
-/// Dials from the first of `ports` that is free. "On bind failure go on to the next candidate."
-async fn dial_from(address: SocketAddr, ports: LocalPort<'_>) -> std::io::Result<TcpStream> {
-    use std::io::ErrorKind::{AddrInUse, AddrNotAvailable};
-    let mut last = std::io::Error::from(AddrNotAvailable);
-    for port in ports {
-        let (socket, any): (_, IpAddr) = match address {
-            SocketAddr::V4(_) => (TcpSocket::new_v4()?, Ipv4Addr::UNSPECIFIED.into()),
-            SocketAddr::V6(_) => (TcpSocket::new_v6()?, Ipv6Addr::UNSPECIFIED.into()),
-        };
-        let dialled = match socket.bind(SocketAddr::new(any, port)) {
-            Ok(()) => socket.connect(address).await,
-            Err(error) => Err(error),
-        };
-        match dialled {
-            Err(error) if matches!(error.kind(), AddrInUse | AddrNotAvailable) => last = error,
-            outcome => return outcome,
-        }
-    }
-    Err(last)
 }
 
 #[cfg(test)]
@@ -541,25 +495,5 @@ mod tests {
         let (_peer, startup) = server.await.unwrap();
         assert!(startup.contains(&("SCYLLA_LWT_ADD_METADATA_MARK".into(), "2147483648".into())));
         assert!(startup.contains(&("TABLETS_ROUTING_V1".into(), String::new())));
-    }
-
-    #[tokio::test]
-    async fn a_source_port_in_use_is_passed_over_for_the_next() {
-        let (listener, address) = listen().await;
-        let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
-        let taken = (taken.local_addr().unwrap().port(), taken);
-        let free = {
-            let probe = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
-            probe.local_addr().unwrap().port()
-        };
-        let server = tokio::spawn(async move {
-            let mut peer = Peer::accept(&listener).await;
-            peer.welcome(ProtocolVersion::V4, cassandra()).await;
-            peer
-        });
-        let mut ports = [taken.0, free].into_iter();
-        let established = connect(address, &only(ProtocolVersion::V4), Some(&mut ports)).await.unwrap();
-        assert_eq!(established.stream.local_addr().unwrap().port(), free);
-        server.await.unwrap();
     }
 }

@@ -13,6 +13,7 @@
 mod auth;
 mod banner;
 mod connect;
+mod dial;
 mod error;
 mod options;
 mod states;
@@ -22,7 +23,8 @@ mod wire;
 
 pub use auth::{Credentials, KNOWN_AUTHENTICATORS, MAX_CHALLENGES};
 pub use banner::Banner;
-pub(crate) use connect::{Established, LocalPort, connect};
+pub(crate) use connect::{Established, connect};
+pub(crate) use dial::LocalPorts;
 pub use error::{ConnectAttempt, ConnectError, Phase};
 pub use options::CompressionChoice;
 pub(crate) use options::{ConnectOptions, Versions};
