@@ -22,6 +22,7 @@
 //! * [`Session`]: one request, and the place from which everything else is reached.
 //! * [`Session::execute_concurrent_with_args`]: thousands of requests with a bounded number in flight.
 //! * [`Session::bulk`]: as many rows as the servers take.
+//! * `bulk`, with the feature of that name: files into tables; what the `chorus` command does.
 //! * [`blocking`]: the same for programs without a runtime.
 //! * [`Error`]: the one error type; what to ask it.
 //!
@@ -35,6 +36,8 @@
 #![forbid(unsafe_code)]
 
 pub mod blocking;
+#[cfg(feature = "bulk")]
+pub mod bulk;
 mod cluster;
 mod concurrent;
 mod config;

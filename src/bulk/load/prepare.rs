@@ -1,0 +1,238 @@
+//! Before the first row: the header, the table, and the plan that joins them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{BulkLoader, LoadError};
+use crate::PreparedStatement;
+use crate::bulk::cell::has_text_form;
+use crate::bulk::cpu::{CpuMeter, ThreadMeter};
+use crate::bulk::csv::{Advance, Dialect, RecordReader};
+use crate::bulk::infer::ColumnGuess;
+use crate::bulk::map::find_column;
+use crate::bulk::progress::Phase;
+use crate::bulk::row::{PlannedColumn, RowPlan};
+use crate::bulk::schema::{self, Assignment, Found, NewTable, SchemaError};
+use crate::bulk::source::{BlockStream, OpenSource, SourceError};
+
+/// Bytes of the source that are looked at to find the types of a new table.
+const SAMPLE_BYTES: usize = 32 << 20;
+
+/// Everything decided before the first row is sent.
+pub(super) struct Plan {
+    pub(super) source_name: String,
+    pub(super) blocks: Blocks,
+    pub(super) header: Header,
+    pub(super) cpu: CpuMeter,
+    /// How rows are sent; `None` when the source has no rows and the table does not exist, so there is nothing to do.
+    pub(super) target: Option<Target>,
+}
+
+pub(super) struct Target {
+    pub(super) statement: PreparedStatement,
+    pub(super) rows: RowPlan,
+}
+
+/// The blocks of a source, those looked at already first.
+pub(super) struct Blocks {
+    seen: VecDeque<Vec<u8>>,
+    stream: BlockStream,
+}
+
+impl Blocks {
+    /// The next block; `None` at the end. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Result<Vec<u8>, SourceError>> {
+        match self.seen.pop_front() {
+            Some(block) => Some(Ok(block)),
+            None => self.stream.next().await,
+        }
+    }
+
+    /// Gives a buffer back to be filled again.
+    pub(super) fn recycle(&self, block: Vec<u8>) {
+        self.stream.recycle(block);
+    }
+
+    /// Reads one more block without using it up; false at the end.
+    async fn look_ahead(&mut self) -> Result<bool, SourceError> {
+        match self.stream.next().await {
+            None => Ok(false),
+            Some(block) => {
+                self.seen.push_back(block?);
+                Ok(true)
+            }
+        }
+    }
+}
+
+pub(super) async fn prepare(loader: &BulkLoader, source: OpenSource) -> Result<Plan, LoadError> {
+    loader.progress.set_phase(Phase::Preparing);
+    loader.progress.set_source(source.size(), source.consumed());
+    let source_name = source.name().to_owned();
+    let reader_cpu = Arc::new(ThreadMeter::default());
+    let cpu = CpuMeter::start(loader.cpu_scope, Arc::clone(&reader_cpu));
+    let stream = BlockStream::start(source, reader_cpu).map_err(LoadError::Thread)?;
+    let mut sample = Sample::new(loader.dialect, Blocks { seen: VecDeque::new(), stream });
+    let header = sample.header(&source_name).await?;
+    let targets = loader.mapping.targets(&header.names)?;
+    let assignments = match schema::look_up(&loader.session, &loader.table).await? {
+        Found::Table(columns) => {
+            if let Some(key) = &loader.key {
+                let known =
+                    |wanted: &str| find_column(columns.iter().map(|c| c.name.as_str()), wanted).is_some();
+                if let Some(missing) = key.columns().find(|wanted| !known(wanted)) {
+                    tracing::warn!(
+                        column = missing,
+                        "the table exists and has no such key column; the key is ignored"
+                    );
+                }
+            }
+            Some(schema::assign(&loader.table, &columns, &targets)?)
+        }
+        found => create(loader, &mut sample, &targets, found).await?,
+    };
+    let target = match assignments {
+        Some(assignments) => Some(target(loader, header.names.len(), &assignments).await?),
+        None => None,
+    };
+    Ok(Plan { source_name, blocks: sample.blocks, header, cpu, target })
+}
+
+/// Creates the table, or says why not. `None` when there is not one row to learn the types from.
+async fn create(
+    loader: &BulkLoader,
+    sample: &mut Sample,
+    targets: &[Option<String>],
+    found: Found,
+) -> Result<Option<Vec<Assignment>>, LoadError> {
+    let with_keyspace = found == Found::NoKeyspace;
+    let Some(key) = &loader.key else {
+        let keyspace = loader.table.keyspace.clone();
+        return Err(if with_keyspace {
+            SchemaError::NoSuchKeyspace { keyspace }
+        } else {
+            SchemaError::NoSuchTable { table: loader.table.clone() }
+        }
+        .into());
+    };
+    let guesses = sample.guess(loader, targets.len()).await?;
+    let types: Vec<_> = guesses.columns.iter().map(ColumnGuess::cql_type).collect();
+    let (table, assignments) = NewTable::plan(&loader.table, key, targets, &types)?;
+    if guesses.rows == 0 {
+        return Ok(None);
+    }
+    table.create(&loader.session, with_keyspace).await?;
+    Ok(Some(assignments))
+}
+
+async fn target(loader: &BulkLoader, fields: usize, assignments: &[Assignment]) -> Result<Target, LoadError> {
+    let insert = schema::insert(&loader.table, assignments);
+    let statement = loader.session.prepare(insert).await?.consistency(loader.consistency).idempotent(true);
+    let mut columns = Vec::with_capacity(assignments.len());
+    for (assignment, spec) in assignments.iter().zip(statement.bind_columns()) {
+        if !has_text_form(&spec.typ) {
+            let (column, typ) = (assignment.column.clone(), spec.typ.clone());
+            return Err(SchemaError::NotLoadable { column, typ }.into());
+        }
+        columns.push(PlannedColumn { field: assignment.field, spec: spec.clone(), key: assignment.key });
+    }
+    Ok(Target { statement, rows: RowPlan::new(fields, columns, loader.format.clone()) })
+}
+
+/// The first record of the source.
+pub(super) struct Header {
+    /// As it was read.
+    pub(super) raw: Vec<u8>,
+    /// Its fields, without blanks around them.
+    pub(super) names: Vec<String>,
+}
+
+struct Guesses {
+    columns: Vec<ColumnGuess>,
+    rows: u64,
+}
+
+/// A look at the beginning of the source that uses nothing up.
+struct Sample {
+    reader: RecordReader,
+    blocks: Blocks,
+    /// Blocks of `blocks.seen` the reader was fed.
+    fed: usize,
+}
+
+impl Sample {
+    fn new(dialect: Dialect, blocks: Blocks) -> Self {
+        Self { reader: RecordReader::new(dialect), blocks, fed: 0 }
+    }
+
+    /// Goes to the next record, looking ahead as far as it takes or `limit` bytes.
+    async fn advance(&mut self, limit: usize) -> Result<Advance, SourceError> {
+        loop {
+            match self.reader.advance() {
+                Advance::NeedBlock => {}
+                other => return Ok(other),
+            }
+            let looked_at: usize = self.blocks.seen.iter().map(Vec::len).sum();
+            if looked_at >= limit {
+                return Ok(Advance::End);
+            }
+            if self.fed == self.blocks.seen.len() && !self.blocks.look_ahead().await? {
+                self.reader.finish();
+                continue;
+            }
+            if let Some(block) = self.blocks.seen.get(self.fed) {
+                self.reader.feed(block, Vec::new);
+                self.fed += 1;
+            }
+        }
+    }
+
+    async fn header(&mut self, name: &str) -> Result<Header, SourceError> {
+        let problem = |problem: String| SourceError::Header { name: name.to_owned(), problem };
+        match self.advance(usize::MAX).await? {
+            Advance::Record => {}
+            Advance::Malformed { error, .. } => {
+                return Err(problem(format!("its header cannot be read: {error}")));
+            }
+            Advance::NeedBlock | Advance::End => return Err(SourceError::Empty { name: name.to_owned() }),
+        }
+        let record = self.reader.record();
+        let mut names = Vec::with_capacity(record.len());
+        for index in 0..record.len() {
+            let field = record.field(index).unwrap_or_default();
+            let text = std::str::from_utf8(field)
+                .map_err(|_| problem(format!("field {} of its header is not UTF-8", index + 1)))?;
+            names.push(text.trim().to_owned());
+        }
+        Ok(Header { raw: record.raw().to_vec(), names })
+    }
+
+    /// What the cells of each field have in common. Records of the wrong length say nothing.
+    async fn guess(&mut self, loader: &BulkLoader, fields: usize) -> Result<Guesses, SourceError> {
+        let mut guesses = Guesses { columns: vec![ColumnGuess::default(); fields], rows: 0 };
+        loop {
+            // A source that fails further on is still loaded as far as it goes.
+            let advance = match self.advance(SAMPLE_BYTES).await {
+                Ok(advance) => advance,
+                Err(_) if guesses.rows > 0 => return Ok(guesses),
+                Err(error) => return Err(error),
+            };
+            match advance {
+                Advance::Record => {}
+                Advance::Malformed { .. } => continue,
+                Advance::NeedBlock | Advance::End => return Ok(guesses),
+            }
+            let record = self.reader.record();
+            if record.len() != fields {
+                continue;
+            }
+            guesses.rows += 1;
+            for (index, guess) in guesses.columns.iter_mut().enumerate() {
+                let cell = record.field(index).unwrap_or_default();
+                if !loader.format.nulls.iter().any(|null| null == cell) {
+                    guess.observe(cell);
+                }
+            }
+        }
+    }
+}

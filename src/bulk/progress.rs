@@ -1,0 +1,157 @@
+//! How far a load has come, for whoever watches it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+/// What a load is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Opening the source, looking at the table.
+    Preparing,
+    /// Reading and writing rows.
+    Loading,
+    /// Nothing gets through to the cluster; trying again until the patience ends.
+    Waiting,
+    /// No more rows are read; the last answers are awaited.
+    Draining,
+    /// Over.
+    Done,
+}
+
+/// A view of a load that may be looked at from anywhere at any time, and a way to stop it. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    phase: AtomicU8,
+    read: AtomicU64,
+    written: AtomicU64,
+    rejected: AtomicU64,
+    retried: AtomicU64,
+    in_flight: AtomicU64,
+    source_size: AtomicU64,
+    source_read: std::sync::OnceLock<Arc<AtomicU64>>,
+    stop: AtomicBool,
+    wake: Notify,
+}
+
+/// Numbers of a load at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProgressSnapshot {
+    /// What the load is doing.
+    pub phase: Phase,
+    /// Records read.
+    pub read: u64,
+    /// Rows acknowledged.
+    pub written: u64,
+    /// Rows rejected.
+    pub rejected: u64,
+    /// Rows sent again.
+    pub retried: u64,
+    /// Rows sent or about to be, without an outcome.
+    pub in_flight: u64,
+    /// Bytes of the file read, as it lies on disk.
+    pub source_read: u64,
+    /// Bytes of the file; zero when unknown.
+    pub source_size: u64,
+}
+
+impl Progress {
+    /// The numbers now.
+    #[must_use]
+    pub fn snapshot(&self) -> ProgressSnapshot {
+        let shared = &*self.shared;
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        ProgressSnapshot {
+            phase: match shared.phase.load(Ordering::Relaxed) {
+                0 => Phase::Preparing,
+                1 => Phase::Loading,
+                2 => Phase::Waiting,
+                3 => Phase::Draining,
+                _ => Phase::Done,
+            },
+            read: load(&shared.read),
+            written: load(&shared.written),
+            rejected: load(&shared.rejected),
+            retried: load(&shared.retried),
+            in_flight: load(&shared.in_flight),
+            source_read: shared.source_read.get().map_or(0, |read| load(read)),
+            source_size: load(&shared.source_size),
+        }
+    }
+
+    /// Asks the load to end: no more rows are read, rows under way are awaited for a second, and the report says
+    /// [`Ending::Interrupted`](super::Ending::Interrupted).
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.shared.stop.load(Ordering::Acquire)
+    }
+
+    /// Resolves once [`Progress::stop`] was called.
+    pub(super) async fn stopped(&self) {
+        while !self.is_stopped() {
+            self.shared.wake.notified().await;
+        }
+    }
+
+    pub(super) fn set_source(&self, size: Option<u64>, read: Arc<AtomicU64>) {
+        self.shared.source_size.store(size.unwrap_or(0), Ordering::Relaxed);
+        // A second load with the same progress would count the first one's bytes.
+        drop(self.shared.source_read.set(read));
+    }
+
+    pub(super) fn set_phase(&self, phase: Phase) {
+        self.shared.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_rows(&self, read: u64, written: u64, rejected: u64, retried: u64, in_flight: u64) {
+        let shared = &*self.shared;
+        shared.read.store(read, Ordering::Relaxed);
+        shared.written.store(written, Ordering::Relaxed);
+        shared.rejected.store(rejected, Ordering::Relaxed);
+        shared.retried.store(retried, Ordering::Relaxed);
+        shared.in_flight.store(in_flight, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watcher_sees_what_the_load_says() {
+        let progress = Progress::default();
+        assert_eq!(progress.snapshot().phase, Phase::Preparing);
+        for phase in [Phase::Loading, Phase::Waiting, Phase::Draining, Phase::Done, Phase::Preparing] {
+            progress.set_phase(phase);
+            assert_eq!(progress.clone().snapshot().phase, phase);
+        }
+        progress.set_source(Some(10), Arc::new(AtomicU64::new(4)));
+        progress.set_rows(5, 3, 1, 0, 1);
+        let seen = progress.snapshot();
+        assert_eq!((seen.read, seen.written, seen.rejected, seen.in_flight), (5, 3, 1, 1));
+        assert_eq!((seen.source_read, seen.source_size), (4, 10));
+    }
+
+    #[tokio::test]
+    async fn stop_is_seen_before_and_after_it_is_awaited() {
+        let progress = Progress::default();
+        let waiter = progress.clone();
+        let waiting = tokio::spawn(async move { waiter.stopped().await });
+        tokio::task::yield_now().await;
+        progress.stop();
+        waiting.await.unwrap();
+        progress.stopped().await;
+    }
+}
