@@ -1,0 +1,279 @@
+//! What can be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chorus::Consistency;
+use chorus::bulk::{EpochUnit, PrimaryKey, RejectLimit, TableName};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all rows written
+  1    some rows rejected; they are in the rejects file
+  2    wrong usage
+  3    stopped: too many rows rejected, or the rejects file cannot be written
+  4    cannot connect, authenticate, or fit the table; or the cluster went away
+  5    the source cannot be read
+  130  interrupted";
+
+const LOAD_EXAMPLES: &str = "\
+Examples:
+  Try it with nothing installed: an embedded node is started and asked afterwards
+    chorus load weather.csv --null NA --key origin,time_hour --to weather.hourly
+
+  Into a cluster, creating keyspace and table from what the file holds
+    chorus load flights.csv.zst --to air.flights --null NA \\
+        --key origin,time_hour,carrier,flight --host 10.0.0.1 --host 10.0.0.2
+
+  From a pipe into a table that exists, with other column names
+    zcat events.gz | chorus load - --to app.events --map id=event_id,-internal --host db
+
+  What was rejected, after mending it
+    chorus load weather.csv.rejects.csv --to weather.hourly --null NA --host db";
+
+const NODE_EXAMPLES: &str = "\
+Examples:
+  chorus node
+  chorus node --listen 127.0.0.1:19042 --nodes 3";
+
+/// A CQL bulk loader for ScyllaDB and Apache Cassandra.
+#[derive(Debug, Parser)]
+#[command(name = "chorus", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Load a CSV file into a table.
+    Load(Box<LoadArgs>),
+    /// Run the embedded in-memory CQL node alone, until Ctrl-C.
+    Node(NodeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(before_long_help = LOAD_EXAMPLES, after_long_help = EXIT_CODES)]
+pub(crate) struct LoadArgs {
+    /// The file: CSV with a header, plain or compressed with gzip or zstd; `-` for standard input.
+    pub(crate) file: PathBuf,
+
+    /// The table to load into.
+    #[arg(long, value_name = "KEYSPACE.TABLE")]
+    pub(crate) to: TableName,
+
+    /// A text that means null, in every column. May be given more than once.
+    ///
+    /// A null cell leaves its column alone. Empty cells are null without being asked, except in text columns.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) null: Vec<String>,
+
+    /// Fields that go into columns of another name, or nowhere: FIELD=COLUMN or -FIELD, separated by commas.
+    #[arg(long, value_name = "RULES", allow_hyphen_values = true)]
+    pub(crate) map: Vec<String>,
+
+    /// Create the table with this primary key if it does not exist, with types found in the file.
+    ///
+    /// Written as in CQL: `a,b` partitions by a and orders by b; `(a,b),c` partitions by a and b.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) key: Option<PrimaryKey>,
+
+    /// Write nulls instead of leaving columns alone. They erase what was there and leave tombstones.
+    #[arg(long)]
+    pub(crate) write_nulls: bool,
+
+    /// The character between fields; `\t` for a tab.
+    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
+    pub(crate) delimiter: u8,
+
+    /// What a whole number means in a timestamp column.
+    #[arg(long, value_name = "UNIT", default_value = "ms")]
+    pub(crate) epoch: Epoch,
+
+    /// Where rejected rows go [default: <FILE>.rejects.csv in the current folder].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rejects: Option<PathBuf>,
+
+    /// Stop when more rows than this are rejected: a number, a percentage, or `unlimited`.
+    #[arg(long, value_name = "LIMIT", default_value = "1000")]
+    pub(crate) max_errors: RejectLimit,
+
+    /// The most rows in flight. Fewer are used while the cluster is overloaded.
+    #[arg(long, value_name = "ROWS", default_value = "2048", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) concurrency: u32,
+
+    /// The consistency of each write.
+    #[arg(long, value_name = "LEVEL", default_value = "LOCAL_QUORUM")]
+    pub(crate) consistency: Consistency,
+
+    /// How long to wait for a cluster that went away, as in 30s or 5m.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub(crate) patience: Duration,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+
+    /// Serve metrics for Prometheus at this address while the load runs, under /metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
+
+    /// Print the report as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show no progress.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionArgs {
+    /// A host to start from, with or without a port. May be given more than once.
+    ///
+    /// Without a host an embedded in-memory node is started for this run.
+    #[arg(long, short = 'H', value_name = "HOST[:PORT]")]
+    pub(crate) host: Vec<String>,
+
+    /// The user. The password is read from --password-file, the environment variable CHORUS_PASSWORD, or asked for.
+    #[arg(long, short, value_name = "NAME", requires = "host")]
+    pub(crate) user: Option<String>,
+
+    /// A file whose first line is the password.
+    #[arg(long, value_name = "PATH", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(before_long_help = NODE_EXAMPLES)]
+pub(crate) struct NodeArgs {
+    /// The address of the first node; further nodes listen at the following loopback addresses.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9042")]
+    pub(crate) listen: SocketAddr,
+
+    /// How many nodes.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) nodes: u8,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Epoch {
+    /// Seconds since 1970.
+    S,
+    /// Milliseconds since 1970.
+    Ms,
+    /// Microseconds since 1970.
+    Us,
+    /// Nanoseconds since 1970.
+    Ns,
+}
+
+impl From<Epoch> for EpochUnit {
+    fn from(epoch: Epoch) -> Self {
+        match epoch {
+            Epoch::S => Self::Seconds,
+            Epoch::Ms => Self::Milliseconds,
+            Epoch::Us => Self::Microseconds,
+            Epoch::Ns => Self::Nanoseconds,
+        }
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "\\t" => Ok(b'\t'),
+        [b'"' | b'\n' | b'\r'] => Err("a quote or line end cannot separate fields".to_owned()),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("must be a single ASCII character, or \\t".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let error = || format!("{text:?} is not a duration such as 30s, 5m or 1h");
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| error())?;
+    let seconds = match unit {
+        "ms" => return Ok(Duration::from_millis(number)),
+        "" | "s" => number,
+        "m" => number.checked_mul(60).ok_or_else(error)?,
+        "h" => number.checked_mul(3600).ok_or_else(error)?,
+        _ => return Err(error()),
+    };
+    Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(args: &[&str]) -> Result<LoadArgs, clap::Error> {
+        let all = ["chorus", "load", "f.csv", "--to", "a.b"].iter().chain(args);
+        Cli::try_parse_from(all).map(|cli| match cli.command {
+            Command::Load(load) => *load,
+            Command::Node(_) => unreachable!("load was asked for"),
+        })
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_of_a_load_can_be_said() {
+        let args = load(&[
+            "--host",
+            "a",
+            "--host",
+            "b:19042",
+            "--user",
+            "me",
+            "--null",
+            "NA",
+            "--null",
+            "",
+            "--map",
+            "-x,a=b",
+            "--key",
+            "a,b",
+            "--json",
+            "--patience",
+            "5m",
+            "--max-errors",
+            "1%",
+            "--delimiter",
+            "\\t",
+            "--consistency",
+            "ONE",
+        ])
+        .unwrap();
+        assert_eq!(args.connection.host, ["a", "b:19042"]);
+        assert_eq!(args.null, ["NA", ""]);
+        assert_eq!(args.map, ["-x,a=b"]);
+        assert_eq!((args.delimiter, args.patience), (b'\t', Duration::from_secs(300)));
+        assert_eq!(args.max_errors, RejectLimit::Percent(1.0));
+        assert!(args.json);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for bad in [
+            &["--user", "me"][..],
+            &["--delimiter", "ab"],
+            &["--delimiter", "\""],
+            &["--concurrency", "0"],
+            &["--patience", "soon"],
+            &["--consistency", "MOST"],
+            &["--key", "a,a"],
+            &["--epoch", "min"],
+        ] {
+            assert!(load(bad).is_err(), "{bad:?}");
+        }
+        assert!(Cli::try_parse_from(["chorus", "load", "f.csv", "--to", "ab"]).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! From connection arguments to a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chorus::policy::ExponentialReconnection;
+use chorus::{Error, ErrorKind, Session, SessionBuilder};
+use secrecy::SecretString;
+
+use crate::args::ConnectionArgs;
+use crate::exit::{Exit, Failure, chain};
+use crate::password;
+
+/// Where to connect, and as whom, with the password at hand.
+pub(crate) struct Target {
+    hosts: Vec<String>,
+    credentials: Option<(String, SecretString)>,
+}
+
+impl Target {
+    /// Reads or asks for the password. Blocks: call it before anything runs. `None` when no host was given.
+    pub(crate) fn resolve(args: &ConnectionArgs) -> Result<Option<Self>, Failure> {
+        if args.host.is_empty() {
+            return Ok(None);
+        }
+        let credentials = match &args.user {
+            Some(user) => Some((user.clone(), password::of(user, args.password_file.as_deref())?)),
+            None => None,
+        };
+        Ok(Some(Self { hosts: args.host.clone(), credentials }))
+    }
+
+    /// The embedded node's address.
+    pub(crate) fn embedded(address: std::net::SocketAddr) -> Self {
+        Self { hosts: vec![address.to_string()], credentials: None }
+    }
+
+    /// Connects.
+    pub(crate) async fn connect(self) -> Result<Session, Failure> {
+        let hosts = self.hosts.join(", ");
+        let mut builder = builder().contact_points(self.hosts);
+        if let Some((user, password)) = self.credentials {
+            builder = builder.credentials(user, password);
+        }
+        builder.connect().await.map_err(|error| explain(&hosts, &error))
+    }
+}
+
+fn builder() -> SessionBuilder {
+    let builder = Session::builder();
+    // Somebody waits for the load to go on: look for a host that went away every few seconds, not minutes.
+    match ExponentialReconnection::new(Duration::from_millis(250), Duration::from_secs(2)) {
+        Ok(policy) => builder.reconnection(Arc::new(policy)),
+        Err(_) => builder,
+    }
+}
+
+fn explain(hosts: &str, error: &Error) -> Failure {
+    let exit = if error.kind() == ErrorKind::Config { Exit::Usage } else { Exit::Cluster };
+    let mut message = format!("cannot connect to {hosts}: {}", chain(error));
+    if error.kind() == ErrorKind::Authentication {
+        message.push_str("; check --user and the password");
+    }
+    Failure::new(exit, message)
+}

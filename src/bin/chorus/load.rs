@@ -1,0 +1,231 @@
+//! `chorus load`: a file into a table.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use chorus::Session;
+use chorus::bulk::{
+    BulkLoader, CpuScope, Dialect, Ending, LoadReport, Mapping, OpenSource, RejectFiles, Source,
+};
+use chorus_node::EmbeddedCluster;
+
+use crate::args::LoadArgs;
+use crate::connect::Target;
+use crate::exit::{Exit, Failure, chain};
+use crate::screen::{Screen, out, say};
+use crate::{embedded, runtime, sample, signals};
+
+/// How long the session may take to end in good order. With the second a load needs to stop, Ctrl-C ends the program
+/// within two.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
+pub(crate) fn load(args: LoadArgs) -> Result<Exit, Failure> {
+    // What can be wrong without a cluster is found before one is asked.
+    let mapping = mapping(&args.map)?;
+    let files = reject_files(&args)?;
+    let source = open(&args.file)?;
+    let target = Target::resolve(&args.connection)?;
+    runtime()?.block_on(async {
+        let mut stop = signals::Stop::listen()?;
+        let work = run(&args, mapping, files, source, target, &mut stop);
+        work.await
+    })
+}
+
+async fn run(
+    args: &LoadArgs,
+    mapping: Mapping,
+    files: RejectFiles,
+    source: OpenSource,
+    target: Option<Target>,
+    stop: &mut signals::Stop,
+) -> Result<Exit, Failure> {
+    let connected = tokio::select! {
+        connected = connect(target) => connected?,
+        exit = stop.requested() => return Err(Failure::new(exit, "interrupted before anything was written")),
+    };
+    let (session, node) = connected;
+    let loader = loader(args, mapping, files, &session, node.is_some());
+    let outcome = watched(args, loader, source, stop).await;
+    let exit = match outcome {
+        Ok((report, exit)) => {
+            tell(args, &report);
+            if node.is_some() && matches!(exit, Exit::Success | Exit::Rejected) && report.written > 0 {
+                show_rows(args, &session, &report).await;
+            }
+            Ok(exit)
+        }
+        Err(failure) => Err(failure),
+    };
+    session.shutdown(SHUTDOWN).await;
+    drop(node);
+    exit
+}
+
+async fn connect(target: Option<Target>) -> Result<(Session, Option<EmbeddedCluster>), Failure> {
+    if let Some(target) = target {
+        return Ok((target.connect().await?, None));
+    }
+    let cluster = embedded::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), 1)?;
+    let address = cluster.address(0);
+    say(format_args!(
+        "no --host given: loading into an embedded in-memory node at {address}; nothing is kept when this ends"
+    ));
+    Ok((Target::embedded(address).connect().await?, Some(cluster)))
+}
+
+fn loader(
+    args: &LoadArgs,
+    mapping: Mapping,
+    files: RejectFiles,
+    session: &Session,
+    embedded: bool,
+) -> BulkLoader {
+    let dialect = Dialect { delimiter: args.delimiter, ..Dialect::default() };
+    let mut loader = BulkLoader::new(session, args.to.clone())
+        .dialect(dialect)
+        .mapping(mapping)
+        .write_nulls(args.write_nulls)
+        .epoch(args.epoch.into())
+        .consistency(args.consistency)
+        .concurrency(args.concurrency as usize)
+        .reject_limit(args.max_errors)
+        .reject_files(files)
+        .patience(args.patience)
+        // The embedded node's own work is not the client's.
+        .cpu_scope(if embedded { CpuScope::LoadThreads } else { CpuScope::Process });
+    for null in &args.null {
+        loader = loader.null(null.as_str());
+    }
+    if let Some(key) = &args.key {
+        loader = loader.create_with_key(key.clone());
+    }
+    loader
+}
+
+/// Runs the load, shows how far it is, and passes signals on.
+async fn watched(
+    args: &LoadArgs,
+    loader: BulkLoader,
+    source: OpenSource,
+    stop: &mut signals::Stop,
+) -> Result<(LoadReport, Exit), Failure> {
+    let progress = loader.progress();
+    let mut screen = Screen::new(args.quiet);
+    let mut signalled = None;
+    let load = loader.load(source);
+    tokio::pin!(load);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut load => break outcome,
+            () = screen.watch(&progress) => {}
+            exit = stop.requested() => {
+                if signalled.is_some() {
+                    screen.clear();
+                    return Err(Failure::new(exit, "interrupted twice: rows under way were not counted"));
+                }
+                signalled = Some(exit);
+                progress.stop();
+                if progress.snapshot().phase == chorus::bulk::Phase::Preparing {
+                    screen.clear();
+                    return Err(Failure::new(exit, "interrupted before anything was written"));
+                }
+            }
+        }
+    };
+    screen.clear();
+    let report = outcome?;
+    let exit = match (&report.ending, signalled) {
+        (Ending::Interrupted, Some(exit)) => exit,
+        _ => Exit::of_report(&report),
+    };
+    Ok((report, exit))
+}
+
+/// The report to standard output; what went wrong to standard error.
+fn tell(args: &LoadArgs, report: &LoadReport) {
+    if args.json {
+        out(report.to_json());
+    } else {
+        out(report);
+    }
+    match &report.ending {
+        Ending::Complete if report.read == 0 => {
+            say(format_args!("{}: a header and no rows; nothing to load", report.source))
+        }
+        Ending::ServerLost(error) => say(format_args!("error: the cluster is gone: {}", chain(error))),
+        Ending::Refused(error) => say(format_args!("error: the cluster refuses the rows: {}", chain(error))),
+        Ending::SourceFailed(error) => say(format_args!("error: {}", chain(error))),
+        Ending::RejectsFailed(error) => {
+            say(format_args!("error: the rejects file cannot be written: {error}"))
+        }
+        Ending::TooManyRejects => say(format_args!("error: {} rows rejected: stopped", report.rejected)),
+        Ending::Interrupted => say("interrupted"),
+        _ => {}
+    }
+    if report.unanswered > 0 {
+        say(format_args!(
+            "{} rows were read and have no answer; they may or may not be in the table, and loading again is safe",
+            report.unanswered
+        ));
+    }
+    for rejection in &report.first_rejections {
+        let column = rejection.column.as_deref().map(|name| format!(", column {name}")).unwrap_or_default();
+        say(format_args!("rejected line {}{column}: {}", rejection.place.line, rejection.reason));
+    }
+    if let Some(files) = &report.reject_files {
+        let more = report.rejected.saturating_sub(report.first_rejections.len() as u64);
+        if more > 0 {
+            say(format_args!("... and {more} more"));
+        }
+        say(format_args!(
+            "rejected rows: {}   reasons: {}",
+            files.rows().display(),
+            files.errors().display()
+        ));
+    }
+}
+
+/// What the embedded node now has: its only use is to be looked at before it ends.
+async fn show_rows(args: &LoadArgs, session: &Session, report: &LoadReport) {
+    match sample::rows(session, &args.to).await {
+        Ok(text) if args.json => say(text),
+        Ok(text) => out(text),
+        Err(error) => say(format_args!("cannot read {} back: {}", report.table, chain(&error))),
+    }
+}
+
+fn mapping(rules: &[String]) -> Result<Mapping, Failure> {
+    rules.iter().try_fold(Mapping::default(), |mapping, rules| {
+        mapping.parse(rules).map_err(|error| Failure::from_error(Exit::Usage, &error))
+    })
+}
+
+fn open(file: &Path) -> Result<OpenSource, Failure> {
+    let source = if file == Path::new("-") { Source::stdin() } else { Source::path(file) };
+    source.open().map_err(|error| Failure::from_error(Exit::Source, &error))
+}
+
+/// Where rejected rows go. Never over the file that is being read.
+fn reject_files(args: &LoadArgs) -> Result<RejectFiles, Failure> {
+    let files = match &args.rejects {
+        Some(path) => RejectFiles::at(path),
+        None => {
+            let name = if args.file == Path::new("-") { Path::new("stdin") } else { &args.file };
+            RejectFiles::named_after(&name.to_string_lossy(), Path::new(""))
+        }
+    };
+    let same = |path: &Path| match (path.canonicalize(), args.file.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    };
+    if same(files.rows()) || same(files.errors()) {
+        let path = args.file.display();
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{path} is loaded, so rejects cannot be written to it: give --rejects"),
+        ));
+    }
+    Ok(files)
+}
