@@ -17,7 +17,7 @@ pub struct RouteHost {
     pub distance: Distance,
     /// False when it left the cluster; its number is kept in case it returns.
     pub member: bool,
-    /// The number of its datacenter, see [`Route::datacenters`].
+    /// The number of its datacenter, see [`Route::datacenters`](super::Route::datacenters).
     pub dc: u16,
     /// The number of its rack.
     pub rack: u16,
