@@ -11,14 +11,16 @@ use std::time::{Duration, Instant};
 use chorus_node::EmbeddedCluster;
 use chorus_protocol::request::{Execute, Prepare, Query, QueryParameters, Request, Startup, Values};
 use chorus_protocol::{
-    Bytes, FrameHeader, FrameShape, HEADER_LEN, ProtocolVersion, Response, ResultBody, begin_frame, finish_frame,
+    Bytes, FrameHeader, FrameShape, HEADER_LEN, ProtocolVersion, Response, ResultBody, begin_frame,
+    finish_frame,
 };
 
 /// Requests sent before their answers are read.
 const WINDOW: usize = 512;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let inserts = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000usize);
+    let inserts =
+        std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000usize);
     let cluster = EmbeddedCluster::builder().name("bench").threads(1).start()?;
     let shape = FrameShape::new(ProtocolVersion::V4);
     let mut socket = TcpStream::connect(cluster.address(0))?;
@@ -32,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let cql = "INSERT INTO ks.t (k, a, b, c) VALUES (?, ?, ?, ?)";
     let prepared = ask(&mut socket, &shape, &Request::Prepare(Prepare { cql, keyspace: None }))?;
-    let Response::Result(ResultBody::Prepared(prepared)) = prepared else { return Err("not prepared".into()) };
+    let Response::Result(ResultBody::Prepared(prepared)) = prepared else {
+        return Err("not prepared".into());
+    };
 
     let answer_length = HEADER_LEN + 4;
     let mut answers = vec![0; WINDOW * answer_length];
@@ -86,7 +90,11 @@ fn put_insert(
     Ok(())
 }
 
-fn ask(socket: &mut TcpStream, shape: &FrameShape, request: &Request<'_>) -> Result<Response, Box<dyn Error>> {
+fn ask(
+    socket: &mut TcpStream,
+    shape: &FrameShape,
+    request: &Request<'_>,
+) -> Result<Response, Box<dyn Error>> {
     let mut frame = Vec::new();
     let start = begin_frame(&mut frame, shape.version, request.opcode(), 0);
     request.encode(shape, &mut frame)?;

@@ -5,5 +5,6 @@ mod client;
 mod clusters;
 mod faults;
 mod handshake;
+mod hostile;
 mod limits;
 mod requests;
