@@ -17,7 +17,6 @@
 //! of a cluster have the same data whatever the replication factor.
 
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports)] // what the executor will use
 
 pub mod catalog;
 mod cluster;

@@ -138,10 +138,6 @@ impl Column {
         &self.spec.name
     }
 
-    pub(crate) fn cql_type(&self) -> &CqlType {
-        &self.spec.typ
-    }
-
     pub(crate) fn is_counter(&self) -> bool {
         matches!(self.typ.typ, CqlType::Native(NativeType::Counter))
     }

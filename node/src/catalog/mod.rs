@@ -19,6 +19,7 @@ use crate::cql::CqlError;
 pub(crate) use column::ColumnId;
 pub use column::{Column, ColumnKind, ColumnType};
 pub use keyspace::{Keyspace, KeyspaceKind, Replication};
+pub(crate) use options::MAX_TTL;
 pub use options::{OptionValue, TableOptions};
 pub(crate) use table::TableBuilder;
 pub use table::{IndexKind, IndexSchema, TableSchema};

@@ -85,10 +85,6 @@ impl TableSchema {
         self.values().iter().any(Column::is_counter)
     }
 
-    pub(crate) fn has_static(&self) -> bool {
-        self.values().iter().any(|column| column.kind == ColumnKind::Static)
-    }
-
     /// The column that was given that number, unless it was dropped.
     pub(crate) fn column_of_id(&self, id: ColumnId) -> Option<&Column> {
         // Few tables have had a column dropped or added, so the number is mostly near the place.

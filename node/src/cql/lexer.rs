@@ -50,11 +50,6 @@ impl<'a> Lexer<'a> {
         Self { text, position: 0 }
     }
 
-    /// Where the next token search starts, in bytes.
-    pub(crate) fn position(&self) -> usize {
-        self.position
-    }
-
     /// `line:column` of a byte position, lines from 1 and columns from 0 as Cassandra counts them.
     pub(crate) fn place(&self, position: usize) -> String {
         let before = &self.text.as_bytes()[..position.min(self.text.len())];

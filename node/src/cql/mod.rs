@@ -14,4 +14,4 @@ mod parser;
 
 pub use error::{CqlError, CqlErrorKind};
 pub(crate) use keyword::quote;
-pub(crate) use parser::{parse, parse_type};
+pub(crate) use parser::parse;

@@ -5,16 +5,22 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chorus_protocol::request::BatchKind;
-use chorus_protocol::{BoundValue, ColumnSpec};
+use chorus_protocol::{BoundValue, ColumnSpec, Consistency, CqlType};
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use super::expression::{Environment, Expression, Preparer};
+use super::markers::{Markers, Receiver};
 use super::outcome::{ExecContext, ExecResult, Outcome, now_micros};
+use super::provided::insert_provided;
+use super::select::SelectPlan;
 use super::system_tables::{NoSystemTables, SystemTables};
 use super::table::{Table, TableRef};
+use super::write::{ListClock, WritePlan, explicit_timestamp, run, run_batch};
 use crate::catalog::{Catalog, TableSchema};
-use crate::cql::ast::{Statement, TableName};
+use crate::cql::ast::{Statement, TableName, Term};
 use crate::cql::{CqlError, CqlErrorKind, parse};
+use crate::store::Store;
 use crate::value::TimeuuidSource;
 
 /// What a [`Database`] is made with.
@@ -45,6 +51,7 @@ pub struct Database {
     pub(super) timeuuids: TimeuuidSource,
     /// The last timestamp given out.
     last_timestamp: AtomicI64,
+    lists: ListClock,
 }
 
 impl fmt::Debug for Database {
@@ -65,6 +72,14 @@ pub(super) enum PlanKind {
     /// A schema change, USE, DESCRIBE: carried out from its text.
     Schema(Box<Statement>),
     Truncate(TableRef),
+    Select(SelectPlan),
+    Write(WritePlan),
+    /// BEGIN BATCH … APPLY BATCH
+    Batch {
+        kind: BatchKind,
+        timestamp: Option<Expression>,
+        writes: Vec<WritePlan>,
+    },
 }
 
 /// What a client is told about a prepared statement, and the plan.
@@ -130,6 +145,7 @@ impl Database {
             schema_change: Mutex::new(()),
             timeuuids: TimeuuidSource::new(),
             last_timestamp: AtomicI64::new(0),
+            lists: ListClock::default(),
         }
     }
 
@@ -140,26 +156,124 @@ impl Database {
     /// The text is not CQL, or not CQL that could run against the schema as it is.
     pub fn prepare(&self, cql: &str, keyspace: Option<&str>) -> Result<PreparedPlan, CqlError> {
         let parsed = parse(cql)?;
-        let marker_count = parsed.markers.len();
-        let kind = match parsed.statement {
+        let mut markers = Markers::new(parsed.markers);
+        let marker_count = markers.len();
+        let (kind, key_length) = self.plan(parsed.statement, keyspace, &mut markers)?;
+        let (bind, pk_indexes) = markers.finish(key_length);
+        if bind.len() != marker_count {
+            return Err(CqlError::invalid("Bind markers are not allowed in this place"));
+        }
+        let (result, is_lwt) = match &kind {
+            PlanKind::Select(select) => (select.columns.clone(), false),
+            PlanKind::Write(write) => (Arc::default(), write.is_conditional()),
+            PlanKind::Batch { writes, .. } => (Arc::default(), writes.iter().any(WritePlan::is_conditional)),
+            PlanKind::Schema(_) | PlanKind::Truncate(_) => (Arc::default(), false),
+        };
+        let is_read = matches!(kind, PlanKind::Select(_));
+        let plan = Arc::new(Plan { kind, marker_count });
+        Ok(PreparedPlan { bind, pk_indexes, result, plan, is_lwt, is_read })
+    }
+
+    /// Plans a statement, and says how many columns the partition key has that its markers may be.
+    fn plan(
+        &self,
+        statement: Statement,
+        keyspace: Option<&str>,
+        markers: &mut Markers,
+    ) -> Result<(PlanKind, usize), CqlError> {
+        Ok(match statement {
+            Statement::Select(select) => {
+                let table = self.table_ref(&select.table, keyspace)?;
+                let key_length = table.schema.partition_key().len();
+                let plan = self.with_preparer(&table, markers, |preparer| {
+                    SelectPlan::prepare(&select, table.clone(), preparer)
+                })?;
+                (PlanKind::Select(plan), key_length)
+            }
+            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+                let plan = self.plan_write(&statement, keyspace, markers)?;
+                let key_length = plan.table.schema.partition_key().len();
+                (PlanKind::Write(plan), key_length)
+            }
+            Statement::Batch(batch) => {
+                let mut timestamp = None;
+                let mut writes = Vec::with_capacity(batch.statements.len());
+                if let Some(term) = &batch.using.timestamp {
+                    timestamp =
+                        Some(self.plan_batch_timestamp(term, &batch.statements, keyspace, markers)?);
+                }
+                for statement in &batch.statements {
+                    writes.push(self.plan_write(statement, keyspace, markers)?);
+                }
+                // Only the statements of one table have one partition key to route by.
+                let first = writes.first().map(|write: &WritePlan| write.table.schema.clone());
+                let same =
+                    |write: &WritePlan| first.as_ref().is_some_and(|first| first.id == write.table.schema.id);
+                let key_length = match &first {
+                    Some(first) if writes.iter().all(same) => first.partition_key().len(),
+                    _ => 0,
+                };
+                (PlanKind::Batch { kind: batch.kind, timestamp, writes }, key_length)
+            }
             Statement::Truncate(name) => {
                 let table = self.table_ref(&name, keyspace)?;
                 self.check_writable(&table.schema)?;
-                PlanKind::Truncate(table)
+                (PlanKind::Truncate(table), 0)
             }
-            statement => PlanKind::Schema(Box::new(statement)),
-        };
-        if marker_count > 0 {
-            return Err(CqlError::invalid("Bind markers are not allowed in this statement"));
-        }
-        Ok(PreparedPlan {
-            bind: Arc::new([]),
-            pk_indexes: Vec::new(),
-            result: Arc::new([]),
-            plan: Arc::new(Plan { kind, marker_count }),
-            is_lwt: false,
-            is_read: false,
+            statement => (PlanKind::Schema(Box::new(statement)), 0),
         })
+    }
+
+    fn plan_write(
+        &self,
+        statement: &Statement,
+        keyspace: Option<&str>,
+        markers: &mut Markers,
+    ) -> Result<WritePlan, CqlError> {
+        let name = match statement {
+            Statement::Insert(insert) => &insert.table,
+            Statement::Update(update) => &update.table,
+            Statement::Delete(delete) => &delete.table,
+            _ => return Err(CqlError::invalid("Only INSERT, UPDATE and DELETE are allowed here")),
+        };
+        let table = self.table_ref(name, keyspace)?;
+        self.check_writable(&table.schema)?;
+        self.with_preparer(&table, markers, |preparer| match statement {
+            Statement::Insert(insert) => WritePlan::insert(insert, table.clone(), preparer),
+            Statement::Update(update) => WritePlan::update(update, table.clone(), preparer),
+            Statement::Delete(delete) => WritePlan::delete(delete, table.clone(), preparer),
+            _ => Err(CqlError::invalid("Only INSERT, UPDATE and DELETE are allowed here")),
+        })
+    }
+
+    fn plan_batch_timestamp(
+        &self,
+        term: &Term,
+        statements: &[Statement],
+        keyspace: Option<&str>,
+        markers: &mut Markers,
+    ) -> Result<Expression, CqlError> {
+        let name = match statements.first() {
+            Some(Statement::Insert(insert)) => &insert.table,
+            Some(Statement::Update(update)) => &update.table,
+            Some(Statement::Delete(delete)) => &delete.table,
+            _ => return Err(CqlError::invalid("A batch without statements has no timestamp")),
+        };
+        let table = self.table_ref(name, keyspace)?;
+        let receiver =
+            Receiver::column(&table.schema.partition_key()[0]).part("[timestamp]", CqlType::Bigint);
+        self.with_preparer(&table, markers, |preparer| preparer.term(term, &receiver))
+    }
+
+    fn with_preparer<T>(
+        &self,
+        table: &TableRef,
+        markers: &mut Markers,
+        prepare: impl FnOnce(&mut Preparer<'_>) -> Result<T, CqlError>,
+    ) -> Result<T, CqlError> {
+        let catalog = self.catalog();
+        let keyspace = catalog.require_keyspace(&table.schema.keyspace)?;
+        prepare(&mut Preparer { markers, schema: &table.schema, keyspace })
     }
 
     /// Runs a plan with one value per bind marker.
@@ -168,14 +282,36 @@ impl Database {
     ///
     /// A value does not fit its marker, the statement cannot be carried out with these values, or the plan is stale.
     pub fn execute(&self, plan: &Plan, context: &ExecContext<'_>, values: &[BoundValue<'_>]) -> ExecResult {
-        if values.len() != plan.marker_count {
-            return Err(CqlError::invalid(format!(
-                "there were {} markers(?) in CQL but {} bound variables",
-                plan.marker_count,
-                values.len()
-            )));
-        }
+        check_count(plan, values)?;
+        let environment = self.environment(context, values);
         match &plan.kind {
+            PlanKind::Select(select) => {
+                select.table.check()?;
+                if context.consistency == Consistency::Any {
+                    return Err(CqlError::invalid("ANY ConsistencyLevel is only supported for writes"));
+                }
+                match &select.table.table.provided {
+                    Some(order) => select.run(&self.provided(&select.table, order), context, &environment),
+                    None => select.run(&select.table.table.store, context, &environment),
+                }
+            }
+            PlanKind::Write(write) => {
+                self.admit(write, context)?;
+                run(&write.bind(&environment, self.timestamp(write, context), &self.lists)?)
+            }
+            PlanKind::Batch { kind, timestamp, writes } => {
+                let timestamp = match timestamp {
+                    Some(expression) => explicit_timestamp(expression, &environment)?,
+                    None => None,
+                };
+                let timestamp = timestamp.or(context.timestamp).unwrap_or_else(|| self.next_timestamp());
+                let mut bound = Vec::with_capacity(writes.len());
+                for write in writes {
+                    self.admit(write, context)?;
+                    bound.push(write.bind(&environment, timestamp, &self.lists)?);
+                }
+                run_batch(*kind, &bound)
+            }
             PlanKind::Schema(statement) => self.execute_schema(statement, context),
             PlanKind::Truncate(table) => {
                 table.check()?;
@@ -189,18 +325,59 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// A member is no write, or does not belong into a batch of that kind, or cannot be carried out; then none is.
+    /// A member is no write, does not belong into a batch of that kind, or has a bad value; then none is carried out.
     pub fn batch(
         &self,
         kind: BatchKind,
         members: &[BatchMember<'_>],
         context: &ExecContext<'_>,
     ) -> ExecResult {
-        for member in members {
-            self.execute(member.plan, context, member.values)?;
+        let environments: Vec<Environment<'_>> =
+            members.iter().map(|member| self.environment(context, member.values)).collect();
+        let timestamp = context.timestamp.unwrap_or_else(|| self.next_timestamp());
+        let mut bound = Vec::with_capacity(members.len());
+        for (member, environment) in members.iter().zip(&environments) {
+            let PlanKind::Write(write) = &member.plan.kind else {
+                return Err(CqlError::invalid(
+                    "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.",
+                ));
+            };
+            check_count(member.plan, member.values)?;
+            self.admit(write, context)?;
+            bound.push(write.bind(environment, timestamp, &self.lists)?);
         }
-        let _ = kind;
-        Ok(Outcome::Void)
+        run_batch(kind, &bound)
+    }
+
+    fn environment<'a>(&'a self, context: &ExecContext<'_>, values: &'a [BoundValue<'a>]) -> Environment<'a> {
+        Environment { values, now: context.now, timeuuids: &self.timeuuids }
+    }
+
+    /// Whether a write may be carried out now.
+    fn admit(&self, write: &WritePlan, context: &ExecContext<'_>) -> Result<(), CqlError> {
+        write.table.check()?;
+        if matches!(context.consistency, Consistency::Serial | Consistency::LocalSerial) {
+            return Err(CqlError::invalid("You must use conditional updates for serializable writes"));
+        }
+        self.check_memory()
+    }
+
+    /// When a write happens, if its text does not say. Conditional writes go by the node's clock alone: they are ordered by
+    /// it.
+    fn timestamp(&self, write: &WritePlan, context: &ExecContext<'_>) -> i64 {
+        let given = context.timestamp.filter(|_| !write.is_conditional() && !write.is_counter());
+        given.unwrap_or_else(|| self.next_timestamp())
+    }
+
+    /// The rows of a system table, put into a store of their own.
+    fn provided(&self, table: &TableRef, order: &[usize]) -> Store {
+        let store = Store::new();
+        let schema = &table.schema;
+        let rows = self.system.rows(&schema.keyspace, &schema.name, &self.catalog());
+        for cells in rows {
+            insert_provided(&store, schema, order, &cells);
+        }
+        store
     }
 
     /// Prepares and executes, for statements that run once.
@@ -297,6 +474,17 @@ impl Database {
             .unwrap_or_default();
         now.max(last + 1)
     }
+}
+
+fn check_count(plan: &Plan, values: &[BoundValue<'_>]) -> Result<(), CqlError> {
+    if values.len() == plan.marker_count {
+        return Ok(());
+    }
+    Err(CqlError::invalid(format!(
+        "Invalid amount of bind variables: there were {} markers(?) in CQL but {} bound variables",
+        plan.marker_count,
+        values.len()
+    )))
 }
 
 pub(super) fn require_keyspace_name<'a>(

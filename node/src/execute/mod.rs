@@ -5,11 +5,21 @@
 //! after a change of its table it answers [`CqlErrorKind::Stale`](crate::CqlErrorKind::Stale) and has to be prepared again.
 
 mod database;
+mod expression;
+mod markers;
 mod outcome;
+mod provided;
+mod reader;
+mod restriction;
 mod schema;
+mod select;
 mod system_tables;
 mod table;
+mod write;
 
 pub use database::{BatchMember, Database, DatabaseOptions, Plan, PreparedPlan};
 pub use outcome::{ExecContext, ExecResult, Outcome, RowSet};
 pub use system_tables::{NoSystemTables, SystemKeyspace, SystemTables};
+
+#[cfg(test)]
+mod tests;

@@ -116,10 +116,6 @@ impl CollectionWriter {
         write_cell(&mut self.bytes, value);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.bytes[..4].copy_from_slice(&self.count.to_be_bytes());
         self.bytes

@@ -13,14 +13,12 @@ mod time;
 mod uuid;
 mod validate;
 
-pub(crate) use collection::{
-    CollectionWriter, elements, fields, pairs, read_cell, vector_elements, vint_length, write_cell,
-};
+pub(crate) use collection::{CollectionWriter, elements, fields, pairs, write_cell};
 pub(crate) use compare::compare;
-pub(crate) use literal::from_literal;
-pub(crate) use number::{decimal_bytes, decimal_parts, read_i64, varint_bytes};
+pub(crate) use literal::{from_literal, natural_type as literal_type};
+pub(crate) use number::{Number, read_i64};
 pub(crate) use order::{encode_ordered, prefix_end};
-pub(crate) use show::{show, to_json};
-pub(crate) use time::{DAY_MILLIS, date_of_millis, millis_of_date, parse_timestamp};
+pub(crate) use show::{quote_json, show, to_json};
+pub(crate) use time::{DAY_MILLIS, date_of_millis, millis_of_date};
 pub(crate) use uuid::{TimeuuidSource, max_timeuuid, min_timeuuid, timeuuid_millis};
 pub(crate) use validate::{normalize, validate};

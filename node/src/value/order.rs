@@ -202,7 +202,7 @@ fn encode_decimal(bytes: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::{decimal_bytes, varint_bytes};
+    use crate::value::number::{decimal_bytes, varint_bytes};
     use bigdecimal::BigDecimal;
     use num_bigint::BigInt;
     use proptest::prelude::*;

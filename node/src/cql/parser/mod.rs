@@ -13,7 +13,6 @@ use super::ast::{Describe, Parsed, Statement, TableName};
 use super::error::CqlError;
 use super::keyword::is_reserved;
 use super::lexer::{Lexer, Token};
-pub(crate) use types::parse_type;
 
 /// Terms, types and selectors nested deeper than this are refused: the parser recurses on them.
 const MAX_DEPTH: usize = 64;

@@ -1,6 +1,6 @@
 //! What stands between SELECT and FROM.
 
-use super::super::ast::{Literal, Selector, Term};
+use super::super::ast::{Selector, Term};
 use super::super::error::CqlError;
 use super::super::lexer::Token;
 use super::Parser;
@@ -121,12 +121,5 @@ impl Parser<'_> {
             }
         }
         Err(self.unexpected())
-    }
-}
-
-impl Selector {
-    /// Whether this is a bare literal, which needs a type hint to be selected.
-    pub(crate) fn is_literal(&self) -> bool {
-        matches!(self, Self::Term(Term::Literal(literal)) if !matches!(literal, Literal::Null))
     }
 }

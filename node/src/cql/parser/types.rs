@@ -5,13 +5,6 @@ use super::super::error::CqlError;
 use super::super::lexer::Token;
 use super::Parser;
 
-/// Reads a CQL type that stands alone, such as `frozen<list<text>>`.
-pub(crate) fn parse_type(text: &str) -> Result<TypeName, CqlError> {
-    let mut parser = Parser::new(text)?;
-    let typ = parser.type_name()?;
-    if parser.token == Token::End { Ok(typ) } else { Err(parser.mismatch("EOF")) }
-}
-
 impl Parser<'_> {
     pub(super) fn type_name(&mut self) -> Result<TypeName, CqlError> {
         self.nested(Self::type_name_here)

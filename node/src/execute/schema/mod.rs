@@ -12,6 +12,8 @@ use std::sync::PoisonError;
 use chorus_protocol::SchemaChange;
 use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 
+pub(super) use resolve::resolve;
+
 use super::database::{Database, require_keyspace_name};
 use super::outcome::{ExecContext, ExecResult, Outcome};
 use crate::catalog::{Catalog, KeyspaceKind};
