@@ -291,7 +291,11 @@ impl Database {
                     return Err(CqlError::invalid("ANY ConsistencyLevel is only supported for writes"));
                 }
                 match &select.table.table.provided {
-                    Some(order) => select.run(&self.provided(&select.table, order), context, &environment),
+                    Some(order) => select.run(
+                        &self.provided(&select.table, order, context.coordinator),
+                        context,
+                        &environment,
+                    ),
                     None => select.run(&select.table.table.store, context, &environment),
                 }
             }
@@ -370,10 +374,10 @@ impl Database {
     }
 
     /// The rows of a system table, put into a store of their own.
-    fn provided(&self, table: &TableRef, order: &[usize]) -> Store {
+    fn provided(&self, table: &TableRef, order: &[usize], coordinator: usize) -> Store {
         let store = Store::new();
         let schema = &table.schema;
-        let rows = self.system.rows(&schema.keyspace, &schema.name, &self.catalog());
+        let rows = self.system.rows(coordinator, &schema.keyspace, &schema.name, &self.catalog());
         for cells in rows {
             insert_provided(&store, schema, order, &cells);
         }
