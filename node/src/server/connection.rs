@@ -21,8 +21,8 @@ use super::node::Admission;
 use super::outbound::Outbound;
 use super::session::{Flow, Session};
 
-/// How much room a read gets.
-const READ_SIZE: usize = 64 << 10;
+/// How often a busy connection lets the others of its thread go first, in reads.
+const TURN: u32 = 16;
 /// How long a client that was refused may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -80,7 +80,12 @@ pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, admission: Adm
 
 impl Connection {
     async fn run(&mut self) -> End {
+        let mut turns = 0u32;
         loop {
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(TURN) {
+                tokio::task::yield_now().await;
+            }
             if *self.stopped.borrow() {
                 return End::Now;
             }
@@ -135,10 +140,12 @@ impl Connection {
     }
 
     fn read(&mut self) -> Result<(), End> {
-        let buffer = self.inbound.buffer(READ_SIZE);
-        match self.socket.try_read_buf(buffer) {
+        match self.socket.try_read_buf(self.inbound.buffer()) {
             Ok(0) => Err(End::AfterAnswers),
-            Ok(_) => Ok(()),
+            Ok(count) => {
+                self.inbound.arrived(count);
+                Ok(())
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(_) => Err(End::Now),
         }

@@ -6,6 +6,9 @@ use chorus_protocol::{FrameError, FrameHeader, HEADER_LEN};
 
 use super::VERSIONS;
 
+const LEAST_ROOM: usize = 4 << 10;
+const MOST_ROOM: usize = 256 << 10;
+
 /// The next thing a client wants.
 pub(crate) enum Received<'a> {
     /// A whole envelope. Its body may be compressed.
@@ -39,6 +42,8 @@ pub(crate) struct Inbound {
     /// Bytes of an oversized body that have still to be skipped.
     skip: usize,
     max_request: usize,
+    /// How many bytes the next read may bring.
+    room: usize,
     /// There may be a whole envelope left.
     stalled: bool,
 }
@@ -53,18 +58,30 @@ impl Inbound {
             taken: 0,
             skip: 0,
             max_request,
+            room: LEAST_ROOM,
             stalled: false,
         }
     }
 
-    /// Where to put what arrives, with room for `room` bytes.
-    pub(crate) fn buffer(&mut self, room: usize) -> &mut BytesMut {
+    /// Where to put what arrives. Whoever has put something there calls [`Inbound::arrived`].
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         self.release();
-        // A long request needs few reads, and no more memory than twice of what has arrived of it.
-        let wanted = room.max(self.received.len().min(1 << 20));
-        self.received.reserve(wanted);
-        self.stalled = true;
+        if self.received.is_empty() && self.received.capacity() > 4 * self.room {
+            self.received = BytesMut::new();
+        }
+        self.received.reserve(self.room);
         &mut self.received
+    }
+
+    /// That many bytes were put into the buffer. Room for the next ones follows what a client sends: idle connections are
+    /// many and keep little, busy ones are read with few calls.
+    pub(crate) fn arrived(&mut self, count: usize) {
+        self.stalled = true;
+        if count >= self.room {
+            self.room = (self.room * 4).min(MOST_ROOM);
+        } else if count < self.room / 8 {
+            self.room = (self.room / 2).max(LEAST_ROOM);
+        }
     }
 
     /// True if what was received has not been looked through to its end.
@@ -186,6 +203,29 @@ mod tests {
         seen
     }
 
+    fn feed(inbound: &mut Inbound, bytes: &[u8]) {
+        inbound.buffer().extend_from_slice(bytes);
+        inbound.arrived(bytes.len());
+    }
+
+    #[test]
+    fn room_follows_what_a_client_sends() {
+        let mut inbound = Inbound::new(1 << 20);
+        for _ in 0..10 {
+            let bytes = vec![0; inbound.room];
+            inbound.buffer().extend_from_slice(&bytes);
+            inbound.arrived(bytes.len());
+            inbound.received.clear();
+        }
+        assert_eq!(inbound.room, MOST_ROOM);
+        for _ in 0..10 {
+            inbound.buffer();
+            inbound.arrived(1);
+        }
+        assert_eq!(inbound.room, LEAST_ROOM);
+        assert!(inbound.buffer().capacity() <= 8 * LEAST_ROOM);
+    }
+
     #[test]
     fn envelopes_are_found_wherever_the_bytes_are_cut() {
         let mut bytes = frame(1, 3, b"abc");
@@ -193,9 +233,9 @@ mod tests {
         bytes.extend(frame(3, 1, b"x"));
         for cut in 0..=bytes.len() {
             let mut inbound = Inbound::new(100);
-            inbound.buffer(1).extend_from_slice(&bytes[..cut]);
+            feed(&mut inbound, &bytes[..cut]);
             let mut seen = streams(&mut inbound);
-            inbound.buffer(1).extend_from_slice(&bytes[cut..]);
+            feed(&mut inbound, &bytes[cut..]);
             seen.extend(streams(&mut inbound));
             assert_eq!(seen, [(1, 3), (2, 0), (3, 1)], "cut at {cut}");
             assert!(!inbound.is_stalled());
@@ -205,36 +245,36 @@ mod tests {
     #[test]
     fn an_oversized_body_is_skipped_as_it_arrives_and_never_kept() {
         let mut inbound = Inbound::new(100);
-        inbound.buffer(1).extend_from_slice(&frame(1, 1_000_000, b"start"));
+        feed(&mut inbound, &frame(1, 1_000_000, b"start"));
         assert_eq!(streams(&mut inbound), [(-1, 0)]);
         let mut left = 1_000_000 - 5;
         while left > 0 {
             let chunk = left.min(4096);
-            inbound.buffer(4096).extend_from_slice(&vec![9; chunk]);
+            feed(&mut inbound, &vec![9; chunk]);
             left -= chunk;
             assert_eq!(streams(&mut inbound), []);
             assert!(inbound.received.is_empty());
         }
-        inbound.buffer(1).extend_from_slice(&frame(2, 0, b""));
+        feed(&mut inbound, &frame(2, 0, b""));
         assert_eq!(streams(&mut inbound), [(2, 0)]);
     }
 
     #[test]
     fn an_announced_length_reserves_no_memory() {
         let mut inbound = Inbound::new(256 << 20);
-        inbound.buffer(64 << 10).extend_from_slice(&frame(1, 200 << 20, b"a little"));
+        feed(&mut inbound, &frame(1, 200 << 20, b"a little"));
         assert!(inbound.next().is_none());
-        assert!(inbound.buffer(64 << 10).capacity() < 1 << 20);
+        assert!(inbound.buffer().capacity() < 1 << 20);
     }
 
     #[test]
     fn a_negative_length_and_a_strange_version_are_refused() {
         let mut inbound = Inbound::new(100);
-        inbound.buffer(1).extend_from_slice(&frame(1, u32::MAX, b""));
+        feed(&mut inbound, &frame(1, u32::MAX, b""));
         let Some(Received::Broken(refusal)) = inbound.next() else { panic!("accepted") };
         assert_eq!(refusal, Refusal::Frame(FrameError::NegativeLength(-1)));
         let mut inbound = Inbound::new(100);
-        inbound.buffer(1).extend_from_slice(b"GET / HTTP/1.1\r\n");
+        feed(&mut inbound, b"GET / HTTP/1.1\r\n");
         let Some(Received::Broken(refusal)) = inbound.next() else { panic!("accepted") };
         assert_eq!(refusal, Refusal::Version(b'G'));
     }
