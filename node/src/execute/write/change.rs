@@ -249,7 +249,11 @@ pub(super) fn build_row(
         resolve(change, moment, current, &mut records, &mut counters)?;
     }
     for (column, value) in &counters {
-        records.push(value_record(*column, None, value, moment.timestamp, None));
+        // Each count is later than the one before, even if a batch counts twice at one moment.
+        let counted = current.into_iter().flat_map(Row::records).filter(|record| record.column == *column);
+        let after_last = counted.map(|record| record.timestamp.saturating_add(1)).max();
+        let timestamp = after_last.map_or(moment.timestamp, |after_last| after_last.max(moment.timestamp));
+        records.push(value_record(*column, None, value, timestamp, None));
     }
     let sorted = records.is_sorted_by(|left, right| position(left, right, schema).is_lt());
     if !sorted {
