@@ -21,6 +21,7 @@ pub(crate) struct Client {
     segments: Option<(SegmentEncoder, SegmentDecoder)>,
     raw: Vec<u8>,
     envelopes: Vec<u8>,
+    tracing_id: Option<uuid::Uuid>,
 }
 
 impl Client {
@@ -30,7 +31,15 @@ impl Client {
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
         let shape = FrameShape::new(version);
-        Self { socket, shape, compression: None, segments: None, raw: Vec::new(), envelopes: Vec::new() }
+        Self {
+            socket,
+            shape,
+            compression: None,
+            segments: None,
+            raw: Vec::new(),
+            envelopes: Vec::new(),
+            tracing_id: None,
+        }
     }
 
     /// Connects and finishes a handshake without authentication.
@@ -127,7 +136,13 @@ impl Client {
         }
     }
 
-    fn decode(&self, envelope: &[u8]) -> (FrameHeader, Response) {
+    /// The next answer, with the id of its trace.
+    pub(crate) fn receive_traced(&mut self) -> (uuid::Uuid, Response) {
+        let (_, response) = self.receive().expect("the connection is open");
+        (self.tracing_id.expect("the answer has a tracing id"), response)
+    }
+
+    fn decode(&mut self, envelope: &[u8]) -> (FrameHeader, Response) {
         let header = FrameHeader::decode(envelope.first_chunk().unwrap(), u32::MAX).unwrap();
         assert!(header.response);
         let mut body = envelope[HEADER_LEN..].to_vec();
@@ -135,6 +150,7 @@ impl Client {
             body = self.compression.unwrap().decompress_body(&body, 1 << 28).unwrap();
         }
         let parts = Envelope::split(header.flags, Bytes::from(body)).unwrap();
+        self.tracing_id = parts.tracing_id;
         let response = Response::decode(header.opcode, parts.body, &self.shape).unwrap();
         (header, response)
     }

@@ -3,6 +3,7 @@
 mod client;
 
 mod clusters;
+mod data;
 mod faults;
 mod handshake;
 mod hostile;
