@@ -26,6 +26,7 @@ mod infer;
 mod key;
 mod load;
 mod map;
+mod metrics;
 mod progress;
 mod rejects;
 mod report;

@@ -2,6 +2,8 @@
 
 use chorus_protocol::CqlType;
 use chorus_protocol::identifier::quote;
+use chorus_topology::ClusterState;
+use chorus_topology::metadata::{Column, ColumnKind};
 
 use super::key::PrimaryKey;
 use super::map::{find_column, new_column_name};
@@ -84,11 +86,17 @@ fn listed(names: &[String]) -> String {
 /// One column of a table that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TableColumn {
-    pub(super) name: String,
-    pub(super) key: bool,
+    name: String,
+    kind: ColumnKind,
 }
 
-/// What there is.
+impl TableColumn {
+    fn is_key(&self) -> bool {
+        matches!(self.kind, ColumnKind::PartitionKey | ColumnKind::Clustering)
+    }
+}
+
+/// What there is. Columns are in the order CQL lists them: key columns first, in key order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     NoKeyspace,
@@ -96,29 +104,37 @@ pub(super) enum Found {
     Table(Vec<TableColumn>),
 }
 
-/// Asks the cluster for the table.
+/// Looks for the table in what the session knows, and asks the cluster when it is not there.
 pub(super) async fn look_up(session: &Session, name: &TableName) -> Result<Found, Error> {
-    let columns = session
-        .query(
-            "SELECT column_name, kind FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?",
-            (name.keyspace.as_str(), name.table.as_str()),
-        )
-        .await?;
-    let mut found = Vec::new();
-    for row in columns.rows::<(String, String)>()? {
-        let (name, kind) = row?;
-        found.push(TableColumn { name, key: kind == "partition_key" || kind == "clustering" });
+    let found = known(&session.state(), name);
+    if matches!(found, Found::Table(_)) {
+        return Ok(found);
     }
-    if !found.is_empty() {
-        return Ok(Found::Table(found));
+    // It may have been made a moment ago.
+    session.refresh_schema().await?;
+    Ok(known(&session.state(), name))
+}
+
+fn known(state: &ClusterState, name: &TableName) -> Found {
+    match state.keyspace(&name.keyspace).map(|keyspace| keyspace.table(&name.table)) {
+        None => Found::NoKeyspace,
+        Some(None) => Found::NoTable,
+        Some(Some(table)) => {
+            let column = |column: &Column| TableColumn { name: column.name.to_string(), kind: column.kind };
+            Found::Table(table.columns.iter().map(column).collect())
+        }
     }
-    let keyspace = session
-        .query(
-            "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?",
-            (name.keyspace.as_str(),),
-        )
-        .await?;
-    Ok(if keyspace.row_count() == 0 { Found::NoKeyspace } else { Found::NoTable })
+}
+
+/// Whether a table has this primary key, in this order.
+pub(super) fn has_key(columns: &[TableColumn], key: &PrimaryKey) -> bool {
+    let names = || columns.iter().map(|column| column.name.as_str());
+    let part = |kind| columns.iter().filter(move |column| column.kind == kind).map(|column| column.name.as_str());
+    let wanted = |wanted: &[String]| -> Vec<&str> {
+        wanted.iter().filter_map(|name| find_column(names(), name)).collect()
+    };
+    part(ColumnKind::PartitionKey).eq(wanted(key.partition()))
+        && part(ColumnKind::Clustering).eq(wanted(key.clustering()))
 }
 
 /// A field of the file and the column it goes into.
@@ -149,12 +165,11 @@ pub(super) fn assign(
         if assignments.iter().any(|taken| taken.column == name) {
             return Err(SchemaError::ColumnTwice { column: name.to_owned() });
         }
-        let key = columns.iter().any(|column| column.key && column.name == name);
+        let key = columns.iter().any(|column| column.is_key() && column.name == name);
         assignments.push(Assignment { field, column: name.to_owned(), key });
     }
-    let missing = columns
-        .iter()
-        .find(|column| column.key && !assignments.iter().any(|taken| taken.column == column.name));
+    let taken = |column: &TableColumn| assignments.iter().any(|taken| taken.column == column.name);
+    let missing = columns.iter().find(|column| column.is_key() && !taken(column));
     match missing {
         None => Ok(assignments),
         Some(column) => Err(SchemaError::KeyMissing {
@@ -265,9 +280,17 @@ mod tests {
     }
 
     fn columns() -> Vec<TableColumn> {
-        [("origin", true), ("time_hour", true), ("temp", false)]
-            .map(|(name, key)| TableColumn { name: name.to_owned(), key })
+        use ColumnKind::{Clustering, PartitionKey, Regular};
+        [("origin", PartitionKey), ("time_hour", Clustering), ("temp", Regular)]
+            .map(|(name, kind)| TableColumn { name: name.to_owned(), kind })
             .to_vec()
+    }
+
+    #[test]
+    fn a_key_is_that_of_a_table_when_parts_and_order_agree() {
+        let has = |key: &str| has_key(&columns(), &key.parse().unwrap());
+        assert!(has("origin,time_hour") && has("Origin,time_hour"));
+        assert!(!has("time_hour,origin") && !has("(origin,time_hour)") && !has("origin") && !has("id"));
     }
 
     #[test]

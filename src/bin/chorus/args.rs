@@ -102,7 +102,7 @@ pub(crate) struct LoadArgs {
     pub(crate) max_errors: RejectLimit,
 
     /// The most rows in flight. Fewer are used while the cluster is overloaded.
-    #[arg(long, value_name = "ROWS", default_value = "2048", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "ROWS", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) concurrency: u32,
 
     /// The consistency of each write.

@@ -134,7 +134,7 @@ impl BulkLoader {
             format: CellFormat::default(),
             key: None,
             consistency: Consistency::LocalQuorum,
-            concurrency: 2048,
+            concurrency: 1024,
             reject_limit: RejectLimit::default(),
             reject_files: None,
             patience: Duration::from_secs(60),
@@ -188,7 +188,7 @@ impl BulkLoader {
         self
     }
 
-    /// The most rows in flight; fewer while the cluster is overloaded. Defaults to 2048; at least 1.
+    /// The most rows in flight; fewer while the cluster is overloaded. Defaults to 1024; at least 1.
     pub fn concurrency(mut self, rows: usize) -> Self {
         self.concurrency = rows.max(1);
         self

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{BulkLoader, LoadError};
 use crate::PreparedStatement;
@@ -9,7 +10,6 @@ use crate::bulk::cell::has_text_form;
 use crate::bulk::cpu::{CpuMeter, ThreadMeter};
 use crate::bulk::csv::{Advance, Dialect, RecordReader};
 use crate::bulk::infer::ColumnGuess;
-use crate::bulk::map::find_column;
 use crate::bulk::progress::Phase;
 use crate::bulk::row::{PlannedColumn, RowPlan};
 use crate::bulk::schema::{self, Assignment, Found, NewTable, SchemaError};
@@ -17,6 +17,8 @@ use crate::bulk::source::{BlockStream, OpenSource, SourceError};
 
 /// Bytes of the source that are looked at to find the types of a new table.
 const SAMPLE_BYTES: usize = 32 << 20;
+/// A pipe that is silent for so long has given all there is to look at.
+const SAMPLE_SILENCE: Duration = Duration::from_secs(1);
 
 /// Everything decided before the first row is sent.
 pub(super) struct Plan {
@@ -53,7 +55,7 @@ impl Blocks {
         self.stream.recycle(block);
     }
 
-    /// Reads one more block without using it up; false at the end.
+    /// Reads one more block without using it up; false at the end. Cancel safe.
     async fn look_ahead(&mut self) -> Result<bool, SourceError> {
         match self.stream.next().await {
             None => Ok(false),
@@ -77,15 +79,10 @@ pub(super) async fn prepare(loader: &BulkLoader, source: OpenSource) -> Result<P
     let targets = loader.mapping.targets(&header.names)?;
     let assignments = match schema::look_up(&loader.session, &loader.table).await? {
         Found::Table(columns) => {
-            if let Some(key) = &loader.key {
-                let known =
-                    |wanted: &str| find_column(columns.iter().map(|c| c.name.as_str()), wanted).is_some();
-                if let Some(missing) = key.columns().find(|wanted| !known(wanted)) {
-                    tracing::warn!(
-                        column = missing,
-                        "the table exists and has no such key column; the key is ignored"
-                    );
-                }
+            if let Some(key) = &loader.key
+                && !schema::has_key(&columns, key)
+            {
+                tracing::warn!(table = %loader.table, "the table exists with another primary key; the key given is ignored");
             }
             Some(schema::assign(&loader.table, &columns, &targets)?)
         }
@@ -165,8 +162,9 @@ impl Sample {
         Self { reader: RecordReader::new(dialect), blocks, fed: 0 }
     }
 
-    /// Goes to the next record, looking ahead as far as it takes or `limit` bytes.
-    async fn advance(&mut self, limit: usize) -> Result<Advance, SourceError> {
+    /// Goes to the next record, looking ahead as far as it takes, or `limit` bytes, which counts as the end. Needs a
+    /// block when the source says nothing for as long as `silence`.
+    async fn advance(&mut self, limit: usize, silence: Option<Duration>) -> Result<Advance, SourceError> {
         loop {
             match self.reader.advance() {
                 Advance::NeedBlock => {}
@@ -176,9 +174,18 @@ impl Sample {
             if looked_at >= limit {
                 return Ok(Advance::End);
             }
-            if self.fed == self.blocks.seen.len() && !self.blocks.look_ahead().await? {
-                self.reader.finish();
-                continue;
+            if self.fed == self.blocks.seen.len() {
+                let more = match silence {
+                    None => self.blocks.look_ahead().await?,
+                    Some(silence) => match tokio::time::timeout(silence, self.blocks.look_ahead()).await {
+                        Ok(more) => more?,
+                        Err(_) => return Ok(Advance::NeedBlock),
+                    },
+                };
+                if !more {
+                    self.reader.finish();
+                    continue;
+                }
             }
             if let Some(block) = self.blocks.seen.get(self.fed) {
                 self.reader.feed(block, Vec::new);
@@ -189,7 +196,7 @@ impl Sample {
 
     async fn header(&mut self, name: &str) -> Result<Header, SourceError> {
         let problem = |problem: String| SourceError::Header { name: name.to_owned(), problem };
-        match self.advance(usize::MAX).await? {
+        match self.advance(usize::MAX, None).await? {
             Advance::Record => {}
             Advance::Malformed { error, .. } => {
                 return Err(problem(format!("its header cannot be read: {error}")));
@@ -211,16 +218,16 @@ impl Sample {
     async fn guess(&mut self, loader: &BulkLoader, fields: usize) -> Result<Guesses, SourceError> {
         let mut guesses = Guesses { columns: vec![ColumnGuess::default(); fields], rows: 0 };
         loop {
-            // A source that fails further on is still loaded as far as it goes.
-            let advance = match self.advance(SAMPLE_BYTES).await {
-                Ok(advance) => advance,
+            match self.advance(SAMPLE_BYTES, Some(SAMPLE_SILENCE)).await {
+                Ok(Advance::Record) => {}
+                Ok(Advance::Malformed { .. }) => continue,
+                // A pipe that has said something and pauses: its rows should not wait for the next.
+                Ok(Advance::NeedBlock) if guesses.rows > 0 => return Ok(guesses),
+                Ok(Advance::NeedBlock) => continue,
+                Ok(Advance::End) => return Ok(guesses),
+                // A source that fails further on is still loaded as far as it goes.
                 Err(_) if guesses.rows > 0 => return Ok(guesses),
                 Err(error) => return Err(error),
-            };
-            match advance {
-                Advance::Record => {}
-                Advance::Malformed { .. } => continue,
-                Advance::NeedBlock | Advance::End => return Ok(guesses),
             }
             let record = self.reader.record();
             if record.len() != fields {
