@@ -129,7 +129,8 @@ fn known(state: &ClusterState, name: &TableName) -> Found {
 /// Whether a table has this primary key, in this order.
 pub(super) fn has_key(columns: &[TableColumn], key: &PrimaryKey) -> bool {
     let names = || columns.iter().map(|column| column.name.as_str());
-    let part = |kind| columns.iter().filter(move |column| column.kind == kind).map(|column| column.name.as_str());
+    let part =
+        |kind| columns.iter().filter(move |column| column.kind == kind).map(|column| column.name.as_str());
     let wanted = |wanted: &[String]| -> Vec<&str> {
         wanted.iter().filter_map(|name| find_column(names(), name)).collect()
     };
