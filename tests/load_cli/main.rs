@@ -1,0 +1,8 @@
+//! `chorus load` from the outside: the binary, real files, an embedded node, and what scripts and people see.
+
+mod bad_rows;
+mod bad_sources;
+mod bad_targets;
+mod good_files;
+mod harness;
+mod interruptions;
