@@ -1,0 +1,139 @@
+//! An endpoint for Prometheus, for programs that have none.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use chorus_actors::catalog::{CATALOG, MetricKind};
+use metrics_exporter_prometheus::{ExporterFuture, Matcher, PrometheusBuilder, PrometheusRecorder};
+use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
+
+use super::Publisher;
+use crate::Session;
+
+/// How old a scraped number can be.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
+/// Serves a session's metrics under `/metrics` until it is dropped.
+///
+/// It has a thread of its own, so it can be scraped while the program's runtime is busy, and serves what was gathered at most
+/// a second ago. It keeps the session alive. The global recorder of the `metrics` facade is left alone.
+///
+/// ```no_run
+/// # async fn example(session: chorus::Session) -> std::io::Result<()> {
+/// let _endpoint = chorus::metrics::PrometheusEndpoint::start("127.0.0.1:9184".parse().unwrap(), &session)?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "the endpoint stops when it is dropped"]
+pub struct PrometheusEndpoint {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl PrometheusEndpoint {
+    /// Listens at `address`.
+    ///
+    /// # Errors
+    ///
+    /// When the address is in use or cannot be listened at, or no thread can be started.
+    pub fn start(address: SocketAddr, session: &Session) -> io::Result<Self> {
+        Self::start_with(address, session, || {})
+    }
+
+    /// Listens at `address`. Once a second `also` is called, to publish numbers of the program itself: what it records
+    /// through the `metrics` facade is served as well.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start).
+    pub fn start_with(
+        address: SocketAddr,
+        session: &Session,
+        also: impl FnMut() + Send + 'static,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = std::sync::mpsc::sync_channel(1);
+        let publisher = Publisher::new(session.clone());
+        let thread = std::thread::Builder::new().name("chorus-metrics".into()).spawn(move || {
+            // All of it on this thread: a runtime can be neither started nor dropped where another one runs.
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            runtime.block_on(async move {
+                let (recorder, server) = match build(address) {
+                    Ok(built) => built,
+                    Err(error) => return drop(ready.send(Err(error))),
+                };
+                let _ = ready.send(Ok(()));
+                tokio::select! {
+                    _ = stopped => {}
+                    served = server => {
+                        if served.is_err() {
+                            tracing::error!(%address, "the metrics endpoint has stopped");
+                        }
+                    }
+                    () = publish(publisher, Arc::new(recorder), also) => {}
+                }
+            });
+        })?;
+        // Listening takes microseconds, so waiting for it blocks nobody.
+        match started.recv() {
+            Ok(Ok(())) => Ok(Self { address, stop: Some(stop), thread: Some(thread) }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(io::Error::other("the metrics thread has ended")),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for PrometheusEndpoint {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // Nobody listens any more when the server has stopped by itself.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for PrometheusEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrometheusEndpoint").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+fn build(address: SocketAddr) -> io::Result<(PrometheusRecorder, ExporterFuture)> {
+    let mut builder = PrometheusBuilder::new().with_http_listener(address);
+    for metric in CATALOG {
+        if let MetricKind::Histogram(bounds) = metric.kind {
+            builder = builder
+                .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), bounds)
+                .map_err(io::Error::other)?;
+        }
+    }
+    builder.build().map_err(io::Error::other)
+}
+
+/// Publishes for ever. After the session has ended, its last numbers stay and the program's own go on.
+async fn publish(mut publisher: Publisher, recorder: Arc<PrometheusRecorder>, mut also: impl FnMut()) {
+    let mut ticks = tokio::time::interval(PUBLISH_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let _ = publisher.publish_to(&*recorder).await;
+        metrics::with_local_recorder(&*recorder, &mut also);
+    }
+}
