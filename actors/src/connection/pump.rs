@@ -446,10 +446,11 @@ impl ConnectionActor {
         self.port.queued.set(self.port.queued.get() - gone);
     }
 
-    /// Tells everybody on the reactor how loaded the connection is.
+    /// Tells everybody on the reactor how loaded the connection is, and wakes callers on other runtimes.
     fn publish(&self) {
         self.port.in_flight.set(self.in_flight.len() as u32);
         self.port.orphans.set(self.in_flight.orphans());
+        self.coordinator.flush_wakes();
     }
 
     /// Asks an idle peer whether it lives.
