@@ -15,6 +15,7 @@ mod coordinator;
 mod engine;
 mod host;
 mod internal;
+mod mail;
 mod metrics;
 mod pool;
 mod reactor;

@@ -20,6 +20,7 @@ use crate::connection::ConnectionSettings;
 use crate::connection::handshake::{ConnectAttempt, ConnectError, ConnectOptions, Versions};
 use crate::coordinator::CoordinatorActor;
 use crate::host::{Hint, HostActor, HostSetup, Stop, UseKeyspace};
+use crate::mail::{Census, Mail};
 use crate::pool::PoolSettings;
 use crate::reactor::Stage;
 
@@ -38,12 +39,13 @@ pub(super) struct Members {
     connection: ConnectionSettings,
     /// The session's budget of dials under way.
     budget: Arc<Semaphore>,
+    census: Arc<Census>,
 }
 
 struct Member {
     host: Arc<Host>,
     distance: Distance,
-    actor: Addr<HostActor>,
+    actor: Mail<HostActor>,
     up: bool,
     first: FirstAttempt,
     last_error: Option<ConnectError>,
@@ -64,6 +66,7 @@ impl Members {
         connection: ConnectionSettings,
         coordinators: Arc<[Addr<CoordinatorActor>]>,
         stage: Stage,
+        census: Arc<Census>,
     ) -> Self {
         Self {
             hosts: BTreeMap::new(),
@@ -71,6 +74,7 @@ impl Members {
             coordinators,
             budget: Arc::new(Semaphore::new(config.limits.connecting_per_session as usize)),
             config: Arc::clone(config),
+            census,
             connection,
         }
     }
@@ -83,7 +87,7 @@ impl Members {
         route: &Route,
         version: ProtocolVersion,
         keyspace: Option<Arc<str>>,
-        cluster: Addr<ClusterActor>,
+        cluster: Mail<ClusterActor>,
     ) -> Changes {
         let mut changes = Changes::default();
         let wanted: BTreeMap<HostIndex, (&Arc<Host>, Distance)> = (route.hosts().iter())
@@ -133,7 +137,7 @@ impl Members {
         distance: Distance,
         version: ProtocolVersion,
         keyspace: Option<Arc<str>>,
-        cluster: Addr<ClusterActor>,
+        cluster: Mail<ClusterActor>,
     ) -> Member {
         info!(host = %host.address, datacenter = %host.datacenter, rack = %host.rack, "new host");
         let mut connect = ConnectOptions::from_config(&self.config);
@@ -145,8 +149,9 @@ impl Members {
             shards: self.config.shard_awareness,
             reactors: self.coordinators.len(),
             budget: Arc::clone(&self.budget),
+            census: Arc::clone(&self.census),
         };
-        let actor = self.stage.start(HostActor::new(HostSetup {
+        let setup = HostSetup {
             host: Arc::clone(host),
             cluster,
             coordinators: Arc::clone(&self.coordinators),
@@ -154,7 +159,8 @@ impl Members {
             connecting: self.config.limits.connecting_per_host,
             pool: Arc::new(pool),
             keyspace,
-        }));
+        };
+        let actor = HostActor::start(setup, &self.stage, &self.census);
         Member {
             host: Arc::clone(host),
             distance,

@@ -30,6 +30,7 @@ use crate::control::{
 use crate::coordinator::{CoordinatorActor, CoordinatorPort, SetRoute};
 use crate::engine::{Agreement, Published};
 use crate::host::{Hint, Stop, UseKeyspace};
+use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 use crate::shutdown::ShutdownReport;
 
@@ -58,6 +59,7 @@ pub(crate) struct ClusterSetup {
     pub(crate) published: Arc<Published>,
     /// Of every reactor, in order.
     pub(crate) coordinators: Vec<Addr<CoordinatorActor>>,
+    pub(crate) census: Arc<Census>,
     /// Told once, when the session can be handed out or cannot be had.
     pub(crate) ready: oneshot::Sender<Result<(), ConnectError>>,
 }
@@ -67,7 +69,7 @@ pub(crate) struct ClusterActor {
     config: Arc<EngineConfig>,
     published: Arc<Published>,
     coordinators: Arc<[Addr<CoordinatorActor>]>,
-    control: Addr<ControlActor>,
+    control: Mail<ControlActor>,
     members: Members,
     ready: Option<oneshot::Sender<Result<(), ConnectError>>>,
     /// A first host serves, and others are given a moment.
@@ -78,26 +80,40 @@ pub(crate) struct ClusterActor {
     last_resort: bool,
     rng: Rng,
     stopping: bool,
+    mail: Mail<Self>,
+    _presence: Presence,
 }
+
+takes_mail!(ClusterActor);
 
 /// Puts the control plane of a session on stage; its first reactor's.
 pub(crate) fn start(
     stage: &Stage,
     coordinator: &Rc<CoordinatorPort>,
     setup: ClusterSetup,
-) -> Addr<ClusterActor> {
+) -> Mail<ClusterActor> {
     let connection = settings(&setup.config);
+    let mut way = None;
     stage.start_with(|ctx| {
-        let control = stage.start(ControlActor::new(ControlSetup {
+        let (mail, presence) = setup.census.admit("cluster", ctx.address());
+        way = Some(mail.clone());
+        let control = ControlSetup {
             config: Arc::clone(&setup.config),
-            cluster: ctx.address(),
+            cluster: mail.clone(),
             stage: stage.clone(),
             coordinator: Rc::clone(coordinator),
             connection: connection.clone(),
-        }));
+        };
         let coordinators: Arc<[_]> = setup.coordinators.into();
+        let control = ControlActor::start(control, &setup.census);
         ClusterActor {
-            members: Members::new(&setup.config, connection, Arc::clone(&coordinators), stage.clone()),
+            members: Members::new(
+                &setup.config,
+                connection,
+                Arc::clone(&coordinators),
+                stage.clone(),
+                setup.census,
+            ),
             keyspace: setup.config.keyspace.as_deref().map(Arc::from),
             config: setup.config,
             published: setup.published,
@@ -109,8 +125,11 @@ pub(crate) fn start(
             last_resort: false,
             rng: Rng::from_entropy(),
             stopping: false,
+            mail,
+            _presence: presence,
         }
-    })
+    });
+    way.expect("the actor was made a moment ago")
 }
 
 /// How the connections of a session behave.
@@ -272,7 +291,7 @@ impl Handler<ClusterRead> for ClusterActor {
         }
         self.publish(state);
         let route = self.published.route.load_full();
-        let changes = self.members.update(&route, shape.version, self.keyspace.clone(), ctx.address());
+        let changes = self.members.update(&route, shape.version, self.keyspace.clone(), self.mail.clone());
         if !changes.started.is_empty() {
             // Up is what has a connection.
             self.change_route(|builder| {

@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use actix::Addr;
 use chorus_protocol::FrameShape;
 use chorus_topology::HostIndex;
 use tokio::time::Instant;
@@ -15,6 +14,7 @@ use super::pending::Pending;
 use crate::connection::handshake::Established;
 use crate::connection::{self, ConnectionHandle, ConnectionSettings, Owner, Wire};
 use crate::coordinator::CoordinatorPort;
+use crate::mail::Mail;
 use crate::reactor::Stage;
 
 /// The number of the host that the control connection leads to, as far as pools are concerned: none of them.
@@ -50,7 +50,7 @@ pub(super) struct LinkMaker {
     pub(super) stage: Stage,
     pub(super) coordinator: Rc<CoordinatorPort>,
     pub(super) settings: ConnectionSettings,
-    pub(super) actor: Addr<ControlActor>,
+    pub(super) actor: Mail<ControlActor>,
     pub(super) inbox: Inbox,
 }
 

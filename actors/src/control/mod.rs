@@ -19,9 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
-};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
 use chorus_topology::{ReconnectionSchedule, Rng};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -33,6 +31,7 @@ use crate::connection::handshake::{ConnectOptions, Versions, use_statement};
 use crate::connection::{ConnectionFact, ConnectionSettings};
 use crate::coordinator::CoordinatorPort;
 use crate::internal::{ask, query_frame};
+use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 
 pub use messages::ControlError;
@@ -48,7 +47,7 @@ use read::Reader;
 /// What a control actor is started with.
 pub(crate) struct ControlSetup {
     pub(crate) config: Arc<EngineConfig>,
-    pub(crate) cluster: Addr<ClusterActor>,
+    pub(crate) cluster: Mail<ClusterActor>,
     pub(crate) stage: Stage,
     pub(crate) coordinator: Rc<CoordinatorPort>,
     pub(crate) connection: ConnectionSettings,
@@ -79,7 +78,11 @@ pub(crate) struct ControlActor {
     reading: Option<Wanted>,
     agreement: Agreement,
     stopped: bool,
+    mail: Mail<Self>,
+    _presence: Presence,
 }
+
+takes_mail!(ControlActor);
 
 /// Something to read and whom to tell when it was.
 #[derive(Default)]
@@ -97,7 +100,19 @@ struct Agreement {
 }
 
 impl ControlActor {
-    pub(crate) fn new(setup: ControlSetup) -> Self {
+    /// Puts a control actor on stage.
+    pub(crate) fn start(setup: ControlSetup, census: &Census) -> Mail<Self> {
+        let stage = setup.stage.clone();
+        let mut way = None;
+        stage.start_with(|ctx| {
+            let (mail, presence) = census.admit("control", ctx.address());
+            way = Some(mail.clone());
+            Self::new(setup, mail, presence)
+        });
+        way.expect("the actor was made a moment ago")
+    }
+
+    fn new(setup: ControlSetup, mail: Mail<Self>, presence: Presence) -> Self {
         let mut options = ConnectOptions::from_config(&setup.config);
         // The control connection needs no keyspace, and a wrong one must not hide the cluster.
         options.keyspace = None;
@@ -116,6 +131,8 @@ impl ControlActor {
             reading: None,
             agreement: Agreement::default(),
             stopped: false,
+            mail,
+            _presence: presence,
             setup,
         }
     }
@@ -137,7 +154,7 @@ impl ControlActor {
                 stage: self.setup.stage.clone(),
                 coordinator: Rc::clone(&self.setup.coordinator),
                 settings: self.setup.connection.clone(),
-                actor: ctx.address(),
+                actor: self.mail.clone(),
                 inbox: self.inbox.clone(),
             },
         };

@@ -14,6 +14,7 @@ use crate::{
     config::EngineConfig,
     connection::handshake::ConnectError,
     coordinator::{self, CoordinatorPort, Drain, OnStage},
+    mail::Census,
     metrics::MetricsActor,
     reactor::{Inbox, launch, relay_for},
     request::ExecutionPolicies,
@@ -60,17 +61,20 @@ impl Engine {
         let published = Arc::new(Published::empty(&config));
         let (ready, is_ready) = oneshot::channel();
         let (addresses, receive) = oneshot::channel();
-        let (gatherers, setup) = (
+        let census = Arc::new(Census::default());
+        let (gatherers, counts, setup) = (
             coordinators.clone(),
+            Arc::clone(&census),
             ClusterSetup {
                 config: Arc::new(config),
                 published: Arc::clone(&published),
                 coordinators: coordinators.clone(),
+                census,
                 ready,
             },
         );
         coordinators[0].do_send(OnStage(Box::new(move |stage, port| {
-            let metrics = stage.start(MetricsActor { coordinators: gatherers });
+            let metrics = stage.start(MetricsActor { coordinators: gatherers, census: counts });
             let cluster = cluster::start(stage, port, setup);
             let _ = addresses.send((metrics, cluster));
         })));

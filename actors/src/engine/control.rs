@@ -54,8 +54,7 @@ impl Engine {
     ///
     /// It may be forgotten when many come at once: servers tell it again with the next request that went elsewhere.
     pub fn learn_tablet(&self, table: TableId, hint: TabletHint) {
-        // Full or gone: either way there is nothing to do.
-        let _ = self.shared.cluster.try_send(LearnTablets(vec![(table, hint)]));
+        self.shared.cluster.offer(LearnTablets(vec![(table, hint)]));
     }
 
     /// Waits until all hosts that are up have the same schema, for at most `limit`. Returns its version, or `None` when

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, Message};
+use actix::Message;
 use chorus_topology::Sharding;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use crate::connection::handshake::ConnectError;
+use crate::mail::Mail;
 use crate::pool::PoolActor;
 
 /// From a pool, once: it is on stage. Until then the host cannot be stopped, because the pool would stay behind.
@@ -16,7 +17,7 @@ use crate::pool::PoolActor;
 #[rtype(result = "()")]
 pub(crate) struct PoolOpened {
     pub(crate) reactor: usize,
-    pub(crate) pool: Addr<PoolActor>,
+    pub(crate) pool: Mail<PoolActor>,
 }
 
 /// From a pool, whenever it changes: the whole of its state, so that a repeated message is harmless.

@@ -12,14 +12,16 @@ mod state;
 
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 use chorus_topology::{Host, ReconnectionPolicy, Rng, Sharding};
 use tracing::{debug, info, warn};
 
 use crate::cluster::{ClusterActor, HostDown, HostSharding, HostUp};
 use crate::connection::handshake::ConnectError;
 use crate::coordinator::{CoordinatorActor, OnStage};
+use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::pool::{AdoptKeyspace, MayConnect, PoolActor, PoolSettings, PoolSetup, Probe};
+use crate::reactor::Stage;
 
 pub use messages::KeyspaceRefused;
 pub(crate) use messages::{
@@ -31,7 +33,7 @@ use state::{Announcement, Effects, Failure, Machine};
 /// What a host actor is started with.
 pub(crate) struct HostSetup {
     pub(crate) host: Arc<Host>,
-    pub(crate) cluster: Addr<ClusterActor>,
+    pub(crate) cluster: Mail<ClusterActor>,
     /// The way to each reactor's stage.
     pub(crate) coordinators: Arc<[Addr<CoordinatorActor>]>,
     pub(crate) reconnection: Arc<dyn ReconnectionPolicy>,
@@ -52,16 +54,31 @@ pub(crate) struct HostActor {
     last_error: Option<ConnectError>,
     sharding: Option<Sharding>,
     stop: Option<Stop>,
+    mail: Mail<Self>,
+    _presence: Presence,
 }
+
+takes_mail!(HostActor);
 
 #[derive(Default)]
 struct PoolEntry {
-    address: Option<Addr<PoolActor>>,
+    address: Option<Mail<PoolActor>>,
     usable: usize,
 }
 
 impl HostActor {
-    pub(crate) fn new(setup: HostSetup) -> Self {
+    /// Puts a host's actor on stage.
+    pub(crate) fn start(setup: HostSetup, stage: &Stage, census: &Census) -> Mail<Self> {
+        let mut way = None;
+        stage.start_with(|ctx| {
+            let (mail, presence) = census.admit("host", ctx.address());
+            way = Some(mail.clone());
+            Self::new(setup, mail, presence)
+        });
+        way.expect("the actor was made a moment ago")
+    }
+
+    fn new(setup: HostSetup, mail: Mail<Self>, presence: Presence) -> Self {
         let reactors = setup.coordinators.len();
         Self {
             machine: Machine::new(Arc::clone(&setup.reconnection), Rng::from_entropy()),
@@ -71,6 +88,8 @@ impl HostActor {
             last_error: None,
             sharding: setup.host.sharding,
             stop: None,
+            mail,
+            _presence: presence,
             setup,
         }
     }
@@ -142,8 +161,8 @@ impl HostActor {
 
     fn tell_pools<M>(&self, message: M)
     where
-        M: actix::Message<Result = ()> + Clone + Send + 'static,
-        PoolActor: Handler<M>,
+        M: Message<Result = ()> + Clone + Send + 'static,
+        PoolActor: Handler<M, Result = ()>,
     {
         for pool in self.pools.iter().filter_map(|pool| pool.address.as_ref()) {
             pool.do_send(message.clone());
@@ -159,7 +178,7 @@ impl Actor for HostActor {
             let setup = PoolSetup {
                 host: Arc::clone(&self.setup.host),
                 reactor,
-                owner: ctx.address(),
+                owner: self.mail.clone(),
                 settings: Arc::clone(&self.setup.pool),
                 keyspace: self.setup.keyspace.clone(),
             };

@@ -8,7 +8,7 @@ pub mod catalog;
 mod recorder;
 mod snapshot;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use tokio::sync::oneshot;
@@ -18,7 +18,10 @@ pub use recorder::{LatencySnapshot, SMALL_BOUNDS, SmallHistogram};
 pub(crate) use snapshot::ReactorSnapshot;
 pub use snapshot::{ActorSnapshot, HostSnapshot, MetricsSnapshot, TrafficSnapshot};
 
-use crate::coordinator::{Collect, CoordinatorActor};
+use crate::{
+    coordinator::{Collect, CoordinatorActor},
+    mail::Census,
+};
 
 /// How long a reactor may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// See the module documentation.
 pub(crate) struct MetricsActor {
     pub(crate) coordinators: Vec<Addr<CoordinatorActor>>,
+    pub(crate) census: Arc<Census>,
 }
 
 impl Actor for MetricsActor {
@@ -50,6 +54,7 @@ impl Handler<Gather> for MetricsActor {
                 tokio::time::timeout(PATIENCE, receive)
             })
             .collect();
+        let census = Arc::clone(&self.census);
         let gather = async move {
             let mut snapshot = MetricsSnapshot::default();
             for answer in answers {
@@ -57,6 +62,14 @@ impl Handler<Gather> for MetricsActor {
                     Ok(Ok(reactor)) => snapshot.add(reactor),
                     _ => snapshot.stale_reactors += 1,
                 }
+            }
+            for (kind, count) in census.counts() {
+                snapshot.actor(kind, |actor| {
+                    actor.alive += count.alive;
+                    actor.queue_depth += count.waiting;
+                    actor.queue_depth_max = actor.queue_depth_max.max(count.waiting_most);
+                    actor.messages += count.handled;
+                });
             }
             let _ = reply.send(snapshot);
         };

@@ -104,11 +104,11 @@ impl PoolActor {
         match self.slots.judge(shard, sharding) {
             Verdict::Close => drop(established),
             Verdict::Park => {
-                let handle = self.adopt(established, shard, ctx);
+                let handle = self.adopt(established, shard);
                 close_all(self.slots.park(handle));
             }
             Verdict::Keep => {
-                let handle = self.adopt(established, shard, ctx);
+                let handle = self.adopt(established, shard);
                 let id = ConnectionId(handle.id);
                 self.since.insert(id, Instant::now());
                 let replaced = self.slots.insert(id, shard, Rc::clone(&handle));
@@ -124,12 +124,7 @@ impl PoolActor {
         self.report();
     }
 
-    pub(super) fn adopt(
-        &self,
-        established: Established,
-        shard: Shard,
-        ctx: &mut Context<Self>,
-    ) -> ConnectionHandle {
+    pub(super) fn adopt(&self, established: Established, shard: Shard) -> ConnectionHandle {
         let wire = Wire {
             socket: established.stream,
             address: established.address,
@@ -138,7 +133,7 @@ impl PoolActor {
             compression: established.compression,
             shard,
         };
-        let pool = ctx.address();
+        let pool = self.mail.clone();
         let owner = Owner { fact: Box::new(move |fact| pool.do_send(Fact(fact))), event: None };
         let settings = self.setup.settings.connection.clone();
         connection::start(&self.stage, wire, self.setup.host.index, settings, &self.coordinator, owner)

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, Message};
+use actix::Message;
 use chorus_topology::Host;
 
 use crate::connection::ConnectionFact;
 use crate::host::HostActor;
+use crate::mail::Mail;
 
 use super::PoolSettings;
 
@@ -16,7 +17,7 @@ pub(crate) struct PoolSetup {
     pub(crate) host: Arc<Host>,
     /// The reactor the pool is for.
     pub(crate) reactor: usize,
-    pub(crate) owner: Addr<HostActor>,
+    pub(crate) owner: Mail<HostActor>,
     pub(crate) settings: Arc<PoolSettings>,
     pub(crate) keyspace: Option<Arc<str>>,
 }

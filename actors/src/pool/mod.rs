@@ -30,6 +30,7 @@ use crate::connection::{ConnectionFact, ConnectionHandle, ConnectionSettings};
 use crate::coordinator::CoordinatorPort;
 use crate::host::{ConnectionLost, KeyspaceRefused, PermitsBack, PoolOpened, PoolState, Stop, UseKeyspace};
 use crate::internal::{ask, options_frame, query_frame};
+use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 use crate::request::CloseReason;
 
@@ -53,6 +54,7 @@ pub(crate) struct PoolSettings {
     pub(crate) reactors: usize,
     /// Dials under way in the whole session.
     pub(crate) budget: Arc<Semaphore>,
+    pub(crate) census: Arc<Census>,
 }
 
 /// See the module documentation.
@@ -67,7 +69,11 @@ pub(crate) struct PoolActor {
     rng: Rng,
     reported: Option<PoolState>,
     stopping: Option<Stopping>,
+    mail: Mail<Self>,
+    _presence: Presence,
 }
+
+takes_mail!(PoolActor);
 
 /// A pool on its way out.
 struct Stopping {
@@ -78,10 +84,19 @@ struct Stopping {
 impl PoolActor {
     /// Puts a pool on the stage of the reactor it is for. It tells the host that it is there.
     pub(crate) fn start(setup: PoolSetup, stage: &Stage, coordinator: &Rc<CoordinatorPort>) {
-        stage.start(Self::new(setup, stage.clone(), Rc::clone(coordinator)));
+        stage.start_with(|ctx| {
+            let (mail, presence) = setup.settings.census.admit("pool", ctx.address());
+            Self::new(setup, stage.clone(), Rc::clone(coordinator), mail, presence)
+        });
     }
 
-    fn new(setup: PoolSetup, stage: Stage, coordinator: Rc<CoordinatorPort>) -> Self {
+    fn new(
+        setup: PoolSetup,
+        stage: Stage,
+        coordinator: Rc<CoordinatorPort>,
+        mail: Mail<Self>,
+        presence: Presence,
+    ) -> Self {
         let size = match (setup.settings.size, setup.settings.shards) {
             (PoolSize::PerShard(_), ShardAwareness::Off) => PoolSize::PerHost(NonZeroU16::MIN),
             (size, _) => size,
@@ -99,6 +114,8 @@ impl PoolActor {
             rng: Rng::from_entropy(),
             reported: None,
             stopping: None,
+            mail,
+            _presence: presence,
             setup,
             stage,
             coordinator,
@@ -140,8 +157,8 @@ impl PoolActor {
 impl Actor for PoolActor {
     type Context = Context<Self>;
 
-    fn started(&mut self, ctx: &mut Self::Context) {
-        self.setup.owner.do_send(PoolOpened { reactor: self.setup.reactor, pool: ctx.address() });
+    fn started(&mut self, _: &mut Self::Context) {
+        self.setup.owner.do_send(PoolOpened { reactor: self.setup.reactor, pool: self.mail.clone() });
         self.report();
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chorus_actors::{ConnectError, Engine, EngineConfig};
+use chorus_actors::{ConnectError, Engine, EngineConfig, Placement};
 use chorus_protocol::ProtocolVersion;
 use chorus_topology::ExponentialReconnection;
 use uuid::Uuid;
@@ -126,6 +126,27 @@ async fn f72_disagreement_ends_the_wait_without_an_error() {
     host.change(|script| script.peers[0].schema = 1);
     eventually_async("agreement is noticed", || async {
         engine.await_schema_agreement(Duration::from_millis(100)).await.unwrap() == Some(Uuid::from_u128(1))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_actor_is_counted_while_it_lives() {
+    let host = ScriptedHost::start(Script { peers: vec![Member::new(9)], ..Script::new() }).await;
+    let mut config = config(&host);
+    config.placement = Placement::Dedicated { threads: 2 };
+    let engine = Engine::connect(config).await.unwrap();
+    let snapshot = engine.metrics().await.unwrap();
+    let alive =
+        |kind| snapshot.actors.iter().find(|actor| actor.actor == kind).map_or(0, |actor| actor.alive);
+    assert_eq!((alive("cluster"), alive("control"), alive("host"), alive("pool")), (1, 1, 2, 4));
+    let hosts = snapshot.actors.iter().find(|actor| actor.actor == "host").unwrap();
+    assert!(hosts.messages >= 4, "{hosts:?}");
+    host.change(|script| script.peers.clear());
+    engine.refresh_topology().await.unwrap();
+    eventually_async("the host that left is not counted any more", || async {
+        let snapshot = engine.metrics().await.unwrap();
+        snapshot.actors.iter().any(|actor| actor.actor == "pool" && actor.alive == 2)
     })
     .await;
 }
