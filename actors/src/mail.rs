@@ -119,9 +119,12 @@ impl<A: Actor<Context = Context<A>>> Clone for Mail<A> {
     }
 }
 
+/// Hands a message to its handler.
+type Deliver<A> = Box<dyn FnOnce(&mut A, &mut Context<A>) + Send>;
+
 /// A message for an `A`, which counts as waiting until it is opened or lost.
 pub(crate) struct Posted<A: Actor<Context = Context<A>>> {
-    deliver: Box<dyn FnOnce(&mut A, &mut Context<A>) + Send>,
+    deliver: Deliver<A>,
     ticket: Ticket,
 }
 

@@ -174,20 +174,22 @@ impl Members {
     /// A host came up. True when that is news.
     pub(super) fn on_up(&mut self, host: HostIndex) -> bool {
         let Some(member) = self.hosts.get_mut(&host) else { return false };
-        member.first = FirstAttempt::Succeeded;
         member.last_error = None;
         !std::mem::replace(&mut member.up, true)
     }
 
-    /// A host went down, or its first attempt failed. True when the route has to say so.
+    /// Every reactor has tried the host.
+    pub(super) fn on_tried(&mut self, host: HostIndex) {
+        if let Some(member) = self.hosts.get_mut(&host) {
+            member.first = if member.up { FirstAttempt::Succeeded } else { FirstAttempt::Failed };
+        }
+    }
+
+    /// A host went down, or its first attempt failed. True when it was up.
     pub(super) fn on_down(&mut self, host: HostIndex, error: Option<ConnectError>) -> bool {
         let Some(member) = self.hosts.get_mut(&host) else { return false };
-        let first = member.first == FirstAttempt::Running;
-        if first {
-            member.first = FirstAttempt::Failed;
-        }
         member.last_error = error;
-        std::mem::replace(&mut member.up, false) || first
+        std::mem::replace(&mut member.up, false)
     }
 
     /// Passes a hint to the host at `address`. False when there is none.

@@ -124,6 +124,13 @@ pub(crate) struct HostUp {
     pub(crate) sharding: Option<Sharding>,
 }
 
+/// Every reactor has tried to connect to the host, and knows whether it can.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct HostTried {
+    pub(crate) host: HostIndex,
+}
+
 /// The host has no usable connection, or the first attempt to get one failed.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]

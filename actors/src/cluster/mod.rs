@@ -36,8 +36,8 @@ use crate::shutdown::ShutdownReport;
 
 pub use messages::UseKeyspaceError;
 pub(crate) use messages::{
-    AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, HostDown, HostReported, HostSharding, HostUp,
-    KeyspaceExists, LearnTablets, Refresh, Shutdown,
+    AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, HostDown, HostReported, HostSharding, HostTried,
+    HostUp, KeyspaceExists, LearnTablets, Refresh, Shutdown,
 };
 pub(crate) use version::highest_common;
 
@@ -344,7 +344,7 @@ impl Handler<HostReported> for ClusterActor {
 impl Handler<HostUp> for ClusterActor {
     type Result = ();
 
-    fn handle(&mut self, HostUp { host, sharding }: HostUp, ctx: &mut Self::Context) {
+    fn handle(&mut self, HostUp { host, sharding }: HostUp, _: &mut Self::Context) {
         if self.members.on_up(host) {
             self.change_route(|builder| {
                 builder.up(host, true).sharding(host, sharding);
@@ -352,6 +352,14 @@ impl Handler<HostUp> for ClusterActor {
             // A control connection that is being missed need not wait for its schedule any more.
             self.publish_plan(true);
         }
+    }
+}
+
+impl Handler<HostTried> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, HostTried { host }: HostTried, ctx: &mut Self::Context) {
+        self.members.on_tried(host);
         self.decide(ctx);
     }
 }
@@ -366,7 +374,6 @@ impl Handler<HostDown> for ClusterActor {
             });
             self.publish_plan(false);
         }
-        self.decide(ctx);
         self.resort(ctx);
     }
 }
@@ -462,13 +469,20 @@ impl Handler<Shutdown> for ClusterActor {
         }
         let begun = Instant::now();
         self.answer_ready(Err(ConnectError::ShutDown));
-        self.control.do_send(StopControl);
         let (closed, mut parts) = mpsc::unbounded_channel::<u64>();
-        self.members.stop_all(Stop { deadline: begun + within, closed });
+        self.control.do_send(StopControl { closed: closed.clone() });
+        let deadline = begun + within;
+        self.members.stop_all(Stop { deadline, closed });
         let collect = async move {
             let mut report = ShutdownReport::empty();
-            while let Some(connections) = parts.recv().await {
-                report.connections += connections;
+            let every_part = async {
+                while let Some(connections) = parts.recv().await {
+                    report.connections += connections;
+                }
+            };
+            // Pools keep to the deadline; a reactor that died takes its pools with it, and they never answer.
+            if tokio::time::timeout_at(deadline + GRACE, every_part).await.is_err() {
+                report.in_time = false;
             }
             report.took = begun.elapsed();
             debug!(?report, "every connection is closed");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use uuid::Uuid;
 
 use crate::connection::ConnectionFact;
@@ -89,10 +89,12 @@ pub(crate) struct Plan {
 #[rtype(result = "()")]
 pub(crate) struct Leave(pub(crate) SocketAddr);
 
-/// From the cluster: close the control connection and end.
-#[derive(Message, Debug, Clone, Copy)]
+/// From the cluster: close the control connection and end. Answered on `closed` with the number of connections closed.
+#[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]
-pub(crate) struct StopControl;
+pub(crate) struct StopControl {
+    pub(crate) closed: UnboundedSender<u64>,
+}
 
 /// From the control connection: it has noted events. Sent once however many there are.
 #[derive(Message, Debug, Clone, Copy)]

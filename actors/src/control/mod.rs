@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
 use chorus_topology::{ReconnectionSchedule, Rng};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
@@ -77,7 +78,8 @@ pub(crate) struct ControlActor {
     /// What is being read.
     reading: Option<Wanted>,
     agreement: Agreement,
-    stopped: bool,
+    /// Told that the session ends, and whom to tell when it has.
+    stopped: Option<UnboundedSender<u64>>,
     mail: Mail<Self>,
     _presence: Presence,
 }
@@ -130,7 +132,7 @@ impl ControlActor {
             wanted: Wanted::default(),
             reading: None,
             agreement: Agreement::default(),
-            stopped: false,
+            stopped: None,
             mail,
             _presence: presence,
             setup,
@@ -139,7 +141,7 @@ impl ControlActor {
 
     /// Looks for a host, unless one is being looked for already.
     fn open(&mut self, ctx: &mut Context<Self>) {
-        if self.opening || self.stopped || self.link.is_some() {
+        if self.opening || self.stopped.is_some() || self.link.is_some() {
             return;
         }
         self.opening = true;
@@ -160,7 +162,7 @@ impl ControlActor {
         };
         ctx.spawn(opening.run().into_actor(self).map(|outcome, actor, ctx| {
             actor.opening = false;
-            if actor.stopped {
+            if actor.stopped.is_some() {
                 return;
             }
             match outcome {
@@ -397,8 +399,16 @@ impl Handler<LinkFact> for ControlActor {
             // So few requests cannot all go unanswered on a connection that is worth keeping.
             ConnectionFact::Saturated { id } => (id, "too many unanswered requests".to_owned()),
         };
-        if self.link.as_ref().is_some_and(|link| link.id() == id) {
-            self.on_lost(&why, ctx);
+        if self.link.as_ref().is_none_or(|link| link.id() != id) {
+            return;
+        }
+        match &self.stopped {
+            Some(closed) => {
+                // Whoever shut the session down may have stopped waiting.
+                let _ = closed.send(1);
+                ctx.stop();
+            }
+            None => self.on_lost(&why, ctx),
         }
     }
 }
@@ -466,14 +476,15 @@ impl Handler<Leave> for ControlActor {
 impl Handler<StopControl> for ControlActor {
     type Result = ();
 
-    fn handle(&mut self, _: StopControl, ctx: &mut Self::Context) {
-        self.stopped = true;
-        if let Some(link) = self.link.take() {
-            link.handle().close();
-        }
+    fn handle(&mut self, StopControl { closed }: StopControl, ctx: &mut Self::Context) {
         for answer in std::mem::take(&mut self.wanted).answers {
             let _ = answer.send(Err(ControlError::ShutDown));
         }
-        ctx.stop();
+        match &self.link {
+            // It ends when the connection tells that it is closed.
+            Some(link) if !link.handle().is_closed() => link.handle().close(),
+            _ => ctx.stop(),
+        }
+        self.stopped = Some(closed);
     }
 }

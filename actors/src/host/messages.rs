@@ -52,6 +52,7 @@ pub(crate) struct Connected {
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub(crate) struct DialFailed {
+    pub(crate) reactor: usize,
     pub(crate) error: ConnectError,
 }
 

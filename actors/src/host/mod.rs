@@ -16,7 +16,7 @@ use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, 
 use chorus_topology::{Host, ReconnectionPolicy, Rng, Sharding};
 use tracing::{debug, info, warn};
 
-use crate::cluster::{ClusterActor, HostDown, HostSharding, HostUp};
+use crate::cluster::{ClusterActor, HostDown, HostSharding, HostTried, HostUp};
 use crate::connection::handshake::ConnectError;
 use crate::coordinator::{CoordinatorActor, OnStage};
 use crate::mail::{Census, Mail, Presence, takes_mail};
@@ -64,6 +64,8 @@ takes_mail!(HostActor);
 struct PoolEntry {
     address: Option<Mail<PoolActor>>,
     usable: usize,
+    /// Its first dial has ended, one way or the other.
+    tried: bool,
 }
 
 impl HostActor {
@@ -91,6 +93,16 @@ impl HostActor {
             mail,
             _presence: presence,
             setup,
+        }
+    }
+
+    /// Tells the cluster once every reactor knows whether it can reach the host: until then a session that was handed out
+    /// could find no connection on one of its reactors.
+    fn note_tried(&mut self, reactor: usize) {
+        let Some(entry) = self.pools.get_mut(reactor) else { return };
+        let news = !std::mem::replace(&mut entry.tried, true);
+        if news && self.pools.iter().all(|pool| pool.tried) {
+            self.setup.cluster.do_send(HostTried { host: self.setup.host.index });
         }
     }
 
@@ -241,13 +253,14 @@ impl Handler<Connected> for HostActor {
         }
         let effects = self.machine.on_ready();
         self.perform(effects, ctx);
+        self.note_tried(connected.reactor);
     }
 }
 
 impl Handler<DialFailed> for HostActor {
     type Result = ();
 
-    fn handle(&mut self, DialFailed { error }: DialFailed, ctx: &mut Self::Context) {
+    fn handle(&mut self, DialFailed { reactor, error }: DialFailed, ctx: &mut Self::Context) {
         let failure = if error.is_authentication() || error.is_mismatch() {
             Failure::Refused
         } else {
@@ -257,6 +270,7 @@ impl Handler<DialFailed> for HostActor {
         self.last_error = Some(error);
         let effects = self.machine.on_failure(failure, self.usable());
         self.perform(effects, ctx);
+        self.note_tried(reactor);
     }
 }
 

@@ -51,21 +51,15 @@ impl PoolActor {
             rng: Rng::seeded(self.rng.next_u64()),
         };
         let wanted = through.map(|(_, shard, _)| shard);
-        let done = dial.run().into_actor(self).map(move |dialled, actor, ctx| {
+        let done = dial.run().into_actor(self).map(move |dialled, actor, _| {
             actor.slots.on_dialled(shard);
-            actor.on_dialled(dialled, wanted, keyspace.as_deref(), ctx);
+            actor.on_dialled(dialled, wanted, keyspace.as_deref());
             actor.setup.owner.do_send(PermitsBack { reactor: actor.setup.reactor, count: 1 });
         });
         ctx.spawn(done);
     }
 
-    pub(super) fn on_dialled(
-        &mut self,
-        dialled: Dialled,
-        wanted: Shard,
-        keyspace: Option<&str>,
-        ctx: &mut Context<Self>,
-    ) {
+    pub(super) fn on_dialled(&mut self, dialled: Dialled, wanted: Shard, keyspace: Option<&str>) {
         if dialled.port_failed {
             self.avoid_shard_port("cannot be reached");
         }
@@ -74,7 +68,7 @@ impl PoolActor {
         }
         match dialled.outcome {
             Ok(established) if keyspace == self.setup.keyspace.as_deref() => {
-                self.on_established(established, wanted, ctx);
+                self.on_established(established, wanted);
             }
             // The keyspace changed under way: the connection would use the old one. Dialling again is simplest.
             Ok(_) => self.report(),
@@ -82,12 +76,7 @@ impl PoolActor {
         }
     }
 
-    pub(super) fn on_established(
-        &mut self,
-        established: Established,
-        wanted: Shard,
-        ctx: &mut Context<Self>,
-    ) {
+    pub(super) fn on_established(&mut self, established: Established, wanted: Shard) {
         let shards = match self.setup.settings.shards {
             ShardAwareness::Off => None,
             _ => shards_of(&established.supported),
@@ -140,7 +129,7 @@ impl PoolActor {
     }
 
     pub(super) fn on_failed(&mut self, error: ConnectError) {
-        self.setup.owner.do_send(DialFailed { error });
+        self.setup.owner.do_send(DialFailed { reactor: self.setup.reactor, error });
         self.report();
     }
 
