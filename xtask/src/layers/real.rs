@@ -24,7 +24,8 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
     report.step("our tests, Cassandra", || {
         let mut command = tree.cargo();
         command
-            .args(["test", "--locked", "--package", "chorus-cql", "--test", "real_cassandra"])
+            // Every ignored test is one of these.
+            .args(["test", "--workspace", "--tests", "--locked", "--no-fail-fast", "--", "--ignored"])
             .env("CHORUS_CASSANDRA", &server)
             .env("CHORUS_CASSANDRA_AUTH", guarded.contact_point());
         cargo_tests::counted(&mut command)
