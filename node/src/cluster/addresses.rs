@@ -28,22 +28,29 @@ fn bind_from(first: SocketAddr, nodes: usize) -> Result<Vec<(TcpListener, Socket
             0 => 0,
             _ => port.saturating_add(u16::try_from(number).unwrap_or(u16::MAX)),
         };
-        let fallback = SocketAddr::new(first.ip(), own_port);
-        let next = match neighbour(first.ip(), number) {
-            None => listen(fallback)?,
-            Some(address) => match listen(SocketAddr::new(address, port)) {
-                // Only Linux answers on the whole of 127.0.0.0/8 without being told to.
-                Err(StartError::Listen { source, .. })
-                    if source.kind() == io::ErrorKind::AddrNotAvailable =>
-                {
-                    listen(fallback)?
-                }
-                other => other?,
-            },
-        };
-        bound.push(next);
+        bound.push(beside(SocketAddr::new(first.ip(), port), number, own_port)?);
     }
     Ok(bound)
+}
+
+/// Binds a listener `number` places behind `first`, on its port; where addresses do not follow each other, on its address
+/// and `own_port`.
+pub(super) fn beside(
+    first: SocketAddr,
+    number: usize,
+    own_port: u16,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let fallback = SocketAddr::new(first.ip(), own_port);
+    match neighbour(first.ip(), number) {
+        None => listen(fallback),
+        Some(address) => match listen(SocketAddr::new(address, first.port())) {
+            // Only Linux answers on the whole of 127.0.0.0/8 without being told to.
+            Err(StartError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                listen(fallback)
+            }
+            other => other,
+        },
+    }
 }
 
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

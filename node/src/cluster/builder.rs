@@ -4,9 +4,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use super::EmbeddedCluster;
 use super::addresses::bind;
-use super::membership::{Membership, Seat};
+use super::membership::{Membership, Roster, Seat};
+use super::{EmbeddedCluster, Newcomers};
 use crate::cql::CqlError;
 use crate::execute::{Database, DatabaseOptions};
 use crate::server::{Credentials, FaultRules, Limits, Shared};
@@ -47,6 +47,12 @@ pub enum StartError {
     /// Several nodes were to listen on all addresses: clients could not be told how to reach each.
     #[error("several nodes need an address that clients can tell them apart by, {0} is none")]
     Wildcard(SocketAddr),
+    /// A node was to join a datacenter that the cluster has not got.
+    #[error("the cluster has no datacenter {0}")]
+    UnknownDatacenter(String),
+    /// The node has left the cluster for good.
+    #[error("the node at {0} was removed from the cluster")]
+    Removed(SocketAddr),
     /// There were to be no nodes.
     #[error("a cluster needs at least one node")]
     NoNodes,
@@ -176,21 +182,22 @@ impl EmbeddedClusterBuilder {
             .zip(addresses)
             .map(|((datacenter, rack), address)| Seat { address, datacenter, rack })
             .collect();
-        let membership = Arc::new(Membership::new(self.name, seats, self.tokens, self.seed));
+        let membership = Membership::new(self.name, seats, self.tokens, self.seed);
+        let roster = Arc::new(Roster::new(membership));
         let traces = Arc::new(Traces::default());
         let options = DatabaseOptions {
             datacenters: datacenters.into_iter().map(|(name, _)| name).collect(),
             memory_limit: self.memory_limit,
         };
-        let tables = ClusterTables { membership: Arc::clone(&membership), traces: Arc::clone(&traces) };
+        let tables = ClusterTables { roster: Arc::clone(&roster), traces: Arc::clone(&traces) };
         let database =
             Database::with_system_tables(options, Arc::new(tables)).map_err(StartError::SystemTables)?;
         let faults = FaultRules::new(self.seed);
-        let shared =
-            Shared::new(membership, Arc::new(database), traces, faults, self.limits, self.credentials);
+        let shared = Shared::new(roster, Arc::new(database), traces, faults, self.limits, self.credentials);
+        let newcomers = Newcomers { tokens: self.tokens, seed: self.seed };
         let threads = self
             .threads
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)));
-        EmbeddedCluster::launch(shared, listeners, threads).map_err(StartError::Threads)
+        EmbeddedCluster::launch(shared, listeners, threads, newcomers).map_err(StartError::Threads)
     }
 }

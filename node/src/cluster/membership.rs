@@ -1,6 +1,7 @@
 //! The members of a cluster as its system tables tell them.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
 
 use uuid::Uuid;
 
@@ -20,11 +21,38 @@ pub(crate) struct Member {
     pub(crate) tokens: Vec<i64>,
 }
 
-/// Everybody in the cluster, up or down.
-#[derive(Debug)]
+impl Member {
+    fn new(index: usize, seat: Seat, host_id: Uuid, tokens: Vec<i64>) -> Self {
+        Self { index, address: seat.address, host_id, datacenter: seat.datacenter, rack: seat.rack, tokens }
+    }
+}
+
+/// Everybody in the cluster at some moment, up or down.
+#[derive(Debug, Clone)]
 pub(crate) struct Membership {
     pub(crate) name: String,
-    pub(crate) members: Vec<Member>,
+    pub(crate) members: Vec<Arc<Member>>,
+}
+
+/// Who is in the cluster now.
+#[derive(Debug)]
+pub(crate) struct Roster {
+    current: RwLock<Arc<Membership>>,
+}
+
+impl Roster {
+    pub(crate) fn new(membership: Membership) -> Self {
+        Self { current: RwLock::new(Arc::new(membership)) }
+    }
+
+    pub(crate) fn now(&self) -> Arc<Membership> {
+        Arc::clone(&self.current.read().expect("no code panics with the lock held"))
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Membership)) {
+        let mut current = self.current.write().expect("no code panics with the lock held");
+        change(Arc::make_mut(&mut current));
+    }
 }
 
 /// A place in a cluster that a node will take.
@@ -59,16 +87,35 @@ impl Membership {
             .into_iter()
             .zip(host_ids.into_iter().zip(tokens))
             .enumerate()
-            .map(|(index, (seat, (host_id, tokens)))| Member {
-                index,
-                address: seat.address,
-                host_id,
-                datacenter: seat.datacenter,
-                rack: seat.rack,
-                tokens,
-            })
+            .map(|(index, (seat, (host_id, tokens)))| Arc::new(Member::new(index, seat, host_id, tokens)))
             .collect();
         Self { name, members }
+    }
+
+    /// Lets one more node in, with tokens anywhere, as a node that bootstraps has them.
+    pub(crate) fn join(
+        &mut self,
+        index: usize,
+        seat: Seat,
+        tokens_per_node: usize,
+        seed: u64,
+    ) -> Arc<Member> {
+        // Drawn apart from those who were there from the start, and from others who join.
+        let mut sequence = Sequence::new(seed ^ (index as u64) << 32);
+        let host_id = sequence.next_uuid();
+        let tokens = ring::scattered_tokens(tokens_per_node, &mut sequence);
+        let member = Arc::new(Member::new(index, seat, host_id, tokens));
+        self.members.push(Arc::clone(&member));
+        member
+    }
+
+    pub(crate) fn leave(&mut self, index: usize) {
+        self.members.retain(|member| member.index != index);
+    }
+
+    /// The member of that number, unless it has left.
+    pub(crate) fn member(&self, index: usize) -> Option<&Member> {
+        self.members.iter().find(|member| member.index == index).map(|member| &**member)
     }
 }
 

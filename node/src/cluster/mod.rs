@@ -12,20 +12,21 @@ mod workers;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use chorus_protocol::Event;
-use chorus_protocol::response::StatusChangeKind;
+use chorus_protocol::response::{StatusChangeKind, TopologyChangeKind};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::execute::Database;
 use crate::server::{self, FaultRules, Node, Shared};
+use membership::Seat;
 use workers::{Job, Workers};
 
 pub use builder::{EmbeddedClusterBuilder, StartError};
-pub(crate) use membership::{Member, Membership};
+pub(crate) use membership::{Member, Membership, Roster};
 pub(crate) use workers::WorkersHandle;
 
 /// How long a node's connections get to end. They do not wait for their clients, so it takes milliseconds.
@@ -36,10 +37,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// None of its methods needs an async runtime; those that wait do so for milliseconds.
 pub struct EmbeddedCluster {
     shared: Arc<Shared>,
-    nodes: Vec<Arc<Node>>,
+    /// Everybody there ever was, those that have left included.
+    nodes: RwLock<Vec<Arc<Node>>>,
+    newcomers: Newcomers,
     /// Keeps the workers running; `None` while they are being stopped.
     queues: Option<Vec<UnboundedSender<Job>>>,
     workers: Workers,
+}
+
+/// What nodes that join later need.
+#[derive(Debug, Clone, Copy)]
+struct Newcomers {
+    tokens: usize,
+    seed: u64,
 }
 
 impl EmbeddedCluster {
@@ -53,16 +63,30 @@ impl EmbeddedCluster {
         Self::builder().nodes(nodes).start()
     }
 
-    fn launch(shared: Shared, listeners: Vec<TcpListener>, threads: usize) -> io::Result<Self> {
+    fn launch(
+        shared: Shared,
+        listeners: Vec<TcpListener>,
+        threads: usize,
+        newcomers: Newcomers,
+    ) -> io::Result<Self> {
         let shared = Arc::new(shared);
-        let (workers, queues) = Workers::start(threads, &shared.membership.name)?;
-        let nodes =
-            (0..listeners.len()).map(|index| Arc::new(Node::new(index, Arc::clone(&shared)))).collect();
-        let cluster = Self { shared, nodes, queues: Some(queues), workers };
-        for (node, listener) in cluster.nodes.iter().zip(listeners) {
+        let membership = shared.roster.now();
+        let (workers, queues) = Workers::start(threads, &membership.name)?;
+        let new_node = |member: &Arc<Member>| Arc::new(Node::new(Arc::clone(member), Arc::clone(&shared)));
+        let nodes: Vec<Arc<Node>> = membership.members.iter().map(new_node).collect();
+        let cluster =
+            Self { shared, nodes: RwLock::new(nodes.clone()), newcomers, queues: Some(queues), workers };
+        for (node, listener) in nodes.iter().zip(listeners) {
             cluster.serve(node, listener)?;
         }
         Ok(cluster)
+    }
+
+    /// # Panics
+    ///
+    /// When there never was a node of that number.
+    fn node(&self, number: usize) -> Arc<Node> {
+        Arc::clone(&self.nodes.read().expect("no code panics with the lock held")[number])
     }
 
     fn serve(&self, node: &Arc<Node>, listener: TcpListener) -> io::Result<()> {
@@ -80,13 +104,13 @@ impl EmbeddedCluster {
     }
 
     /// The cluster's name.
-    pub fn name(&self) -> &str {
-        &self.shared.membership.name
+    pub fn name(&self) -> String {
+        self.shared.roster.now().name.clone()
     }
 
-    /// Where clients reach the nodes, in the order of the nodes, running or not.
+    /// Where clients reach the nodes, in the order of the nodes, running or not, without those that were removed.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.shared.membership.members.iter().map(|member| member.address).collect()
+        self.shared.roster.now().members.iter().map(|member| member.address).collect()
     }
 
     /// Where clients reach one node.
@@ -95,7 +119,7 @@ impl EmbeddedCluster {
     ///
     /// When there is no node of that number.
     pub fn address(&self, node: usize) -> SocketAddr {
-        self.nodes[node].member().address
+        self.node(node).member.address
     }
 
     /// What all nodes read and write.
@@ -114,7 +138,7 @@ impl EmbeddedCluster {
     ///
     /// When there is no node of that number.
     pub fn is_up(&self, node: usize) -> bool {
-        !*self.nodes[node].stopped.borrow()
+        !*self.node(node).stopped.borrow()
     }
 
     /// How many clients are connected to a node.
@@ -123,7 +147,7 @@ impl EmbeddedCluster {
     ///
     /// When there is no node of that number.
     pub fn connections(&self, node: usize) -> usize {
-        self.nodes[node].connections()
+        self.node(node).connections()
     }
 
     /// How many connections a node has accepted since the cluster was started.
@@ -132,7 +156,7 @@ impl EmbeddedCluster {
     ///
     /// When there is no node of that number.
     pub fn accepted(&self, node: usize) -> u64 {
-        self.nodes[node].counters.connections.load(Ordering::Relaxed)
+        self.node(node).counters.connections.load(Ordering::Relaxed)
     }
 
     /// How many requests of any kind a node has received since the cluster was started.
@@ -141,7 +165,7 @@ impl EmbeddedCluster {
     ///
     /// When there is no node of that number.
     pub fn requests(&self, node: usize) -> u64 {
-        self.nodes[node].counters.requests.load(Ordering::Relaxed)
+        self.node(node).counters.requests.load(Ordering::Relaxed)
     }
 
     /// How many statements a node has prepared and not forgotten.
@@ -150,7 +174,7 @@ impl EmbeddedCluster {
     ///
     /// When there is no node of that number.
     pub fn prepared(&self, node: usize) -> usize {
-        self.nodes[node].prepared.len()
+        self.node(node).prepared.len()
     }
 
     /// Makes a node forget its prepared statements: executing them is answered with "unprepared".
@@ -159,12 +183,53 @@ impl EmbeddedCluster {
     ///
     /// When there is no node of that number.
     pub fn forget_prepared(&self, node: usize) {
-        self.nodes[node].prepared.clear();
+        self.node(node).prepared.clear();
     }
 
     /// Sends an event to every client that has registered for its kind, on whichever node.
     pub fn send_event(&self, event: Event) {
         self.shared.broadcast(event);
+    }
+
+    /// Lets one more node join, in a datacenter that is there already, and returns its number. Its tokens are anywhere on
+    /// the ring. Clients are told of the new node and that it is up.
+    pub fn add_node(&self, datacenter: &str) -> Result<usize, StartError> {
+        let mut nodes = self.nodes.write().expect("no code panics with the lock held");
+        let membership = self.shared.roster.now();
+        if !membership.members.iter().any(|member| member.datacenter == datacenter) {
+            return Err(StartError::UnknownDatacenter(datacenter.to_owned()));
+        }
+        let number = nodes.len();
+        let (listener, address) = addresses::beside(nodes[0].member.address, number, 0)?;
+        let seat = Seat { address, datacenter: datacenter.to_owned(), rack: "rack1".to_owned() };
+        let Newcomers { tokens, seed } = self.newcomers;
+        let mut joined = None;
+        self.shared.roster.change(|membership| joined = Some(membership.join(number, seat, tokens, seed)));
+        let member = joined.expect("the change has been made");
+        let node = Arc::new(Node::new(member, Arc::clone(&self.shared)));
+        nodes.push(Arc::clone(&node));
+        drop(nodes);
+        self.serve(&node, listener).map_err(|source| StartError::Listen { address, source })?;
+        self.shared.broadcast(Event::TopologyChange { kind: TopologyChangeKind::NewNode, address });
+        self.shared.broadcast(Event::StatusChange { kind: StatusChangeKind::Up, address });
+        Ok(number)
+    }
+
+    /// Makes a node leave the cluster for good: it stops, and the others do not know it any more. Clients of other nodes are
+    /// told. Numbers of other nodes stay what they are.
+    ///
+    /// # Panics
+    ///
+    /// When there is no node of that number.
+    pub fn remove_node(&self, node: usize) {
+        let node = self.node(node);
+        self.halt(&node);
+        let known = self.shared.roster.now().member(node.index).is_some();
+        self.shared.roster.change(|membership| membership.leave(node.index));
+        if known {
+            let address = node.member.address;
+            self.shared.broadcast(Event::TopologyChange { kind: TopologyChangeKind::RemovedNode, address });
+        }
     }
 
     /// Stops a node as if its process were killed: nobody listens on its address any more and its connections are closed
@@ -176,31 +241,42 @@ impl EmbeddedCluster {
     ///
     /// When there is no node of that number.
     pub fn stop_node(&self, node: usize) {
-        let node = &self.nodes[node];
+        let node = self.node(node);
+        if self.halt(&node) {
+            let address = node.member.address;
+            self.shared.broadcast(Event::StatusChange { kind: StatusChangeKind::Down, address });
+        }
+    }
+
+    /// False if the node was stopped already.
+    fn halt(&self, node: &Node) -> bool {
         if node.stopped.send_replace(true) {
-            return;
+            return false;
         }
         if !node.wait_until_gone(PATIENCE) {
             tracing::error!(node = node.index, "connections are still there");
         }
         node.prepared.clear();
-        let address = node.member().address;
-        self.shared.broadcast(Event::StatusChange { kind: StatusChangeKind::Down, address });
+        true
     }
 
     /// Starts a node that was stopped, at its old address. Clients of other nodes are told that it is up.
     ///
-    /// Does nothing if it is running. Fails when somebody else has taken its address in the meantime.
+    /// Does nothing if it is running. Fails when somebody else has taken its address in the meantime, or
+    /// when it was removed.
     ///
     /// # Panics
     ///
     /// When there is no node of that number.
     pub fn start_node(&self, node: usize) -> Result<(), StartError> {
-        let node = &self.nodes[node];
+        let node = &self.node(node);
+        let address = node.member.address;
+        if self.shared.roster.now().member(node.index).is_none() {
+            return Err(StartError::Removed(address));
+        }
         if !*node.stopped.borrow() {
             return Ok(());
         }
-        let address = node.member().address;
         let listening = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(listening)?;
         self.serve(node, listener).map_err(listening)?;
@@ -211,7 +287,7 @@ impl EmbeddedCluster {
 
 impl Drop for EmbeddedCluster {
     fn drop(&mut self) {
-        for node in &self.nodes {
+        for node in self.nodes.get_mut().expect("no code panics with the lock held") {
             node.stopped.send_replace(true);
         }
         // Without their queues the workers end, and with them every task and socket.

@@ -59,6 +59,14 @@ pub(crate) fn tokens(nodes: usize, per_node: usize, sequence: &mut Sequence) -> 
     owned
 }
 
+/// Tokens anywhere on the ring, sorted.
+pub(crate) fn scattered_tokens(count: usize, sequence: &mut Sequence) -> Vec<i64> {
+    let mut tokens: Vec<i64> = (0..count).map(|_| (sequence.next() as i64).max(i64::MIN + 1)).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

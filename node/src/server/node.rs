@@ -13,7 +13,7 @@ use super::limits::Limits;
 use super::prepared::PreparedStore;
 use super::statement::Prepared;
 use crate::Database;
-use crate::cluster::{Member, Membership};
+use crate::cluster::{Member, Roster};
 use crate::system::Traces;
 
 /// Events a client may leave unread before it is disconnected.
@@ -21,7 +21,7 @@ const EVENT_BACKLOG: usize = 4096;
 
 /// What the nodes of a cluster share.
 pub(crate) struct Shared {
-    pub(crate) membership: Arc<Membership>,
+    pub(crate) roster: Arc<Roster>,
     pub(crate) database: Arc<Database>,
     pub(crate) traces: Arc<Traces>,
     pub(crate) faults: FaultRules,
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
-        membership: Arc<Membership>,
+        roster: Arc<Roster>,
         database: Arc<Database>,
         traces: Arc<Traces>,
         faults: FaultRules,
@@ -42,7 +42,7 @@ impl Shared {
         credentials: Option<Credentials>,
     ) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        Self { membership, database, traces, faults, limits, credentials, events }
+        Self { roster, database, traces, faults, limits, credentials, events }
     }
 
     /// Tells every registered client of every node.
@@ -55,6 +55,7 @@ impl Shared {
 /// A node: what it remembers, who is connected, and whether it is to stop.
 pub(crate) struct Node {
     pub(crate) index: usize,
+    pub(crate) member: Arc<Member>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) prepared: PreparedStore<Prepared>,
     pub(crate) counters: Counters,
@@ -80,21 +81,18 @@ struct Presence {
 }
 
 impl Node {
-    pub(crate) fn new(index: usize, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(member: Arc<Member>, shared: Arc<Shared>) -> Self {
         let prepared = PreparedStore::new(shared.limits.max_prepared);
         let (stopped, _) = watch::channel(true);
         Self {
-            index,
+            index: member.index,
+            member,
             shared,
             prepared,
             counters: Counters::default(),
             stopped,
             presence: Presence::default(),
         }
-    }
-
-    pub(crate) fn member(&self) -> &Member {
-        &self.shared.membership.members[self.index]
     }
 
     /// Connections there are.

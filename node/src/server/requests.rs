@@ -130,7 +130,7 @@ impl Session {
         let keyspace = query.parameters.keyspace.or(self.keyspace.as_deref());
         let context = self.context(&query.parameters, keyspace)?;
         let columns = if query.parameters.skip_metadata { Columns::Skipped } else { Columns::Full };
-        if let Some(rows) = describe(query.cql, keyspace, &database, &self.node.shared.membership) {
+        if let Some(rows) = describe(query.cql, keyspace, &database, &self.node.shared.roster) {
             return Ok(Done { outcome: Outcome::Rows(rows?), columns });
         }
         let plan = database.prepare(query.cql, keyspace)?;
@@ -287,7 +287,7 @@ impl Session {
         self.node.shared.traces.record(Trace {
             session_id,
             client: self.peer.ip(),
-            coordinator: self.node.member().address,
+            coordinator: self.node.member.address,
             request,
             query,
             started_at: chrono::Utc::now().timestamp_millis() - elapsed.as_millis() as i64,

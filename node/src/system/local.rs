@@ -84,7 +84,7 @@ pub(crate) fn peer_v2_rows(membership: &Membership, own: &Member, catalog: &Cata
 }
 
 fn others<'a>(membership: &'a Membership, own: &'a Member) -> impl Iterator<Item = &'a Member> {
-    membership.members.iter().filter(move |member| member.index != own.index)
+    membership.members.iter().map(|member| &**member).filter(move |member| member.index != own.index)
 }
 
 fn shares_address(membership: &Membership, member: &Member) -> bool {

@@ -13,7 +13,7 @@ mod traces;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::cluster::Membership;
+use crate::cluster::Roster;
 use crate::execute::{SystemKeyspace, SystemTables};
 
 use cell::Cell;
@@ -24,7 +24,7 @@ pub(crate) use traces::{Trace, Traces};
 
 /// The system tables of a cluster.
 pub(crate) struct ClusterTables {
-    pub(crate) membership: Arc<Membership>,
+    pub(crate) roster: Arc<Roster>,
     pub(crate) traces: Arc<Traces>,
 }
 
@@ -45,8 +45,8 @@ impl SystemTables for ClusterTables {
     }
 
     fn rows(&self, node: usize, keyspace: &str, table: &str, catalog: &Catalog) -> Vec<Vec<Cell>> {
-        let membership = &*self.membership;
-        let Some(own) = membership.members.get(node) else { return Vec::new() };
+        let membership = &*self.roster.now();
+        let Some(own) = membership.member(node) else { return Vec::new() };
         match (keyspace, table) {
             ("system", "local") => vec![local::local_row(membership, own, catalog)],
             ("system", "peers") => local::peer_rows(membership, own, catalog),

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use chorus_node::{EmbeddedCluster, StartError};
 use chorus_protocol::request::EventKind;
-use chorus_protocol::response::StatusChangeKind;
+use chorus_protocol::response::{StatusChangeKind, TopologyChangeKind};
 use chorus_protocol::{Event, Response, ResultBody};
 
 use crate::client::{Client, error};
@@ -112,4 +112,37 @@ fn a_cluster_without_nodes_or_at_a_taken_address_does_not_start() {
         Err(StartError::Listen { address, .. }) => assert_eq!(address, cluster.address(0)),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn nodes_join_and_leave_and_everybody_is_told() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    let mut watcher = Client::v4(cluster.address(0));
+    watcher.register(vec![EventKind::TopologyChange, EventKind::StatusChange]);
+    let peers = |client: &mut Client| match client.query("SELECT peer FROM system.peers_v2") {
+        Response::Result(ResultBody::Rows(rows)) => rows.row_count,
+        other => panic!("{other:?}"),
+    };
+    let mut asking = Client::v4(cluster.address(1));
+    assert_eq!(peers(&mut asking), 1);
+
+    assert!(matches!(cluster.add_node("elsewhere"), Err(StartError::UnknownDatacenter(_))));
+    let number = cluster.add_node("datacenter1").unwrap();
+    assert_eq!(number, 2);
+    let address = cluster.address(2);
+    let topology = |kind| (-1, Response::Event(Event::TopologyChange { kind, address }));
+    assert_eq!(watcher.answer(), topology(TopologyChangeKind::NewNode));
+    let up = Event::StatusChange { kind: StatusChangeKind::Up, address };
+    assert_eq!(watcher.answer(), (-1, Response::Event(up)));
+    assert_eq!(peers(&mut asking), 2);
+    assert_eq!(peers(&mut Client::v4(address)), 2);
+
+    cluster.remove_node(2);
+    cluster.remove_node(2);
+    assert_eq!(watcher.answer(), topology(TopologyChangeKind::RemovedNode));
+    assert_eq!(peers(&mut asking), 1);
+    assert!(TcpStream::connect(address).is_err());
+    assert!(matches!(cluster.start_node(2), Err(StartError::Removed(_))));
+    assert_eq!(cluster.addresses().len(), 2);
+    assert_eq!(cluster.add_node("datacenter1").unwrap(), 3);
 }

@@ -9,7 +9,7 @@ use chorus_protocol::{ColumnSpec, CqlType};
 
 use super::cell::{self, Cell};
 use crate::catalog::{Catalog, IndexSchema, Keyspace, KeyspaceKind, TableSchema, UserType};
-use crate::cluster::Membership;
+use crate::cluster::{Membership, Roster};
 use crate::cql::ast::{Describe, Statement, TableName};
 use crate::cql::{CqlError, parse, quote};
 use crate::execute::{Database, RowSet};
@@ -19,7 +19,7 @@ pub(crate) fn describe(
     cql: &str,
     keyspace: Option<&str>,
     database: &Database,
-    membership: &Membership,
+    roster: &Roster,
 ) -> Option<Result<RowSet, CqlError>> {
     let word = cql.trim_start().as_bytes();
     if !word.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"desc")) {
@@ -28,7 +28,7 @@ pub(crate) fn describe(
     let described = match parse(cql) {
         Ok(parsed) => match parsed.statement {
             Statement::Describe(what) => {
-                Description { catalog: &database.catalog(), current: keyspace }.of(&what, membership)
+                Description { catalog: &database.catalog(), current: keyspace }.of(&what, &roster.now())
             }
             _ => return None,
         },
@@ -317,12 +317,12 @@ mod tests {
         database
     }
 
-    fn membership() -> Membership {
-        Membership::new("test".to_owned(), Vec::new(), 1, 0)
+    fn roster() -> Roster {
+        Roster::new(Membership::new("test".to_owned(), Vec::new(), 1, 0))
     }
 
     fn answer(cql: &str, keyspace: Option<&str>) -> Result<Vec<Vec<String>>, String> {
-        let rows = describe(cql, keyspace, &database(), &membership()).expect("is DESCRIBE");
+        let rows = describe(cql, keyspace, &database(), &roster()).expect("is DESCRIBE");
         let text = |cell: Option<Bytes>| String::from_utf8(cell.unwrap().to_vec()).unwrap();
         rows.map(|rows| rows.rows().into_iter().map(|row| row.into_iter().map(text).collect()).collect())
             .map_err(|error| error.message)
@@ -367,10 +367,10 @@ mod tests {
         for row in &rows {
             again.query(&row[3], &ExecContext::new(None), &[]).unwrap();
         }
-        let copied = describe("DESCRIBE KEYSPACE ks1", None, &again, &membership()).unwrap().unwrap();
+        let copied = describe("DESCRIBE KEYSPACE ks1", None, &again, &roster()).unwrap().unwrap();
         assert_eq!(
             copied.content,
-            describe("DESC ks1", None, &database(), &membership()).unwrap().unwrap().content
+            describe("DESC ks1", None, &database(), &roster()).unwrap().unwrap().content
         );
     }
 
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn other_statements_are_left_to_the_database() {
-        assert!(describe("SELECT 1", None, &database(), &membership()).is_none());
-        assert!(describe("", None, &database(), &membership()).is_none());
+        assert!(describe("SELECT 1", None, &database(), &roster()).is_none());
+        assert!(describe("", None, &database(), &roster()).is_none());
     }
 }
