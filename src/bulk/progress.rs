@@ -36,7 +36,7 @@ struct Shared {
     retried: AtomicU64,
     in_flight: AtomicU64,
     source_size: AtomicU64,
-    source_read: std::sync::OnceLock<Arc<AtomicU64>>,
+    source_read: AtomicU64,
     stop: AtomicBool,
     wake: Notify,
 }
@@ -57,7 +57,7 @@ pub struct ProgressSnapshot {
     pub retried: u64,
     /// Rows sent or about to be, without an outcome.
     pub in_flight: u64,
-    /// Bytes of the file read, as it lies on disk.
+    /// Bytes of the file that were taken in, as it lies on disk.
     pub source_read: u64,
     /// Bytes of the file; zero when unknown.
     pub source_size: u64,
@@ -82,7 +82,7 @@ impl Progress {
             rejected: load(&shared.rejected),
             retried: load(&shared.retried),
             in_flight: load(&shared.in_flight),
-            source_read: shared.source_read.get().map_or(0, |read| load(read)),
+            source_read: load(&shared.source_read),
             source_size: load(&shared.source_size),
         }
     }
@@ -105,10 +105,12 @@ impl Progress {
         }
     }
 
-    pub(super) fn set_source(&self, size: Option<u64>, read: Arc<AtomicU64>) {
+    pub(super) fn set_source_size(&self, size: Option<u64>) {
         self.shared.source_size.store(size.unwrap_or(0), Ordering::Relaxed);
-        // A second load with the same progress would count the first one's bytes.
-        drop(self.shared.source_read.set(read));
+    }
+
+    pub(super) fn set_source_read(&self, read: u64) {
+        self.shared.source_read.store(read, Ordering::Relaxed);
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {
@@ -137,7 +139,8 @@ mod tests {
             progress.set_phase(phase);
             assert_eq!(progress.clone().snapshot().phase, phase);
         }
-        progress.set_source(Some(10), Arc::new(AtomicU64::new(4)));
+        progress.set_source_size(Some(10));
+        progress.set_source_read(4);
         progress.set_rows(5, 3, 1, 0, 1);
         let seen = progress.snapshot();
         assert_eq!((seen.read, seen.written, seen.rejected, seen.in_flight), (5, 3, 1, 1));

@@ -277,10 +277,10 @@ impl OpenSource {
         self.size
     }
 
-    /// A counter of raw (still compressed) bytes read so far; it goes up while the source is read.
+    /// Raw (still compressed) bytes read so far.
     #[must_use]
-    pub fn consumed(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.consumed)
+    pub fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
     }
 
     /// Appends decompressed bytes to `block`, up to its capacity but at least something, and says whether the
@@ -352,13 +352,20 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// Decompressed bytes, and how far the file had been read when they were complete.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) source_read: u64,
+}
+
 /// Blocks of decompressed bytes, read ahead by a thread.
 ///
 /// The thread ends with the source, with its first error, or at its next block after this value is dropped. A
 /// thread that sits in a read of a silent pipe is left behind until the pipe speaks or the process ends.
 #[derive(Debug)]
 pub(crate) struct BlockStream {
-    blocks: mpsc::Receiver<Result<Vec<u8>, SourceError>>,
+    blocks: mpsc::Receiver<Result<Block, SourceError>>,
     empties: std::sync::mpsc::Sender<Vec<u8>>,
 }
 
@@ -369,11 +376,12 @@ impl BlockStream {
         let (empties, returned) = std::sync::mpsc::channel::<Vec<u8>>();
         std::thread::Builder::new().name("chorus-source".to_owned()).spawn(move || {
             loop {
-                let mut block = returned.try_recv().unwrap_or_else(|_| Vec::with_capacity(BLOCK_BYTES));
-                block.clear();
-                let outcome = source.fill(&mut block);
+                let mut bytes = returned.try_recv().unwrap_or_else(|_| Vec::with_capacity(BLOCK_BYTES));
+                bytes.clear();
+                let outcome = source.fill(&mut bytes);
                 cpu.record();
-                if !block.is_empty() && sender.blocking_send(Ok(block)).is_err() {
+                let block = Block { bytes, source_read: source.consumed() };
+                if !block.bytes.is_empty() && sender.blocking_send(Ok(block)).is_err() {
                     return;
                 }
                 match outcome {
@@ -391,14 +399,14 @@ impl BlockStream {
     }
 
     /// The next block; `None` at the end of the source. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<Result<Vec<u8>, SourceError>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Block, SourceError>> {
         self.blocks.recv().await
     }
 
     /// Gives a buffer back to be filled again.
     pub(crate) fn recycle(&self, block: Vec<u8>) {
-        // Buffers grown for a huge record are not worth keeping.
-        if block.capacity() <= 2 * BLOCK_BYTES {
+        // Those that were shrunk, or grown for a huge record, are not worth keeping.
+        if (BLOCK_BYTES..=2 * BLOCK_BYTES).contains(&block.capacity()) {
             drop(self.empties.send(block));
         }
     }
@@ -505,11 +513,10 @@ mod tests {
         let input = gzip(&vec![b'a'; 1_000_000]);
         let size = input.len() as u64;
         let mut open = Source::reader("x", io::Cursor::new(input)).open().unwrap();
-        let consumed = open.consumed();
         let mut block = Vec::with_capacity(2_000_000);
         while open.fill(&mut block).unwrap() {}
         assert_eq!(block.len(), 1_000_000);
-        assert_eq!(consumed.load(Ordering::Relaxed), size);
+        assert_eq!(open.consumed(), size);
     }
 
     #[tokio::test]
@@ -520,8 +527,9 @@ mod tests {
         let mut all = Vec::new();
         while let Some(block) = stream.next().await {
             let block = block.unwrap();
-            all.extend_from_slice(&block);
-            stream.recycle(block);
+            all.extend_from_slice(&block.bytes);
+            assert_eq!(block.source_read, all.len() as u64);
+            stream.recycle(block.bytes);
         }
         assert!(all == bytes);
     }

@@ -1,8 +1,9 @@
 //! Files as they should be.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
 
-use crate::harness::{Folder, Node, data};
+use crate::harness::{Folder, Node, data, write_rows};
 
 #[test]
 fn a_file_loads_with_nothing_installed_and_is_read_back() {
@@ -180,4 +181,40 @@ async fn every_type_is_loaded_from_its_text() {
         text("o"),
         text("p")
     );
+}
+
+#[tokio::test]
+async fn metrics_are_served_while_the_load_runs() {
+    let (folder, node) = (Folder::new(), Node::with_tables(&["t (id int PRIMARY KEY, value text)"]).await);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (host, metrics) = (node.address.to_string(), port.to_string());
+    let mut started =
+        folder.start(&["load", "-", "--to", "ks.t", "--host", &host, "--metrics", &metrics, "--json"]);
+    let mut pipe = started.stdin();
+    pipe.write_all(b"id,value\nbad,row\n").unwrap();
+    write_rows(&mut pipe, 0..1000);
+    node.wait_for_rows("ks.t", 1000).await;
+    let wanted =
+        ["chorus_bulk_rows_total{stage=\"written\"} 1000", "chorus_bulk_rows_total{stage=\"rejected\"} 1"];
+    let began = Instant::now();
+    loop {
+        let page = scrape(port);
+        if wanted.iter().all(|line| page.lines().any(|found| found == *line)) {
+            assert!(page.contains("chorus_request"), "{page}");
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{page}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(pipe);
+    started.wait().ended(1, "http://127.0.0.1:");
+    assert!(std::net::TcpStream::connect(port).is_err(), "nobody serves when the load is over");
+}
+
+fn scrape(address: std::net::SocketAddr) -> String {
+    let mut stream = std::net::TcpStream::connect(address).expect("the endpoint is up with the load");
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: chorus\r\nConnection: close\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    page
 }

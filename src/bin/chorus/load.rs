@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use chorus::Session;
 use chorus::bulk::{
-    BulkLoader, CpuScope, Dialect, Ending, LoadReport, Mapping, OpenSource, RejectFiles, Source,
+    BulkLoader, CpuScope, Dialect, Ending, LoadReport, Mapping, OpenSource, Progress, RejectFiles, Source,
 };
+use chorus::metrics::PrometheusEndpoint;
 use chorus_node::EmbeddedCluster;
 
 use crate::args::LoadArgs;
@@ -47,6 +48,7 @@ async fn run(
     };
     let (session, node) = connected;
     let loader = loader(args, mapping, files, &session, node.is_some());
+    let metrics = serve_metrics(args, &session, loader.progress())?;
     let outcome = watched(args, loader, source, stop).await;
     let exit = match outcome {
         Ok((report, exit)) => {
@@ -58,9 +60,25 @@ async fn run(
         }
         Err(failure) => Err(failure),
     };
+    drop(metrics);
     session.shutdown(SHUTDOWN).await;
     drop(node);
     exit
+}
+
+/// Serves the session's metrics and those of the load until the value is dropped.
+fn serve_metrics(
+    args: &LoadArgs,
+    session: &Session,
+    progress: Progress,
+) -> Result<Option<PrometheusEndpoint>, Failure> {
+    let Some(address) = args.metrics else { return Ok(None) };
+    let endpoint = PrometheusEndpoint::start_with(address, session, move || progress.publish());
+    let endpoint = endpoint.map_err(|error| {
+        Failure::new(Exit::Usage, format!("cannot serve metrics at {address}: {}", chain(&error)))
+    })?;
+    say(format_args!("metrics at http://{}/metrics", endpoint.address()));
+    Ok(Some(endpoint))
 }
 
 async fn connect(target: Option<Target>) -> Result<(Session, Option<EmbeddedCluster>), Failure> {

@@ -13,7 +13,7 @@ use crate::bulk::infer::ColumnGuess;
 use crate::bulk::progress::Phase;
 use crate::bulk::row::{PlannedColumn, RowPlan};
 use crate::bulk::schema::{self, Assignment, Found, NewTable, SchemaError};
-use crate::bulk::source::{BlockStream, OpenSource, SourceError};
+use crate::bulk::source::{Block, BlockStream, OpenSource, SourceError};
 
 /// Bytes of the source that are looked at to find the types of a new table.
 const SAMPLE_BYTES: usize = 32 << 20;
@@ -37,13 +37,13 @@ pub(super) struct Target {
 
 /// The blocks of a source, those looked at already first.
 pub(super) struct Blocks {
-    seen: VecDeque<Vec<u8>>,
+    seen: VecDeque<Block>,
     stream: BlockStream,
 }
 
 impl Blocks {
     /// The next block; `None` at the end. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<Result<Vec<u8>, SourceError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<Block, SourceError>> {
         match self.seen.pop_front() {
             Some(block) => Some(Ok(block)),
             None => self.stream.next().await,
@@ -60,7 +60,10 @@ impl Blocks {
         match self.stream.next().await {
             None => Ok(false),
             Some(block) => {
-                self.seen.push_back(block?);
+                let mut block = block?;
+                // Many are kept at once, and a decompressor or a pipe may have filled a fraction of each.
+                block.bytes.shrink_to_fit();
+                self.seen.push_back(block);
                 Ok(true)
             }
         }
@@ -69,7 +72,7 @@ impl Blocks {
 
 pub(super) async fn prepare(loader: &BulkLoader, source: OpenSource) -> Result<Plan, LoadError> {
     loader.progress.set_phase(Phase::Preparing);
-    loader.progress.set_source(source.size(), source.consumed());
+    loader.progress.set_source_size(source.size());
     let source_name = source.name().to_owned();
     let reader_cpu = Arc::new(ThreadMeter::default());
     let cpu = CpuMeter::start(loader.cpu_scope, Arc::clone(&reader_cpu));
@@ -170,7 +173,7 @@ impl Sample {
                 Advance::NeedBlock => {}
                 other => return Ok(other),
             }
-            let looked_at: usize = self.blocks.seen.iter().map(Vec::len).sum();
+            let looked_at: usize = self.blocks.seen.iter().map(|block| block.bytes.len()).sum();
             if looked_at >= limit {
                 return Ok(Advance::End);
             }
@@ -188,7 +191,7 @@ impl Sample {
                 }
             }
             if let Some(block) = self.blocks.seen.get(self.fed) {
-                self.reader.feed(block, Vec::new);
+                self.reader.feed(&block.bytes, Vec::new);
                 self.fed += 1;
             }
         }

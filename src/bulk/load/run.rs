@@ -19,7 +19,7 @@ use crate::bulk::progress::Phase;
 use crate::bulk::rejects::{RejectFiles, RejectLog, RejectStage, Rejection};
 use crate::bulk::report::{Ending, LatencySummary, LoadReport};
 use crate::bulk::row::RowPlan;
-use crate::bulk::source::SourceError;
+use crate::bulk::source::{Block, SourceError};
 
 /// Bytes of blocks kept for rows without an outcome before reading waits for them.
 const HELD_LIMIT: usize = 48 << 20;
@@ -160,15 +160,16 @@ impl Run {
         }
     }
 
-    fn take_block(&mut self, block: Option<Result<Vec<u8>, SourceError>>) {
+    fn take_block(&mut self, block: Option<Result<Block, SourceError>>) {
         match block {
             Some(Ok(block)) => {
-                self.counts.bytes += block.len() as u64;
+                self.counts.bytes += block.bytes.len() as u64;
+                self.loader.progress.set_source_read(block.source_read);
                 let spare = &mut self.spare;
-                if let Some(retired) = self.reader.feed(&block, || spare.pop().unwrap_or_default()) {
+                if let Some(retired) = self.reader.feed(&block.bytes, || spare.pop().unwrap_or_default()) {
                     self.flight.retire(retired, &mut self.spare);
                 }
-                self.blocks.recycle(block);
+                self.blocks.recycle(block.bytes);
                 self.spare.truncate(4);
             }
             Some(Err(error)) => {
