@@ -301,7 +301,8 @@ impl Database {
             }
             PlanKind::Write(write) => {
                 self.admit(write, context)?;
-                run(&write.bind(&environment, self.timestamp(write, context), &self.lists)?)
+                let bound = write.bind(&environment, self.timestamp(write, context), &self.lists)?;
+                run(&bound, &|| self.next_timestamp())
             }
             PlanKind::Batch { kind, timestamp, writes } => {
                 let timestamp = match timestamp {
@@ -314,7 +315,7 @@ impl Database {
                     self.admit(write, context)?;
                     bound.push(write.bind(&environment, timestamp, &self.lists)?);
                 }
-                run_batch(*kind, &bound)
+                run_batch(*kind, &bound, &|| self.next_timestamp())
             }
             PlanKind::Schema(statement) => self.execute_schema(statement, context),
             PlanKind::Truncate(table) => {
@@ -350,7 +351,7 @@ impl Database {
             self.admit(write, context)?;
             bound.push(write.bind(environment, timestamp, &self.lists)?);
         }
-        run_batch(kind, &bound)
+        run_batch(kind, &bound, &|| self.next_timestamp())
     }
 
     fn environment<'a>(&'a self, context: &ExecContext<'_>, values: &'a [BoundValue<'a>]) -> Environment<'a> {

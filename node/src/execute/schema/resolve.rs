@@ -14,9 +14,18 @@ pub(in crate::execute) fn resolve(
     name: &TypeName,
     keyspace: Option<&Keyspace>,
 ) -> Result<ColumnType, CqlError> {
+    resolve_within(name, keyspace, false)
+}
+
+/// `frozen`: whether something around the type freezes everything inside of it.
+fn resolve_within(
+    name: &TypeName,
+    keyspace: Option<&Keyspace>,
+    frozen: bool,
+) -> Result<ColumnType, CqlError> {
     match name {
         TypeName::Frozen(inner) => {
-            let inner = resolve(inner, keyspace)?;
+            let inner = resolve_within(inner, keyspace, true)?;
             match inner.typ {
                 CqlType::List(_)
                 | CqlType::Set(_)
@@ -51,19 +60,22 @@ pub(in crate::execute) fn resolve(
                 None => Err(CqlError::invalid(format!("Unknown type {name}"))),
             }
         }
-        TypeName::List(element) => Ok(ColumnType::multi_cell(CqlType::list(inner(element, keyspace, name)?))),
+        TypeName::List(element) => {
+            Ok(ColumnType::multi_cell(CqlType::list(inner(element, keyspace, name, frozen)?)))
+        }
         TypeName::Set(element) => {
-            let element = inner(element, keyspace, name)?;
+            let element = inner(element, keyspace, name, frozen)?;
             refuse_duration(&element, "sets", "set elements")?;
             Ok(ColumnType::multi_cell(CqlType::set(element)))
         }
         TypeName::Map(key, value) => {
-            let key = inner(key, keyspace, name)?;
+            let key = inner(key, keyspace, name, frozen)?;
             refuse_duration(&key, "maps", "map keys")?;
-            Ok(ColumnType::multi_cell(CqlType::map(key, inner(value, keyspace, name)?)))
+            Ok(ColumnType::multi_cell(CqlType::map(key, inner(value, keyspace, name, frozen)?)))
         }
         TypeName::Tuple(fields) => {
-            let fields = fields.iter().map(|field| resolve(field, keyspace).map(|field| field.typ));
+            let fields =
+                fields.iter().map(|field| resolve_within(field, keyspace, true).map(|field| field.typ));
             let fields = fields.collect::<Result<Vec<_>, _>>()?;
             refuse_counter(&fields, "tuples")?;
             Ok(ColumnType::frozen(CqlType::tuple(fields)))
@@ -80,7 +92,7 @@ pub(in crate::execute) fn resolve(
                         "vectors may only have dimensions up to {MAX_DIMENSION}; given {dimension}"
                     ))
                 })?;
-            let element = resolve(element, keyspace)?.typ;
+            let element = resolve_within(element, keyspace, true)?.typ;
             refuse_counter(std::slice::from_ref(&element), "vectors")?;
             Ok(ColumnType::frozen(CqlType::vector(element, dimension)))
         }
@@ -96,10 +108,15 @@ pub(in crate::execute) fn resolve(
 }
 
 /// The type inside a collection, which has to be one that is stored whole.
-fn inner(written: &TypeName, keyspace: Option<&Keyspace>, outer: &TypeName) -> Result<CqlType, CqlError> {
-    let element = resolve(written, keyspace)?;
+fn inner(
+    written: &TypeName,
+    keyspace: Option<&Keyspace>,
+    outer: &TypeName,
+    frozen: bool,
+) -> Result<CqlType, CqlError> {
+    let element = resolve_within(written, keyspace, frozen)?;
     refuse_counter(std::slice::from_ref(&element.typ), "collections")?;
-    if element.multi_cell {
+    if element.multi_cell && !frozen {
         let kind = if matches!(element.typ, CqlType::Udt(_)) { "UDTs" } else { "collections" };
         let shown = match outer {
             TypeName::List(_) => "list",

@@ -8,10 +8,14 @@ use super::super::outcome::{Outcome, RowSet};
 use super::super::reader::{Cell, Reader, RowSource, split_key};
 use super::Target;
 use super::bind::{BoundCondition, BoundWrite};
-use super::change::{Change, build_row};
+use super::change::{Change, Moment, build_row};
+use super::condition::BoundCheck;
 use crate::cql::CqlError;
 use crate::store::{Deletion, Liveness, MergeRules, Partition, PartitionKey, Row, RowBuilder};
 use crate::value::write_cell;
+
+/// Gives timestamps, each later than the one before.
+pub(crate) type Clock<'a> = &'a dyn Fn() -> i64;
 
 /// What a condition found: nothing wrong, or the row that is in the way.
 pub(super) enum Verdict {
@@ -39,7 +43,7 @@ impl BoundWrite<'_> {
         if let ([key], [row]) = (self.keys.as_slice(), self.rows.as_slice())
             && self.is_plain()
         {
-            let built = self.row(&row.parts, None)?;
+            let built = self.row(&row.parts, None, &self.moment)?;
             let key = PartitionKey::new(key);
             store.modify(key, |partition| {
                 (built.map_or(0, |built| partition.apply(&row.ordered, built, &self.rules())), ())
@@ -47,7 +51,7 @@ impl BoundWrite<'_> {
             return Ok(());
         }
         for key in self.partition_keys() {
-            store.modify(key, |partition| self.apply(partition))?;
+            store.modify(key, |partition| self.apply(partition, &self.moment))?;
         }
         Ok(())
     }
@@ -58,25 +62,34 @@ impl BoundWrite<'_> {
             && !self.changes.iter().any(Change::reads)
     }
 
-    fn row(&self, clustering: &[u8], current: Option<&Row>) -> Result<Option<Row>, CqlError> {
+    fn row(
+        &self,
+        clustering: &[u8],
+        current: Option<&Row>,
+        moment: &Moment,
+    ) -> Result<Option<Row>, CqlError> {
         let live = matches!(self.plan.target, Target::Rows { insert: true });
-        build_row(&self.changes, &self.plan.table.schema, &self.moment, live, clustering, current)
+        build_row(&self.changes, &self.plan.table.schema, moment, live, clustering, current)
     }
 
     /// Writes to one partition. Returns by how many bytes it grew.
-    pub(super) fn apply(&self, partition: &mut Partition) -> (i64, Result<(), CqlError>) {
+    pub(super) fn apply(&self, partition: &mut Partition, moment: &Moment) -> (i64, Result<(), CqlError>) {
         let mut grown = 0;
-        let result = self.apply_counting(partition, &mut grown);
+        let result = self.apply_counting(partition, moment, &mut grown);
         (grown, result)
     }
 
-    fn apply_counting(&self, partition: &mut Partition, grown: &mut i64) -> Result<(), CqlError> {
+    fn apply_counting(
+        &self,
+        partition: &mut Partition,
+        moment: &Moment,
+        grown: &mut i64,
+    ) -> Result<(), CqlError> {
         let rules = self.rules();
-        let deletion = Deletion { timestamp: self.moment.timestamp, at: self.moment.now };
+        let deletion = Deletion { timestamp: moment.timestamp, at: moment.now };
         if !self.static_changes.is_empty() {
             let schema = &self.plan.table.schema;
-            let built =
-                build_row(&self.static_changes, schema, &self.moment, false, &[], partition.static_row())?;
+            let built = build_row(&self.static_changes, schema, moment, false, &[], partition.static_row())?;
             if let Some(built) = built {
                 *grown += partition.apply_static(built, &rules);
             }
@@ -85,7 +98,7 @@ impl BoundWrite<'_> {
             Target::Static => {}
             Target::Rows { .. } => {
                 for row in &self.rows {
-                    let built = self.row(&row.parts, partition.row(&row.ordered))?;
+                    let built = self.row(&row.parts, partition.row(&row.ordered), moment)?;
                     if let Some(built) = built {
                         *grown += partition.apply(&row.ordered, built, &rules);
                     }
@@ -123,7 +136,7 @@ impl BoundWrite<'_> {
             BoundCondition::NotExists => !exists,
             BoundCondition::Exists => exists,
             BoundCondition::All(checks) => {
-                let reader = Reader::new(schema, checks.iter().map(|check| check.column).collect());
+                let reader = Reader::new(schema, checked_columns(checks));
                 let parts = split_key(&key.bytes, schema.partition_key().len());
                 let mut cells = Vec::new();
                 reader.read(schema, &RowSource { key: &parts, static_row, row }, now, &mut cells);
@@ -140,15 +153,7 @@ impl BoundWrite<'_> {
         }
         let columns = match &self.condition {
             BoundCondition::NotExists => (0..schema.columns().len()).collect(),
-            BoundCondition::All(checks) if row.is_some() || static_row.is_some() => {
-                let mut columns: Vec<usize> = Vec::new();
-                for check in checks {
-                    if !columns.contains(&check.column) {
-                        columns.push(check.column);
-                    }
-                }
-                columns
-            }
+            BoundCondition::All(checks) if row.is_some() || static_row.is_some() => checked_columns(checks),
             _ => Vec::new(),
         };
         let reader = Reader::new(schema, columns);
@@ -160,20 +165,33 @@ impl BoundWrite<'_> {
         Verdict::Refused { columns: reader.columns().to_vec(), cells }
     }
 
-    /// A conditional write of its own.
-    pub(super) fn write_if(&self) -> Result<Outcome, CqlError> {
+    /// A conditional write of its own. Its time is taken from the clock once the partition is locked, so that of two such
+    /// writes the one that sees the other's cells is also the later one.
+    pub(super) fn write_if(&self, clock: Clock<'_>) -> Result<Outcome, CqlError> {
         let Some(key) = self.partition_keys().next() else {
             return Ok(applied(true, &self.plan.table.schema, &[], &[]));
         };
         let schema = &self.plan.table.schema;
         self.plan.table.table.store.modify(key.clone(), |partition| match self.judge(&key, partition) {
             Verdict::Applies => {
-                let (grown, result) = self.apply(partition);
+                let moment = Moment { timestamp: clock(), ..self.moment };
+                let (grown, result) = self.apply(partition, &moment);
                 (grown, result.map(|()| applied(true, schema, &[], &[])))
             }
             Verdict::Refused { columns, cells } => (0, Ok(applied(false, schema, &columns, &[cells]))),
         })
     }
+}
+
+/// The columns of a condition, each once.
+fn checked_columns(checks: &[BoundCheck<'_>]) -> Vec<usize> {
+    let mut columns = Vec::with_capacity(checks.len());
+    for check in checks {
+        if !columns.contains(&check.column) {
+            columns.push(check.column);
+        }
+    }
+    columns
 }
 
 /// The `[applied]` answer, with the rows that were in the way.

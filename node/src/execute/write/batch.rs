@@ -3,21 +3,22 @@
 use chorus_protocol::request::BatchKind;
 
 use super::super::outcome::{ExecResult, Outcome};
-use super::apply::{Verdict, applied};
+use super::apply::{Clock, Verdict, applied};
 use super::bind::BoundWrite;
+use super::change::Moment;
 use crate::cql::CqlError;
 use crate::store::PartitionKey;
 
 /// Carries out a write that is not part of a batch.
-pub(crate) fn run(write: &BoundWrite<'_>) -> ExecResult {
+pub(crate) fn run(write: &BoundWrite<'_>, clock: Clock<'_>) -> ExecResult {
     if write.plan.is_conditional() {
-        return write.write_if();
+        return write.write_if(clock);
     }
     write.write().map(|()| Outcome::Void)
 }
 
 /// Carries out the writes of a batch; all of them have been bound, so none has a bad value.
-pub(crate) fn run_batch(kind: BatchKind, writes: &[BoundWrite<'_>]) -> ExecResult {
+pub(crate) fn run_batch(kind: BatchKind, writes: &[BoundWrite<'_>], clock: Clock<'_>) -> ExecResult {
     let counters = writes.iter().filter(|write| write.plan.is_counter()).count();
     if kind == BatchKind::Logged && counters > 0 {
         return Err(CqlError::invalid("Cannot include a counter statement in a logged batch"));
@@ -29,14 +30,14 @@ pub(crate) fn run_batch(kind: BatchKind, writes: &[BoundWrite<'_>]) -> ExecResul
         return Err(CqlError::invalid("Counter and non-counter mutations cannot exist in the same batch"));
     }
     if writes.iter().any(|write| write.plan.is_conditional()) {
-        return run_conditional(writes);
+        return run_conditional(writes, clock);
     }
     writes.iter().try_for_each(BoundWrite::write)?;
     Ok(Outcome::Void)
 }
 
 /// All conditions are looked at before anything is written, while the one partition they are about is locked.
-fn run_conditional(writes: &[BoundWrite<'_>]) -> ExecResult {
+fn run_conditional(writes: &[BoundWrite<'_>], clock: Clock<'_>) -> ExecResult {
     let Some(first) = writes.first() else {
         return Ok(Outcome::Void);
     };
@@ -66,8 +67,9 @@ fn run_conditional(writes: &[BoundWrite<'_>]) -> ExecResult {
             return (0, Ok(applied(false, schema, &columns, &rows)));
         }
         let mut grown = 0;
+        let timestamp = clock();
         for write in writes {
-            let (more, result) = write.apply(partition);
+            let (more, result) = write.apply(partition, &Moment { timestamp, ..write.moment });
             grown += more;
             if let Err(error) = result {
                 return (grown, Err(error));

@@ -248,12 +248,8 @@ pub(super) fn build_row(
     for change in changes {
         resolve(change, moment, current, &mut records, &mut counters)?;
     }
-    for (column, value) in &counters {
-        // Each count is later than the one before, even if a batch counts twice at one moment.
-        let counted = current.into_iter().flat_map(Row::records).filter(|record| record.column == *column);
-        let after_last = counted.map(|record| record.timestamp.saturating_add(1)).max();
-        let timestamp = after_last.map_or(moment.timestamp, |after_last| after_last.max(moment.timestamp));
-        records.push(value_record(*column, None, value, timestamp, None));
+    for counter in &counters {
+        records.push(value_record(counter.column, None, &counter.value, counter.timestamp, None));
     }
     let sorted = records.is_sorted_by(|left, right| position(left, right, schema).is_lt());
     if !sorted {
@@ -272,12 +268,19 @@ pub(super) fn build_row(
     Ok((!builder.is_empty()).then(|| builder.finish()))
 }
 
+/// A counter's new sum.
+struct Counter {
+    column: ColumnId,
+    value: [u8; 8],
+    timestamp: i64,
+}
+
 fn resolve<'r>(
     change: &'r Change<'_>,
     moment: &Moment,
     current: Option<&'r Row>,
     records: &mut Vec<Record<'r>>,
-    counters: &mut Vec<(ColumnId, [u8; 8])>,
+    counters: &mut Vec<Counter>,
 ) -> Result<(), CqlError> {
     let deleted = Some(Expiry { ttl: 0, at: moment.now });
     let live = |column: ColumnId| {
@@ -331,16 +334,19 @@ fn resolve<'r>(
             }
         }
         Change::Count { column, delta } => {
-            let counted = counters.iter_mut().find(|(counted, _)| counted == column);
-            let before = match &counted {
-                Some((_, value)) => i64::from_be_bytes(*value),
-                None => live(*column).next().and_then(|record| read_i64(record.value)).unwrap_or(0),
-            };
-            let after = before.wrapping_add(*delta).to_be_bytes();
-            match counted {
-                Some((_, value)) => *value = after,
-                None => counters.push((*column, after)),
+            if let Some(counter) = counters.iter_mut().find(|counter| counter.column == *column) {
+                counter.value = i64::from_be_bytes(counter.value).wrapping_add(*delta).to_be_bytes();
+                return Ok(());
             }
+            let before = live(*column).next().and_then(|record| read_i64(record.value)).unwrap_or(0);
+            // Increments add up whatever their times: this one has to win over the sum it was added to.
+            let stored = current.into_iter().flat_map(Row::records).filter(|record| record.column == *column);
+            let latest = stored.map(|record| record.timestamp.saturating_add(1)).max();
+            counters.push(Counter {
+                column: *column,
+                value: before.wrapping_add(*delta).to_be_bytes(),
+                timestamp: latest.map_or(moment.timestamp, |latest| latest.max(moment.timestamp)),
+            });
         }
     }
     Ok(())
