@@ -1,5 +1,10 @@
 //! The control plane against the embedded cluster: connecting, hosts that come and go, what is known of the cluster.
 
+mod availability;
+mod connect;
+mod embedded;
+mod metadata;
+mod real;
 mod rows;
 mod scripted;
 mod shards;

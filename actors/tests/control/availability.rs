@@ -1,0 +1,127 @@
+//! Hosts that go and come back, and the control connection that follows them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::embedded::{config, query};
+use crate::support::{eventually, eventually_async, up};
+use chorus_actors::Engine;
+use chorus_node::EmbeddedCluster;
+use chorus_protocol::response::{Event, StatusChangeKind, TopologyChangeKind};
+use chorus_topology::ExponentialReconnection;
+
+const LOCAL: &str = "SELECT release_version FROM system.local";
+
+#[tokio::test]
+async fn a_host_that_stops_is_routed_around_and_comes_back() {
+    let cluster = EmbeddedCluster::start(3).unwrap();
+    let engine = Engine::connect(config(&cluster)).await.unwrap();
+    eventually("all up", || up(&engine) == 3).await;
+    cluster.stop_node(2);
+    eventually("one down", || up(&engine) == 2).await;
+    for _ in 0..50 {
+        query(&engine, LOCAL).await.unwrap();
+    }
+    cluster.start_node(2).unwrap();
+    eventually("all up again", || up(&engine) == 3).await;
+}
+
+#[tokio::test]
+async fn f64_all_hosts_gone_and_back_need_no_restart() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    let base = Duration::from_millis(400);
+    let mut config = config(&cluster);
+    config.reconnection = Arc::new(ExponentialReconnection::new(base, Duration::from_secs(60)).unwrap());
+    let engine = Engine::connect(config).await.unwrap();
+    eventually("all up", || up(&engine) == 2).await;
+    cluster.stop_node(0);
+    cluster.stop_node(1);
+    eventually("none up", || up(&engine) == 0).await;
+    assert!(query(&engine, LOCAL).await.is_err());
+    // Long enough for schedules that double to be far apart.
+    tokio::time::sleep(Duration::from_millis(2000)).await;
+    cluster.start_node(0).unwrap();
+    cluster.start_node(1).unwrap();
+    let back = Instant::now();
+    while query(&engine, LOCAL).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(back.elapsed() < 2 * base, "{:?} is more than twice the base delay", back.elapsed());
+    eventually("all up", || up(&engine) == 2).await;
+    eventually_async("the control connection is back", || async { engine.refresh_topology().await.is_ok() })
+        .await;
+}
+
+#[tokio::test]
+async fn f67_the_control_connection_moves_to_another_host() {
+    let cluster = EmbeddedCluster::start(3).unwrap();
+    let engine = Engine::connect(config(&cluster)).await.unwrap();
+    eventually("all up", || up(&engine) == 3).await;
+    cluster.stop_node(0);
+    eventually("one down", || up(&engine) == 2).await;
+    eventually_async("another host serves it", || async { engine.refresh_schema().await.is_ok() }).await;
+    let controlled = (1..3).filter(|&node| cluster.connections(node) == 2).count();
+    assert_eq!(controlled, 1);
+}
+
+#[tokio::test]
+async fn f11_a_host_that_accepts_and_closes_is_not_dialled_in_a_storm() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    let engine = Engine::connect(config(&cluster)).await.unwrap();
+    eventually("all up", || up(&engine) == 2).await;
+    let address = cluster.address(1);
+    cluster.stop_node(1);
+    eventually("one down", || up(&engine) == 1).await;
+    // Somebody who accepts and closes at once takes its place.
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let accepted = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&accepted);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::Relaxed);
+            drop(socket);
+        }
+    });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let accepted = accepted.load(Ordering::Relaxed);
+    assert!((1..20).contains(&accepted), "{accepted} connections in two seconds");
+    query(&engine, LOCAL).await.unwrap();
+}
+
+#[tokio::test]
+async fn f69_a_false_report_of_a_host_being_down_changes_nothing() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    let mut config = config(&cluster);
+    config.event_windows.status = Some(Duration::ZERO);
+    let engine = Engine::connect(config).await.unwrap();
+    eventually("all up", || up(&engine) == 2).await;
+    let before = cluster.requests(1);
+    cluster.send_event(Event::StatusChange { kind: StatusChangeKind::Down, address: cluster.address(1) });
+    eventually("it is asked whether it lives", || cluster.requests(1) > before).await;
+    cluster.send_event(Event::StatusChange {
+        kind: StatusChangeKind::Up,
+        address: "127.9.9.9:9".parse().unwrap(),
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(up(&engine), 2);
+    assert_eq!(engine.state().hosts.len(), 2);
+}
+
+#[tokio::test]
+async fn f68_a_burst_of_events_costs_a_refresh_or_two() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut config = config(&cluster);
+    config.event_windows.topology = Some(Duration::from_millis(200));
+    let engine = Engine::connect(config).await.unwrap();
+    let before = cluster.requests(0);
+    for _ in 0..10_000 {
+        let address = cluster.address(0);
+        cluster.send_event(Event::TopologyChange { kind: TopologyChangeKind::NewNode, address });
+    }
+    eventually("the members are read again", || cluster.requests(0) > before).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let reads = (cluster.requests(0) - before).div_ceil(2);
+    assert!(reads < 20, "{reads} reads for one burst");
+    query(&engine, LOCAL).await.unwrap();
+}
