@@ -25,7 +25,8 @@ use crate::config::EngineConfig;
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::ConnectError;
 use crate::control::{
-    AwaitAgreement, ControlActor, ControlError, ControlSetup, Plan, Read, StopControl, TryKeyspace,
+    AwaitAgreement, ControlActor, ControlError, ControlSetup, Plan, Read, SchemaPart, Scope, StopControl,
+    TryKeyspace,
 };
 use crate::coordinator::{CoordinatorActor, CoordinatorPort, SetRoute};
 use crate::engine::{Agreement, Published};
@@ -260,11 +261,9 @@ impl Handler<ClusterRead> for ClusterActor {
         self.published.agreement.store(Arc::new(Agreement { shape, compression: rows.compression }));
         let previous = self.published.state.load_full();
         let policy = &*self.config.load_balancing;
-        let (state, warnings) = match (&rows.members, &rows.schema) {
-            (Some((local, peers)), schema) => {
-                let translator = self.config.address_translator.as_deref();
-                let translate =
-                    |address| translator.map_or(address, |translator| translator.translate(address));
+        let (mut state, mut warnings) = match &rows.members {
+            Some((local, peers)) => {
+                let translate = |address| self.config.translate(address);
                 let discovery = Discovery {
                     local,
                     peers,
@@ -272,11 +271,16 @@ impl Handler<ClusterRead> for ClusterActor {
                     default_port: self.config.port,
                     translate: Some(&translate),
                 };
-                ClusterState::build(&discovery, schema.as_ref(), Some(&previous), policy)
+                ClusterState::build(&discovery, None, Some(&previous), policy)
             }
-            (None, Some(schema)) => previous.with_schema(SchemaScope::All, schema, policy),
-            (None, None) => return,
+            None => (ClusterState::clone(&previous), Vec::new()),
         };
+        for (keyspace, rows) in &rows.schema {
+            let scope = keyspace.as_deref().map_or(SchemaScope::All, SchemaScope::Keyspace);
+            let (with_schema, more) = state.with_schema(scope, rows, policy);
+            state = with_schema;
+            warnings.extend(more);
+        }
         for warning in warnings {
             match warning.severity() {
                 Severity::Warn => warn!(%warning, "a part of the system tables is ignored"),
@@ -333,10 +337,8 @@ impl Handler<HostReported> for ClusterActor {
         let known = self.members.tell(address, if up { Hint::Up } else { Hint::Down });
         if !known && up {
             // A stranger may be a new member whose own event was lost.
-            self.control.do_send(Read {
-                scope: crate::control::Scope { topology: true, schema: false },
-                answer: None,
-            });
+            self.control
+                .do_send(Read { scope: Scope { topology: true, schema: SchemaPart::Nothing }, answer: None });
         }
     }
 }

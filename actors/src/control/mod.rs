@@ -36,7 +36,9 @@ use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 
 pub use messages::ControlError;
-pub(crate) use messages::{Answer, AwaitAgreement, Leave, Plan, Read, Scope, StopControl, TryKeyspace};
+pub(crate) use messages::{
+    Answer, AwaitAgreement, Leave, Plan, Read, SchemaPart, Scope, StopControl, TryKeyspace,
+};
 pub(crate) use read::ClusterRows;
 
 use link::{Inbox, Link, LinkMaker};
@@ -258,9 +260,8 @@ impl ControlActor {
         for (address, up) in due.statuses {
             self.setup.cluster.do_send(HostReported { address, up });
         }
-        self.wanted
-            .scope
-            .add(Scope { topology: due.topology, schema: due.schema && self.setup.config.fetch_schema });
+        let schema = if self.setup.config.fetch_schema { due.schema } else { SchemaPart::Nothing };
+        self.wanted.scope.add(Scope { topology: due.topology, schema });
         self.read(ctx);
         if let Some(alarm) = self.alarm.take() {
             ctx.cancel_future(alarm);
@@ -283,10 +284,10 @@ impl ControlActor {
         }
         let wanted = std::mem::take(&mut self.wanted);
         let (link, config) = (Rc::clone(link), Arc::clone(&self.setup.config));
-        let scope = wanted.scope;
+        let scope = wanted.scope.clone();
         self.reading = Some(wanted);
         let read = async move {
-            let outcome = Reader::new(&link, &config).read(scope).await;
+            let outcome = Reader::new(&link, &config).read(&scope).await;
             (link, outcome)
         };
         ctx.spawn(read.into_actor(self).map(|(link, outcome), actor, ctx| {

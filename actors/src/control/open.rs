@@ -7,7 +7,7 @@ use chorus_protocol::response::Response;
 use tracing::{debug, info};
 
 use super::link::{Link, LinkMaker};
-use super::messages::Scope;
+use super::messages::{SchemaPart, Scope};
 use super::read::{ClusterRows, Reader};
 use crate::cluster::highest_common;
 use crate::config::{ContactPoint, EngineConfig};
@@ -101,8 +101,9 @@ impl Opening {
             }
             Err(error) => return Err(error.into_connect(Phase::Register)),
         }
-        let scope = Scope { topology: true, schema: self.config.fetch_schema };
-        let rows = Reader::new(&link, &self.config).read(scope).await;
+        let schema = if self.config.fetch_schema { SchemaPart::All } else { SchemaPart::Nothing };
+        let scope = Scope { topology: true, schema };
+        let rows = Reader::new(&link, &self.config).read(&scope).await;
         let rows = rows.map_err(|error| error.into_connect(Phase::Metadata))?;
         Ok(Opened { link, rows })
     }

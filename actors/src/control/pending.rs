@@ -7,6 +7,7 @@ use std::time::Duration;
 use chorus_protocol::response::{Event, StatusChangeKind, TopologyChangeKind};
 use chorus_topology::Rng;
 
+use super::messages::SchemaPart;
 use crate::config::EventWindows;
 
 /// More hosts than this reported up or down at once are looked up by one refresh instead.
@@ -17,8 +18,8 @@ const MOST_STATUSES: usize = 512;
 pub(crate) struct Due {
     /// Read the members again.
     pub(crate) topology: bool,
-    /// Read the schema again.
-    pub(crate) schema: bool,
+    /// Read this much of the schema again.
+    pub(crate) schema: SchemaPart,
     /// Hosts said to be up (true) or down; the last word of each.
     pub(crate) statuses: Vec<(SocketAddr, bool)>,
 }
@@ -29,7 +30,7 @@ pub(crate) struct Pending {
     windows: EventWindows,
     rng: Rng,
     topology: Option<u64>,
-    schema: Option<u64>,
+    schema: Option<(u64, SchemaPart)>,
     statuses: HashMap<SocketAddr, (u64, bool)>,
 }
 
@@ -59,10 +60,12 @@ impl Pending {
                 // The last word counts, and further words do not put it off.
                 self.statuses.entry(*address).or_insert((at, up)).1 = up;
             }
-            Event::SchemaChange(_) => {
+            Event::SchemaChange(change) => {
                 let Some(window) = self.windows.schema else { return };
                 let at = now + self.within(window);
-                earliest(&mut self.schema, at);
+                let (due, part) = self.schema.get_or_insert((at, SchemaPart::Nothing));
+                *due = at.min(*due);
+                part.add(SchemaPart::keyspace(&change.keyspace));
             }
             Event::ClientRoutesChange(_) => {}
         }
@@ -81,7 +84,7 @@ impl Pending {
         statuses.sort_unstable();
         Due {
             topology: self.topology.take_if(|at| *at <= now).is_some(),
-            schema: self.schema.take_if(|at| *at <= now).is_some(),
+            schema: self.schema.take_if(|(at, _)| *at <= now).map(|(_, part)| part).unwrap_or_default(),
             statuses,
         }
     }
@@ -89,7 +92,8 @@ impl Pending {
     /// When something will be due next.
     pub(crate) fn next_due(&self) -> Option<u64> {
         let statuses = self.statuses.values().map(|&(at, _)| at).min();
-        [self.topology, self.schema, statuses].into_iter().flatten().min()
+        let schema = self.schema.as_ref().map(|(at, _)| *at);
+        [self.topology, schema, statuses].into_iter().flatten().min()
     }
 
     /// Forgets everything: a full refresh answers it all.
@@ -144,7 +148,7 @@ mod tests {
         let due = pending.next_due().unwrap();
         assert!((1_000..3_000).contains(&due), "{due}");
         assert_eq!(pending.take_due(due - 1), Due::default());
-        assert_eq!(pending.take_due(due), Due { schema: true, ..Due::default() });
+        assert_eq!(pending.take_due(due), Due { schema: SchemaPart::keyspace("ks"), ..Due::default() });
         assert_eq!(pending.next_due(), None);
     }
 
@@ -199,6 +203,6 @@ mod tests {
         let windows = EventWindows { schema: Some(Duration::ZERO), ..EventWindows::default() };
         let mut pending = Pending::new(windows, Rng::seeded(1));
         pending.on_event(&schema_change(), 4);
-        assert!(pending.take_due(4).schema);
+        assert_eq!(pending.take_due(4).schema, SchemaPart::keyspace("ks"));
     }
 }

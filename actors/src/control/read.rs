@@ -1,5 +1,7 @@
 //! Reading what the cluster says about itself.
 
+use std::sync::Arc;
+
 use chorus_protocol::Compression;
 use chorus_topology::rows::{
     LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION, SELECT_PEER_SCHEMA_VERSIONS,
@@ -9,7 +11,7 @@ use tracing::debug;
 
 use super::agreement::HostVersion;
 use super::link::Link;
-use super::messages::Scope;
+use super::messages::{SchemaPart, Scope};
 use crate::config::EngineConfig;
 use crate::internal::{InternalError, pages, rows};
 
@@ -18,7 +20,8 @@ use crate::internal::{InternalError, pages, rows};
 pub(crate) struct ClusterRows {
     /// The host that told, and the other hosts.
     pub(crate) members: Option<(LocalRow, Vec<PeerRow>)>,
-    pub(crate) schema: Option<SchemaRows>,
+    /// The rows of the whole schema, or of one keyspace each.
+    pub(crate) schema: Vec<(Option<Arc<str>>, SchemaRows)>,
     /// What the control connection negotiated.
     pub(crate) compression: Option<Compression>,
 }
@@ -46,13 +49,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the parts in `scope`.
-    pub(super) async fn read(&self, scope: Scope) -> Result<ClusterRows, InternalError> {
+    pub(super) async fn read(&self, scope: &Scope) -> Result<ClusterRows, InternalError> {
         let mut read = ClusterRows { compression: self.link.handle().compression, ..ClusterRows::default() };
         if scope.topology {
             read.members = Some(self.members().await?);
         }
-        if scope.schema {
-            read.schema = Some(self.schema().await?);
+        match &scope.schema {
+            SchemaPart::Nothing => {}
+            SchemaPart::All => read.schema.push((None, self.schema(None).await?)),
+            SchemaPart::Keyspaces(names) => {
+                for name in names {
+                    read.schema.push((Some(Arc::clone(name)), self.schema(Some(name)).await?));
+                }
+            }
         }
         Ok(read)
     }
@@ -82,11 +91,11 @@ impl<'a> Reader<'a> {
         self.rows(older).await
     }
 
-    async fn schema(&self) -> Result<SchemaRows, InternalError> {
+    async fn schema(&self, keyspace: Option<&str>) -> Result<SchemaRows, InternalError> {
         // Sent together: their answers arrive in the time of the slowest.
         let reads = SchemaTable::ALL.into_iter().map(|table| async move {
             let mut found = Vec::new();
-            let text = self.limited(&table.select(None));
+            let text = self.limited(&table.select(keyspace));
             let read = pages(
                 self.link.handle(),
                 &text,

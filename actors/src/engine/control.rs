@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Engine;
 use crate::{
     cluster::{AgreeOnSchema, ChangeKeyspace, LearnTablets, Refresh, UseKeyspaceError},
-    control::{ControlError, Scope},
+    control::{ControlError, SchemaPart, Scope},
 };
 
 impl Engine {
@@ -32,7 +32,17 @@ impl Engine {
     ///
     /// When there is no control connection, or it was lost meanwhile.
     pub async fn refresh_schema(&self) -> Result<(), ControlError> {
-        self.refresh(Scope { topology: false, schema: true }).await
+        self.refresh(Scope { topology: false, schema: SchemaPart::All }).await
+    }
+
+    /// Reads one keyspace and everything in it again, by its name as the schema spells it; one that is gone is forgotten.
+    /// Returns when [`state`](Self::state) has it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no control connection, or it was lost meanwhile.
+    pub async fn refresh_keyspace(&self, keyspace: &str) -> Result<(), ControlError> {
+        self.refresh(Scope { topology: false, schema: SchemaPart::keyspace(keyspace) }).await
     }
 
     /// Reads the members of the cluster again. Returns when [`state`](Self::state) has them.
@@ -41,7 +51,7 @@ impl Engine {
     ///
     /// When there is no control connection, or it was lost meanwhile.
     pub async fn refresh_topology(&self) -> Result<(), ControlError> {
-        self.refresh(Scope { topology: true, schema: false }).await
+        self.refresh(Scope { topology: true, schema: SchemaPart::Nothing }).await
     }
 
     async fn refresh(&self, scope: Scope) -> Result<(), ControlError> {

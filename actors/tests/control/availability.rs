@@ -125,3 +125,26 @@ async fn f68_a_burst_of_events_costs_a_refresh_or_two() {
     assert!(reads < 20, "{reads} reads for one burst");
     query(&engine, LOCAL).await.unwrap();
 }
+
+#[tokio::test]
+async fn f63_a_flapping_host_costs_no_request_and_no_storm() {
+    let cluster = EmbeddedCluster::start(3).unwrap();
+    let engine = Engine::connect(config(&cluster)).await.unwrap();
+    eventually("all up", || up(&engine) == 3).await;
+    let (before, until) = (cluster.accepted(2), Instant::now() + Duration::from_secs(3));
+    let (mut sent, mut failed) = (0, 0);
+    while Instant::now() < until {
+        for _ in 0..6 {
+            // Down for 150 ms, up for 150 ms.
+            for _ in 0..25 {
+                sent += 1;
+                failed += u32::from(query(&engine, LOCAL).await.is_err());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        if cluster.is_up(2) { cluster.stop_node(2) } else { cluster.start_node(2).unwrap() }
+    }
+    assert_eq!(failed, 0, "of {sent}");
+    let dialled = cluster.accepted(2) - before;
+    assert!(dialled <= 12, "{dialled} connections to the flapping host in three seconds");
+}

@@ -30,6 +30,7 @@ pub(crate) async fn query(engine: &Engine, text: &str) -> Result<Response, Reque
     finish_frame(frame, start).expect("short statements fit");
     *options = RequestOptions::default();
     options.timeout = Some(Duration::from_secs(5));
+    options.idempotent = text.starts_with("SELECT");
     let reply = builder.send().await?;
     let (opcode, flags) = (reply.opcode(), reply.flags());
     let envelope = Envelope::split(flags, reply.into_bytes()).expect("a valid envelope");

@@ -3,6 +3,7 @@
 mod availability;
 mod connect;
 mod embedded;
+mod large;
 mod metadata;
 mod real;
 mod rows;

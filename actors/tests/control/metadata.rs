@@ -37,6 +37,24 @@ async fn a_schema_change_by_somebody_else_is_noticed() {
 }
 
 #[tokio::test]
+async fn one_keyspace_is_read_again_without_the_others_and_forgotten_when_it_is_gone() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut deaf = config(&cluster);
+    deaf.event_windows.schema = None;
+    let engine = Engine::connect(deaf).await.unwrap();
+    query(&engine, CREATE_KEYSPACE).await.unwrap();
+    query(&engine, &CREATE_KEYSPACE.replace("shop", "attic")).await.unwrap();
+    query(&engine, CREATE_TABLE).await.unwrap();
+    engine.refresh_keyspace("shop").await.unwrap();
+    assert!(engine.state().table("shop", "orders").is_some());
+    assert!(engine.state().keyspace("attic").is_none());
+    assert!(engine.state().keyspace("system").is_some());
+    query(&engine, "DROP KEYSPACE shop").await.unwrap();
+    engine.refresh_keyspace("shop").await.unwrap();
+    assert!(engine.state().keyspace("shop").is_none());
+}
+
+#[tokio::test]
 async fn a_keyspace_is_used_on_every_connection_and_after_reconnecting() {
     let cluster = EmbeddedCluster::start(3).unwrap();
     let engine = Engine::connect(config(&cluster)).await.unwrap();
