@@ -137,7 +137,10 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn start() -> Self {
-        let cluster = EmbeddedCluster::start(1).expect("a node");
+        Self::of(EmbeddedCluster::start(1).expect("a node")).await
+    }
+
+    pub(crate) async fn of(cluster: EmbeddedCluster) -> Self {
         let address = cluster.address(0);
         let session = Session::builder().contact_point(address).connect().await.expect("a session");
         Self { cluster, address, session }

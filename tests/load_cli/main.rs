@@ -3,6 +3,7 @@
 mod bad_rows;
 mod bad_sources;
 mod bad_targets;
+mod faults;
 mod good_files;
 mod harness;
 mod interruptions;

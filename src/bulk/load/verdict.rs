@@ -1,6 +1,6 @@
 //! What a failed row means for the row and for the load.
 
-use chorus_actors::{RequestError, RequestErrorKind};
+use chorus_actors::{AttemptError, RequestError, RequestErrorKind};
 use chorus_protocol::response::DbError;
 
 /// What to do about a row that failed.
@@ -19,24 +19,34 @@ pub(super) enum Verdict {
 /// The engine has retried what its policy allows before an error comes here.
 pub(super) fn judge(error: &RequestError) -> Verdict {
     match error.kind() {
-        RequestErrorKind::Database(body) => match &body.error {
-            DbError::Invalid | DbError::FunctionFailure { .. } => Verdict::Reject,
-            DbError::Overloaded
-            | DbError::WriteTimeout { .. }
-            | DbError::ReadTimeout { .. }
-            | DbError::RateLimitReached { .. } => Verdict::Overload,
-            DbError::SyntaxError
-            | DbError::Unauthorized
-            | DbError::ConfigError
-            | DbError::ProtocolError
-            | DbError::BadCredentials => Verdict::Refused,
-            // Whatever else a server says is about its own state, and may be over in a moment.
+        RequestErrorKind::Database(body) => judge_answer(&body.error),
+        // Every host was asked, and the last one may have said more than that it could not be reached.
+        RequestErrorKind::NoHostAvailable => match error.attempts().last().map(|attempt| &attempt.error) {
+            Some(AttemptError::Database(body)) => judge_answer(&body.error),
+            Some(AttemptError::Busy) => Verdict::Overload,
             _ => Verdict::Unreachable,
         },
         RequestErrorKind::Timeout { .. } | RequestErrorKind::Overloaded { .. } => Verdict::Overload,
-        RequestErrorKind::ConnectionLost { .. } | RequestErrorKind::NoHostAvailable => Verdict::Unreachable,
+        RequestErrorKind::ConnectionLost { .. } => Verdict::Unreachable,
         RequestErrorKind::TooLarge { .. } => Verdict::Reject,
         _ => Verdict::Refused,
+    }
+}
+
+fn judge_answer(error: &DbError) -> Verdict {
+    match error {
+        DbError::Invalid | DbError::FunctionFailure { .. } => Verdict::Reject,
+        DbError::Overloaded
+        | DbError::WriteTimeout { .. }
+        | DbError::ReadTimeout { .. }
+        | DbError::RateLimitReached { .. } => Verdict::Overload,
+        DbError::SyntaxError
+        | DbError::Unauthorized
+        | DbError::ConfigError
+        | DbError::ProtocolError
+        | DbError::BadCredentials => Verdict::Refused,
+        // Whatever else a server says is about its own state, and may be over in a moment.
+        _ => Verdict::Unreachable,
     }
 }
 
