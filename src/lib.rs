@@ -64,8 +64,9 @@ pub use chorus_actors::{Placement, ShutdownReport};
 pub use chorus_derive::*;
 pub use chorus_protocol::response::{DbError, ErrorBody, SchemaChange};
 pub use chorus_protocol::{
-    ColumnSpec, Compression, Consistency, CqlType, CqlValue, CustomPayload, FromCql, FromRow, IntoRow,
-    MaybeEmpty, MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, ValueError,
+    ColumnSpec, Compression, Consistency, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp,
+    CqlTimeuuid, CqlType, CqlValue, CqlVarint, CustomPayload, FromCql, FromRow, IntoRow, MaybeEmpty,
+    MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, ValueError,
 };
 pub use chorus_topology::{ClusterState, Host, HostIndex};
 

@@ -30,7 +30,11 @@ pub(crate) async fn rows(session: &Session, table: &TableName) -> Result<String,
 fn text(value: Option<&CqlValue>) -> String {
     match value {
         None => "null".to_owned(),
+        // For people, not for CQL: without quotes, and with times as times.
         Some(CqlValue::Text(text) | CqlValue::Ascii(text)) => text.clone(),
+        Some(CqlValue::Timestamp(timestamp)) => timestamp.to_string(),
+        Some(CqlValue::Date(date)) => date.to_string(),
+        Some(CqlValue::Time(time)) => time.to_string(),
         Some(other) => other.to_string(),
     }
 }
@@ -62,6 +66,14 @@ fn aligned(lines: &[Vec<String>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_shown_as_times() {
+        let instant = CqlValue::Timestamp(chorus::CqlTimestamp(1_357_020_000_000));
+        assert_eq!(text(Some(&instant)), "2013-01-01T06:00:00.000Z");
+        assert_eq!(text(Some(&CqlValue::Text("it's".into()))), "it's");
+        assert_eq!(text(None), "null");
+    }
 
     #[test]
     fn cells_stand_under_their_column() {
