@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::embedded::{config, query};
 use crate::support::{eventually, eventually_async, up};
 use chorus_actors::Engine;
-use chorus_node::EmbeddedCluster;
+use chorus_actors::config::Heartbeat;
+use chorus_node::{EmbeddedCluster, Fault, Requests};
 use chorus_protocol::response::{Event, StatusChangeKind, TopologyChangeKind};
 use chorus_topology::ExponentialReconnection;
 
@@ -147,4 +148,32 @@ async fn f63_a_flapping_host_costs_no_request_and_no_storm() {
     assert_eq!(failed, 0, "of {sent}");
     let dialled = cluster.accepted(2) - before;
     assert!(dialled <= 12, "{dialled} connections to the flapping host in three seconds");
+}
+
+#[tokio::test]
+async fn f8_a_silent_host_is_noticed_by_its_heartbeats() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    let mut config = config(&cluster);
+    config.connect_timeout = Duration::from_millis(200);
+    config.heartbeat = Heartbeat { interval: Duration::from_millis(50), timeout: Duration::from_millis(100) };
+    let engine = Engine::connect(config).await.unwrap();
+    eventually("all up", || up(&engine) == 2).await;
+    let silence = cluster.faults().add(Requests::all().on_node(1), Fault::DropRequest);
+    eventually("the silent host is down", || up(&engine) == 1).await;
+    query(&engine, LOCAL).await.unwrap();
+    cluster.faults().remove(silence);
+    eventually("it is back", || up(&engine) == 2).await;
+}
+
+#[tokio::test]
+async fn a_request_that_times_out_does_not_take_its_host_down() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let engine = Engine::connect(config(&cluster)).await.unwrap();
+    cluster.faults().add(Requests::containing("cluster_name").times(1), Fault::DropAnswer);
+    let accepted = cluster.accepted(0);
+    let slow = query(&engine, "SELECT cluster_name FROM system.local");
+    assert!(tokio::time::timeout(Duration::from_millis(100), slow).await.is_err());
+    query(&engine, LOCAL).await.unwrap();
+    assert_eq!(up(&engine), 1);
+    assert_eq!(cluster.accepted(0), accepted);
 }

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::embedded::{config, query};
 use crate::support::{eventually, up};
-use chorus_actors::{ConnectError, ContactPoint, Credentials, Engine, EngineConfig, Placement};
-use chorus_node::EmbeddedCluster;
-use chorus_protocol::{ProtocolVersion, Response, ResultBody};
+use chorus_actors::{
+    CompressionChoice, ConnectError, ContactPoint, Credentials, Engine, EngineConfig, Phase, Placement,
+};
+use chorus_node::{EmbeddedCluster, Fault, Requests};
+use chorus_protocol::{Compression, ProtocolVersion, Response, ResultBody};
 
 const LOCAL: &str = "SELECT release_version FROM system.local";
 
@@ -158,4 +160,57 @@ async fn giving_up_connecting_leaves_nothing_behind() {
     let mut rest = Vec::new();
     let closed = tokio::io::AsyncReadExt::read_to_end(&mut socket, &mut rest);
     tokio::time::timeout(Duration::from_secs(2), closed).await.expect("the socket is closed").unwrap();
+}
+
+#[tokio::test]
+async fn a_system_table_that_is_not_answered_costs_the_control_timeout() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.faults().add(Requests::containing("system.local"), Fault::DropAnswer);
+    let mut config = config(&cluster);
+    config.control_timeout = Duration::from_millis(100);
+    let began = Instant::now();
+    let error = Engine::connect(config).await.err().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1));
+    let cause = &error.attempts()[0].error;
+    assert!(matches!(cause, ConnectError::Timeout { during: Phase::Metadata, .. }), "{cause:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_fails_while_it_is_read_gives_way_to_the_next_contact_point() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    cluster.faults().add(Requests::containing("system_schema").on_node(0), Fault::Close);
+    let mut config = config(&cluster);
+    config.contact_points = cluster.addresses().into_iter().map(ContactPoint::from).collect();
+    let engine = Engine::connect(config).await.unwrap();
+    assert_eq!(cluster.connections(1), 2, "the control connection is to the second node");
+    query(&engine, LOCAL).await.unwrap();
+}
+
+#[tokio::test]
+async fn compression_is_agreed_on_with_a_server_that_offers_it() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    for (version, choice) in [
+        (ProtocolVersion::V5, CompressionChoice::Best),
+        (ProtocolVersion::V4, CompressionChoice::Only(Compression::Lz4)),
+        (ProtocolVersion::V4, CompressionChoice::Only(Compression::Snappy)),
+    ] {
+        let mut config = config(&cluster);
+        (config.protocol_version, config.compression) = (Some(version), choice);
+        let engine = Engine::connect(config).await.unwrap();
+        // In segments compression is no matter of whoever reads an answer.
+        assert_eq!(engine.agreement().compression.is_some(), version < ProtocolVersion::V5, "{choice:?}");
+        assert!(engine.state().table("system", "local").is_some());
+    }
+}
+
+#[tokio::test]
+async fn hosts_of_other_datacenters_get_no_connection_when_told_so() {
+    let cluster = EmbeddedCluster::builder().datacenter("near", 2).datacenter("far", 2).start().unwrap();
+    let mut config = config(&cluster);
+    config.connect_to_remote_hosts = false;
+    config.wait_for_all_hosts = true;
+    let engine = Engine::connect(config).await.unwrap();
+    assert_eq!(engine.state().hosts.len(), 4);
+    query(&engine, LOCAL).await.unwrap();
+    assert_eq!(cluster.accepted(2) + cluster.accepted(3), 0);
 }

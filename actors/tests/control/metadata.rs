@@ -109,3 +109,30 @@ async fn after_shutdown_every_question_is_answered_with_an_error() {
     assert!(engine.use_keyspace("system").await.is_err());
     assert!(query(&engine, "SELECT release_version FROM system.local").await.is_err());
 }
+
+#[tokio::test]
+async fn the_schema_is_not_read_unless_wanted_and_read_when_asked_for() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut config = config(&cluster);
+    config.fetch_schema = false;
+    config.event_windows.schema = Some(Duration::ZERO);
+    let engine = Engine::connect(config).await.unwrap();
+    assert!(engine.state().keyspaces.is_empty());
+    query(&engine, CREATE_KEYSPACE).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(engine.state().keyspaces.is_empty(), "events do not make it read");
+    engine.refresh_schema().await.unwrap();
+    assert!(engine.state().keyspace("shop").is_some());
+}
+
+#[tokio::test]
+async fn a_schema_that_takes_many_pages_is_read_to_the_end() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut config = config(&cluster);
+    config.schema_page_size = 3;
+    let engine = Engine::connect(config).await.unwrap();
+    let state = engine.state();
+    let columns = &state.table("system", "local").unwrap().columns;
+    assert!(columns.len() > 6, "{}", columns.len());
+    assert!(cluster.requests(0) > 50, "{} requests are too few for pages of three rows", cluster.requests(0));
+}

@@ -57,6 +57,8 @@ pub(crate) struct ConnectOptions {
     pub(crate) keyspace: Option<Arc<str>>,
     /// CQL version wanted; the server's first when absent or not offered.
     pub(crate) cql_version: Option<Arc<str>>,
+    /// Asks for tables of old storage formats without their peculiarities; v3 and v4 only.
+    pub(crate) no_compact: bool,
     /// Further entries of STARTUP: who we are.
     pub(crate) startup: Arc<[(String, String)]>,
     /// Limit for the whole of it, from the first packet to the last answer.
@@ -83,6 +85,7 @@ impl ConnectOptions {
             credentials: config.credentials.clone(),
             keyspace: config.keyspace.as_deref().map(Arc::from),
             cql_version: config.cql_version.as_deref().map(Arc::from),
+            no_compact: config.no_compact,
             startup: identity(config).into(),
             timeout: config.connect_timeout,
             max_frame: config.limits.frame_bytes,
@@ -107,9 +110,6 @@ fn identity(config: &EngineConfig) -> Vec<(String, String)> {
         if let Some(value) = value {
             entries.push((key.to_owned(), value.clone()));
         }
-    }
-    if config.no_compact && config.protocol_version.is_some_and(|version| !version.uses_segments()) {
-        entries.push(("NO_COMPACT".to_owned(), "true".to_owned()));
     }
     entries
 }

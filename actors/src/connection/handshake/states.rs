@@ -131,6 +131,9 @@ impl ExpectSupported {
             shape = supported.shape(self.version);
             entries.extend(supported.extension_echo(self.version));
         }
+        if self.options.no_compact && self.version < ProtocolVersion::V5 {
+            entries.push(("NO_COMPACT".to_owned(), "true".to_owned()));
+        }
         // Keys of ours cannot be overridden by what the application says about itself.
         for (key, value) in self.options.startup.iter() {
             if !entries.iter().any(|(known, _)| known == key) {
@@ -317,4 +320,97 @@ fn unexpected(phase: Phase, response: &Response) -> ConnectError {
         Response::AuthSuccess(_) => "AUTH_SUCCESS",
     };
     ConnectError::protocol(phase, format!("{what} was not expected"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_peer::{cassandra, startup_entries};
+    use super::*;
+    use crate::config::EngineConfig;
+
+    fn startup(version: ProtocolVersion, change: impl FnOnce(&mut ConnectOptions)) -> Vec<(String, String)> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9042));
+        let mut options = ConnectOptions::from_config(&EngineConfig::new([address]));
+        change(&mut options);
+        let Ok(Step::Send(_, waiting)) = begin(&options, version, address) else {
+            panic!("OPTIONS comes first")
+        };
+        let supported = Response::Supported(cassandra());
+        let Ok(Step::Send(message, _)) = waiting.on_response(supported) else {
+            panic!("STARTUP comes second")
+        };
+        assert_eq!(message.opcode, Opcode::Startup);
+        startup_entries(&message.body)
+    }
+
+    fn value<'a>(entries: &'a [(String, String)], key: &str) -> Option<&'a str> {
+        entries.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn a_cql_version_the_server_lacks_gives_way_to_its_first() {
+        let asked = |wanted: &str| {
+            let entries = startup(ProtocolVersion::V4, |options| options.cql_version = Some(wanted.into()));
+            value(&entries, "CQL_VERSION").map(str::to_owned)
+        };
+        assert_eq!(asked("3.4.7").as_deref(), Some("3.4.7"));
+        assert_eq!(asked("9.9.9").as_deref(), Some("3.4.7"));
+    }
+
+    #[test]
+    fn no_compact_is_sent_only_in_versions_that_have_it() {
+        let sent = |version| {
+            let entries = startup(version, |options| options.no_compact = true);
+            value(&entries, "NO_COMPACT").map(str::to_owned)
+        };
+        assert_eq!(sent(ProtocolVersion::V4).as_deref(), Some("true"));
+        assert_eq!(sent(ProtocolVersion::V5), None);
+        assert_eq!(value(&startup(ProtocolVersion::V4, |_| {}), "NO_COMPACT"), None);
+    }
+
+    #[test]
+    fn the_best_compression_is_lz4_and_snappy_is_never_spoken_in_segments() {
+        let chosen = |version, choice| {
+            let entries = startup(version, |options| options.compression = choice);
+            value(&entries, "COMPRESSION").map(str::to_owned)
+        };
+        assert_eq!(chosen(ProtocolVersion::V4, CompressionChoice::Best).as_deref(), Some("lz4"));
+        let snappy = CompressionChoice::Only(Compression::Snappy);
+        assert_eq!(chosen(ProtocolVersion::V4, snappy).as_deref(), Some("snappy"));
+        assert_eq!(chosen(ProtocolVersion::V5, snappy), None);
+        assert_eq!(chosen(ProtocolVersion::V5, CompressionChoice::Off), None);
+    }
+
+    #[test]
+    fn what_the_application_says_of_itself_replaces_nothing_of_ours() {
+        let entries = startup(ProtocolVersion::V4, |options| {
+            options.startup =
+                [("CQL_VERSION".to_owned(), "0".to_owned()), ("X".to_owned(), "y".to_owned())].into();
+        });
+        assert_eq!(value(&entries, "CQL_VERSION"), Some("3.4.7"));
+        assert_eq!(value(&entries, "X"), Some("y"));
+    }
+
+    #[test]
+    fn an_answer_out_of_turn_is_an_error_in_every_state() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9042));
+        let options = ConnectOptions::from_config(&EngineConfig::new([address]));
+        let Ok(Step::Send(_, waiting)) = begin(&options, ProtocolVersion::V4, address) else {
+            unreachable!()
+        };
+        assert!(matches!(
+            waiting.on_response(Response::Ready),
+            Err(ConnectError::Protocol { during: Phase::Options, .. })
+        ));
+        let Ok(Step::Send(_, waiting)) = begin(&options, ProtocolVersion::V4, address) else {
+            unreachable!()
+        };
+        let Ok(Step::Send(_, waiting)) = waiting.on_response(Response::Supported(cassandra())) else {
+            unreachable!()
+        };
+        assert!(matches!(
+            waiting.on_response(Response::AuthSuccess(None)),
+            Err(ConnectError::Protocol { during: Phase::Startup, .. })
+        ));
+    }
 }
