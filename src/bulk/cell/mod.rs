@@ -209,9 +209,28 @@ fn blob(cell: &[u8]) -> Result<Vec<u8>, CellReason> {
     if digits.len() % 2 != 0 {
         return Err(EXPECTED);
     }
-    let digit = |byte: u8| (byte as char).to_digit(16).ok_or(EXPECTED);
-    digits.chunks_exact(2).map(|pair| Ok((digit(pair[0])? << 4 | digit(pair[1])?) as u8)).collect()
+    let mut bytes = Vec::with_capacity(digits.len() / 2);
+    // Bits above the low four are set when any digit was none: looked at once, after the loop.
+    let mut wrong = 0;
+    for pair in digits.chunks_exact(2) {
+        let (high, low) = (HEX[usize::from(pair[0])], HEX[usize::from(pair[1])]);
+        wrong |= high | low;
+        bytes.push(high << 4 | low & 0x0f);
+    }
+    if wrong > 0x0f { Err(EXPECTED) } else { Ok(bytes) }
 }
+
+/// The value of each hexadecimal digit; 0xff for every other byte.
+const HEX: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
 
 /// True for the 36 characters of a hyphenated uuid.
 pub(crate) fn is_uuid_text(cell: &[u8]) -> bool {
@@ -264,6 +283,7 @@ pub(super) mod tests {
         assert_eq!(bytes(&CqlType::Blob, "0x00fFa0").unwrap(), "00ffa0");
         assert_eq!(bytes(&CqlType::Blob, "0x").unwrap(), "");
         assert!(bytes(&CqlType::Blob, "0x0").is_err());
+        assert!(bytes(&CqlType::Blob, "0x0g").is_err());
         assert!(bytes(&CqlType::Blob, "00").is_err());
     }
 
