@@ -5,7 +5,7 @@ use crate::harness::{Folder, Node};
 const TABLE: &str = "t (id int PRIMARY KEY, name text, score double)";
 
 #[tokio::test]
-async fn every_kind_of_bad_row_is_kept_and_every_good_one_is_written() {
+async fn f91_every_kind_of_bad_row_is_kept_and_every_good_one_is_written() {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     let bad: [&[u8]; 6] = [
         b"x2,not a number,1",
@@ -70,7 +70,7 @@ async fn a_key_too_large_for_the_server_is_rejected_with_its_reason() {
 }
 
 #[tokio::test]
-async fn the_load_stops_when_too_many_rows_are_bad() {
+async fn f92_the_load_stops_when_too_many_rows_are_bad() {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     let mut text = "id,name,score\n1,a,1\n".to_owned();
     for _ in 0..100_000 {
@@ -89,7 +89,7 @@ async fn the_load_stops_when_too_many_rows_are_bad() {
 }
 
 #[tokio::test]
-async fn rejects_that_cannot_be_written_stop_the_load() {
+async fn f102_rejects_that_cannot_be_written_stop_the_load() {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     folder.write("f.csv", "id,name,score\nx,a,1\n");
     let run = folder.load(&node, "f.csv", "ks.t", &["--rejects", "no/such/folder/r.csv"]);

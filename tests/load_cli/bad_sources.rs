@@ -7,7 +7,7 @@ use crate::harness::{Folder, Node};
 const TABLE: &str = "t (id int PRIMARY KEY, name text)";
 
 #[test]
-fn what_is_no_file_is_said_before_anything_is_connected() {
+fn f103_what_is_no_file_is_said_before_anything_is_connected() {
     let folder = Folder::new();
     folder.write("empty.csv", "");
     folder.write("wide.csv", [0xff, 0xfe, b'i', 0, b'd', 0]);
@@ -21,7 +21,7 @@ fn what_is_no_file_is_said_before_anything_is_connected() {
 }
 
 #[tokio::test]
-async fn a_header_alone_is_nothing_to_load() {
+async fn f103_a_header_alone_is_nothing_to_load() {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     folder.write("f.csv", "id,name\n");
     let run = folder.load(&node, "f.csv", "ks.t", &["--json"]);
@@ -44,7 +44,7 @@ async fn a_header_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_mark_and_carriage_returns_are_no_part_of_the_data() {
+async fn f103_a_mark_and_carriage_returns_are_no_part_of_the_data() {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     folder.write("f.csv", b"\xef\xbb\xbfid,name\r\n1,a\r\n2,b");
     folder.load(&node, "f.csv", "ks.t", &[]).ended(0, "");
@@ -54,7 +54,7 @@ async fn a_mark_and_carriage_returns_are_no_part_of_the_data() {
 }
 
 #[tokio::test]
-async fn a_stream_cut_off_is_loaded_as_far_as_it_goes() {
+async fn f103_a_stream_cut_off_is_loaded_as_far_as_it_goes() {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     let mut text = "id,name\n".to_owned();
     for id in 0..50_000u32 {

@@ -21,6 +21,22 @@ async fn tables_that_are_not_there_or_do_not_fit_are_named() {
     folder.load(&node, "less.csv", "ks.t", &[]).ended(4, "needs column \"id\"");
     folder.load(&node, "f.csv", "ks.t", &["--map", "nam=name"]).ended(4, "\"nam\"");
     folder.load(&node, "f.csv", "ks.new", &["--key", "number"]).ended(4, "needs column \"number\"");
+    folder.write("other.csv", "id;name\n1;a\n");
+    folder.load(&node, "other.csv", "ks.t", &[]).ended(4, "is --delimiter right?");
+    assert_eq!(node.count("ks.t").await, 0);
+    folder.load(&node, "other.csv", "ks.t", &["--delimiter", ";"]).ended(0, "");
+}
+
+#[tokio::test]
+async fn f90_names_and_values_are_never_read_as_cql() {
+    let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
+    let field = "x\" int); DROP TABLE ks.t; --";
+    let value = "'); DROP TABLE ks.t; --";
+    folder.write("f.csv", format!("id,\"{}\"\n1,{value}\n", field.replace('"', "\"\"")));
+    folder.load(&node, "f.csv", "ks.\"Odd_Name\"", &["--key", "id"]).ended(0, "");
+    let rows = node.session.query("SELECT * FROM ks.\"Odd_Name\"", ()).await.unwrap();
+    assert_eq!(rows.columns()[1].name.as_ref(), field);
+    assert_eq!(rows.single_row::<(i64, String)>().unwrap(), (1, value.to_owned()));
     assert_eq!(node.count("ks.t").await, 0);
 }
 

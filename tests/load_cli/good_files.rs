@@ -103,7 +103,7 @@ async fn fields_are_renamed_and_left_out() {
 }
 
 #[tokio::test]
-async fn of_two_rows_with_one_key_the_later_wins() {
+async fn f104_of_two_rows_with_one_key_the_later_wins() {
     let (folder, node) = (Folder::new(), Node::with_tables(&["t (id int PRIMARY KEY, name text)"]).await);
     let mut text = "id,name\n".to_owned();
     for round in 0..50 {

@@ -23,7 +23,7 @@ fn adds_up(run: &Run) {
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_within_two_seconds_with_truthful_counts() {
+async fn f93_ctrl_c_ends_within_two_seconds_with_truthful_counts() {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let (started, pipe) = begun(&folder, &node, &[]).await;
@@ -40,7 +40,7 @@ async fn ctrl_c_ends_within_two_seconds_with_truthful_counts() {
 }
 
 #[tokio::test]
-async fn a_load_goes_on_when_the_server_is_back() {
+async fn f99_a_load_goes_on_when_the_server_is_back() {
     let (folder, mut node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     let (started, mut pipe) = begun(&folder, &node, &[]).await;
     node.cluster.stop_node(0);
@@ -57,7 +57,7 @@ async fn a_load_goes_on_when_the_server_is_back() {
 }
 
 #[tokio::test]
-async fn a_server_gone_for_good_ends_the_load_with_truthful_counts() {
+async fn f99_a_server_gone_for_good_ends_the_load_with_truthful_counts() {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     let (started, mut pipe) = begun(&folder, &node, &["--patience", "2s"]).await;
     node.cluster.stop_node(0);

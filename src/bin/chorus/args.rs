@@ -16,7 +16,7 @@ Exit codes:
   3    stopped: too many rows rejected, or the rejects file cannot be written
   4    cannot connect, authenticate, or fit the table; or the cluster went away
   5    the source cannot be read
-  130  interrupted";
+  130  interrupted; 143 when terminated";
 
 const LOAD_EXAMPLES: &str = "\
 Examples:

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use chorus::bulk::{Ending, LoadError, LoadReport};
+use chorus::bulk::{Ending, LoadError, LoadReport, SchemaError};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,30 @@ impl From<LoadError> for Failure {
             LoadError::Source(_) | LoadError::Thread(_) => Exit::Source,
             _ => Exit::Cluster,
         };
-        Self::from_error(exit, &error)
+        let mut failure = Self::from_error(exit, &error);
+        if let LoadError::Schema(error) = &error
+            && let Some(advice) = advice(error)
+        {
+            failure.message.push_str("; ");
+            failure.message.push_str(advice);
+        }
+        failure
+    }
+}
+
+/// The option that would help.
+fn advice(error: &SchemaError) -> Option<&'static str> {
+    let other_delimiter = |names: &[String]| matches!(names, [only] if only.contains([';', '\t', '|']));
+    match error {
+        SchemaError::NoSuchColumn { column, .. } if other_delimiter(std::slice::from_ref(column)) => {
+            Some("is --delimiter right?")
+        }
+        SchemaError::KeyMissing { fields, .. } if other_delimiter(fields) => Some("is --delimiter right?"),
+        SchemaError::NoSuchColumn { .. } => Some("--map can rename it or leave it out"),
+        SchemaError::NoSuchKeyspace { .. } | SchemaError::NoSuchTable { .. } => {
+            Some("give --key COLUMNS for that")
+        }
+        _ => None,
     }
 }
 

@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_end_at_every_block_edge_gives_the_same_rows() {
+    fn f103_every_line_end_at_every_block_edge_gives_the_same_rows() {
         let input = b"\xef\xbb\xbfa,b\r\n1,\"x\r\ny\"\r\n\r\n2,z\n3,\"q\"\"q\"\r4,\n5,last";
         let expected = [
             row(1, &["a", "b"]),
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unterminated_quote_costs_its_own_line_only() {
+    fn f101_an_unterminated_quote_costs_its_own_line_only() {
         let input = b"a,b\n1,x\n2,\"open\n3,y\n4,z\n";
         for block in [1, 7, 100] {
             assert_eq!(
@@ -530,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_over_the_limit_is_skipped_in_bounded_memory() {
+    fn f103_a_line_over_the_limit_is_skipped_in_bounded_memory() {
         let dialect = Dialect { record_limit: 100, ..Dialect::default() };
         let mut input = b"1,a\n".to_vec();
         input.extend(std::iter::repeat_n(b'x', 1_000_000));
@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_over_the_limit_names_the_quote_and_goes_on_with_the_next_line() {
+    fn f101_an_open_quote_over_the_limit_names_the_quote_and_goes_on_with_the_next_line() {
         let dialect = Dialect { record_limit: 50, ..Dialect::default() };
         let mut input = b"1,\"open\n".to_vec();
         for _ in 0..20 {
