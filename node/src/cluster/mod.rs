@@ -6,6 +6,7 @@
 mod addresses;
 mod builder;
 mod membership;
+mod replicas;
 mod ring;
 mod workers;
 
@@ -27,6 +28,7 @@ use workers::{Job, Workers};
 
 pub use builder::{EmbeddedClusterBuilder, StartError};
 pub(crate) use membership::{Member, Membership, Roster};
+pub(crate) use replicas::{Availability, Shortage};
 pub(crate) use workers::WorkersHandle;
 
 /// How long a node's connections get to end. They do not wait for their clients, so it takes milliseconds.
@@ -91,6 +93,7 @@ impl EmbeddedCluster {
 
     fn serve(&self, node: &Arc<Node>, listener: TcpListener) -> io::Result<()> {
         listener.set_nonblocking(true)?;
+        self.shared.mark(node.index, true);
         node.stopped.send_replace(false);
         let workers = self.workers.handle();
         let serving = Arc::clone(node);
@@ -226,6 +229,8 @@ impl EmbeddedCluster {
         self.halt(&node);
         let known = self.shared.roster.now().member(node.index).is_some();
         self.shared.roster.change(|membership| membership.leave(node.index));
+        // Nobody waits for it any more.
+        self.shared.mark(node.index, true);
         if known {
             let address = node.member.address;
             self.shared.broadcast(Event::TopologyChange { kind: TopologyChangeKind::RemovedNode, address });
@@ -234,6 +239,8 @@ impl EmbeddedCluster {
 
     /// Stops a node as if its process were killed: nobody listens on its address any more and its connections are closed
     /// when this returns. It forgets its prepared statements. Clients of other nodes are told that it is down.
+    ///
+    /// From now on requests that need it are refused as unavailable by the others, as replication and consistency have it.
     ///
     /// Does nothing if it is stopped already.
     ///
@@ -253,6 +260,7 @@ impl EmbeddedCluster {
         if node.stopped.send_replace(true) {
             return false;
         }
+        self.shared.mark(node.index, false);
         if !node.wait_until_gone(PATIENCE) {
             tracing::error!(node = node.index, "connections are still there");
         }

@@ -67,6 +67,20 @@ pub struct Plan {
     pub(super) marker_count: usize,
 }
 
+impl Plan {
+    /// The keyspace whose data the statement reads or writes; `None` for one that is about the schema.
+    pub fn keyspace(&self) -> Option<&str> {
+        let table = match &self.kind {
+            PlanKind::Schema(_) => return None,
+            PlanKind::Truncate(table) => table,
+            PlanKind::Select(select) => &select.table,
+            PlanKind::Write(write) => &write.table,
+            PlanKind::Batch { writes, .. } => &writes.first()?.table,
+        };
+        Some(&table.schema.keyspace)
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum PlanKind {
     /// A schema change, USE, DESCRIBE: carried out from its text.

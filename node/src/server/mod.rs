@@ -5,6 +5,7 @@
 //! What requests mean is the database's affair; [`requests`] translates both ways.
 
 mod auth;
+mod availability;
 mod connection;
 mod fault;
 mod faulty;
@@ -19,6 +20,7 @@ mod requests;
 mod session;
 mod startup;
 mod statement;
+mod traced;
 
 pub use fault::{Fault, FaultRules, Requests, RuleId};
 pub use limits::Limits;

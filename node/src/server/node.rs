@@ -1,7 +1,7 @@
 //! One member of a cluster as its connections see it.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use chorus_protocol::Event;
@@ -30,6 +30,9 @@ pub(crate) struct Shared {
     pub(crate) credentials: Option<Credentials>,
     /// What registered clients are told.
     pub(crate) events: broadcast::Sender<Arc<Event>>,
+    /// The numbers of the nodes that are down, and how many they are.
+    down: RwLock<Vec<usize>>,
+    down_count: AtomicUsize,
 }
 
 impl Shared {
@@ -42,7 +45,26 @@ impl Shared {
         credentials: Option<Credentials>,
     ) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        Self { roster, database, traces, faults, limits, credentials, events }
+        let (down, down_count) = (RwLock::default(), AtomicUsize::new(0));
+        Self { roster, database, traces, faults, limits, credentials, events, down, down_count }
+    }
+
+    /// Notes that a node is up or down.
+    pub(crate) fn mark(&self, node: usize, up: bool) {
+        let mut down = self.down.write().expect("no code panics with the lock held");
+        down.retain(|other| *other != node);
+        if !up {
+            down.push(node);
+        }
+        self.down_count.store(down.len(), Ordering::Release);
+    }
+
+    /// The nodes that are down; `None`, found out without a lock, when there are none.
+    pub(crate) fn down(&self) -> Option<Vec<usize>> {
+        if self.down_count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        Some(self.down.read().expect("no code panics with the lock held").clone())
     }
 
     /// Tells every registered client of every node.

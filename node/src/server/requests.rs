@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chorus_protocol::request::{Batch, BatchStatement, Execute, Prepare, Query, QueryParameters, Values};
 use chorus_protocol::response::{DbError, Response, ResultBody};
 use chorus_protocol::wire::Reader;
-use chorus_protocol::{BoundValue, ColumnSpec, DecodeError, Event, FrameHeader, Opcode, flags};
+use chorus_protocol::{BoundValue, ColumnSpec, Consistency, DecodeError, Event, FrameHeader, Opcode, flags};
 use uuid::Uuid;
 
 use super::outbound::Outbound;
@@ -15,18 +15,21 @@ use super::prepared::PreparedId;
 use super::reply::Columns;
 use super::session::{Flow, Session};
 use super::statement::{Prepared, metadata_id};
+use super::traced::new_trace_id;
 use crate::cql::{CqlError, CqlErrorKind};
 use crate::execute::{BatchMember, ExecContext, Outcome, RowSet};
-use crate::system::{Trace, describe};
+use crate::system::describe;
 
 /// Why a request is not answered with a result.
-enum Refused {
+pub(super) enum Refused {
     /// The request contradicts the protocol.
     Protocol(String),
     /// The database will not have it.
     Cql(CqlError),
     /// The node does not know the statement of that id (any more).
     Unprepared(Bytes),
+    /// Too few of the nodes that have the data are up.
+    Unavailable { consistency: Consistency, required: usize, alive: usize },
 }
 
 impl From<DecodeError> for Refused {
@@ -64,7 +67,7 @@ impl Session {
         }
         let tracing = header.flags & flags::TRACING != 0;
         let started = tracing.then(Instant::now);
-        let session = tracing.then(|| Uuid::now_v1(&TRACE_NODE));
+        let session = tracing.then(new_trace_id);
         let refused = match opcode {
             Opcode::Prepare => match self.prepare(reader.clone()) {
                 Ok(statement) => {
@@ -97,6 +100,12 @@ impl Session {
                 Refused::Unprepared(id) => {
                     let message = unprepared_message(&id);
                     reply.error(DbError::Unprepared { id }, message);
+                }
+                Refused::Unavailable { consistency, required, alive } => {
+                    let message = format!("Cannot achieve consistency level {consistency}");
+                    let count = |count| i32::try_from(count).unwrap_or(i32::MAX);
+                    let (required, alive) = (count(required), count(alive));
+                    reply.error(DbError::Unavailable { consistency, required, alive }, message);
                 }
             }
         }
@@ -135,6 +144,7 @@ impl Session {
         }
         let plan = database.prepare(query.cql, keyspace)?;
         let values = bind(&query.parameters.values, &plan.bind)?;
+        self.check_replicas(&plan, &values, &query.parameters)?;
         let outcome = database.execute(&plan.plan, &context, &values)?;
         Ok(Done { outcome, columns })
     }
@@ -153,6 +163,7 @@ impl Session {
         let parameters = &execute.parameters;
         let values = bind(&parameters.values, &statement.plan.bind)?;
         let context = self.context(parameters, statement.keyspace.as_deref())?;
+        self.check_replicas(&statement.plan, &values, parameters)?;
         let outcome = self
             .node
             .shared
@@ -193,25 +204,6 @@ impl Session {
         let batch = Batch::decode(&mut reader, &self.shape)?;
         let database = Arc::clone(&self.node.shared.database);
         let keyspace = batch.keyspace.or(self.keyspace.as_deref()).map(str::to_owned);
-        let mut ids: Vec<Option<PreparedId>> = Vec::with_capacity(batch.entries.len());
-        let mut items = Vec::with_capacity(batch.entries.len());
-        for entry in &batch.entries {
-            let (plan, values) = match entry.statement {
-                BatchStatement::Query(cql) => {
-                    let plan = database.prepare(cql, keyspace.as_deref())?;
-                    let values = bind(&entry.values, &plan.bind)?;
-                    ids.push(None);
-                    (plan.plan, values)
-                }
-                BatchStatement::Prepared(id) => {
-                    let statement = self.find(id)?;
-                    let values = bind(&entry.values, &statement.plan.bind)?;
-                    ids.push(Some(statement.id));
-                    (Arc::clone(&statement.plan.plan), values)
-                }
-            };
-            items.push((plan, values));
-        }
         let parameters = QueryParameters {
             consistency: batch.consistency,
             serial_consistency: batch.serial_consistency,
@@ -219,6 +211,27 @@ impl Session {
             now_in_seconds: batch.now_in_seconds,
             ..QueryParameters::default()
         };
+        let mut ids: Vec<Option<PreparedId>> = Vec::with_capacity(batch.entries.len());
+        let mut items = Vec::with_capacity(batch.entries.len());
+        for entry in &batch.entries {
+            let (plan, values) = match entry.statement {
+                BatchStatement::Query(cql) => {
+                    let plan = database.prepare(cql, keyspace.as_deref())?;
+                    let values = bind(&entry.values, &plan.bind)?;
+                    self.check_replicas(&plan, &values, &parameters)?;
+                    ids.push(None);
+                    (plan.plan, values)
+                }
+                BatchStatement::Prepared(id) => {
+                    let statement = self.find(id)?;
+                    let values = bind(&entry.values, &statement.plan.bind)?;
+                    self.check_replicas(&statement.plan, &values, &parameters)?;
+                    ids.push(Some(statement.id));
+                    (Arc::clone(&statement.plan.plan), values)
+                }
+            };
+            items.push((plan, values));
+        }
         let context = self.context(&parameters, keyspace.as_deref())?;
         let members: Vec<BatchMember<'_>> =
             items.iter().map(|(plan, values)| BatchMember { plan, values }).collect();
@@ -270,36 +283,7 @@ impl Session {
         context.coordinator = self.node.index;
         Ok(context)
     }
-
-    fn record_trace(&self, session_id: Uuid, started: Instant, opcode: Opcode, mut reader: Reader<'_>) {
-        let (request, query) = match opcode {
-            Opcode::Query => {
-                ("Execute CQL3 query", Query::decode(&mut reader, &self.shape).map(|query| query.cql))
-            }
-            Opcode::Prepare => {
-                ("Preparing CQL3 query", Prepare::decode(&mut reader, &self.shape).map(|prepare| prepare.cql))
-            }
-            Opcode::Execute => ("Execute CQL3 prepared query", Ok("")),
-            _ => ("Execute batch of CQL3 queries", Ok("")),
-        };
-        let query = query.unwrap_or_default().chars().take(TRACE_TEXT).collect();
-        let elapsed = started.elapsed();
-        self.node.shared.traces.record(Trace {
-            session_id,
-            client: self.peer.ip(),
-            coordinator: self.node.member.address,
-            request,
-            query,
-            started_at: chrono::Utc::now().timestamp_millis() - elapsed.as_millis() as i64,
-            duration: i32::try_from(elapsed.as_micros()).unwrap_or(i32::MAX),
-        });
-    }
 }
-
-/// What the node part of trace ids is.
-const TRACE_NODE: [u8; 6] = *b"chorus";
-/// How much of a statement a trace shows, in characters.
-const TRACE_TEXT: usize = 1000;
 
 /// The values in the order of the markers.
 fn bind<'a>(values: &Values<'a>, markers: &[ColumnSpec]) -> Result<Vec<BoundValue<'a>>, Refused> {

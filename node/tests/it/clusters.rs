@@ -3,9 +3,9 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use chorus_node::{EmbeddedCluster, StartError};
-use chorus_protocol::request::EventKind;
+use chorus_protocol::request::{EventKind, Execute, QueryParameters, Request, Values};
 use chorus_protocol::response::{StatusChangeKind, TopologyChangeKind};
-use chorus_protocol::{Event, Response, ResultBody};
+use chorus_protocol::{Consistency, Event, Response, ResultBody};
 
 use crate::client::{Client, error};
 
@@ -145,4 +145,46 @@ fn nodes_join_and_leave_and_everybody_is_told() {
     assert!(matches!(cluster.start_node(2), Err(StartError::Removed(_))));
     assert_eq!(cluster.addresses().len(), 2);
     assert_eq!(cluster.add_node("datacenter1").unwrap(), 3);
+}
+
+#[test]
+fn with_nodes_down_only_what_enough_replicas_have_is_served() {
+    let cluster = EmbeddedCluster::start(3).unwrap();
+    let mut client = Client::v4(cluster.address(0));
+    for (keyspace, factor) in [("one", 1), ("three", 3)] {
+        let replication = format!("{{'class': 'SimpleStrategy', 'replication_factor': {factor}}}");
+        client.query(&format!("CREATE KEYSPACE {keyspace} WITH replication = {replication}"));
+        client.query(&format!("CREATE TABLE {keyspace}.t (k int PRIMARY KEY)"));
+    }
+    let one = client.prepare("SELECT k FROM one.t WHERE k = ?");
+    let three = client.prepare("INSERT INTO three.t (k) VALUES (?)");
+    let mut served = |id: &[u8], consistency| {
+        let served = (0..100i32).filter(|key| {
+            let value = [&[0, 0, 0, 4], &key.to_be_bytes()[..]].concat();
+            let values = Values::Positional { count: 1, bytes: &value };
+            let parameters = QueryParameters { values, consistency, ..QueryParameters::default() };
+            let execute = Execute { id, result_metadata_id: None, parameters, tablet_version_block: 0 };
+            match client.ask(&Request::Execute(execute)) {
+                Response::Result(_) => true,
+                Response::Error(error) => {
+                    assert_eq!(error.code, 0x1000, "{}", error.message);
+                    false
+                }
+                other => panic!("{other:?}"),
+            }
+        });
+        served.count()
+    };
+    assert_eq!(served(&one.id, Consistency::All), 100);
+    cluster.stop_node(2);
+    let left = served(&one.id, Consistency::One);
+    assert!((40..90).contains(&left), "about a third was on the stopped node, but {left} of 100 are served");
+    assert_eq!(served(&three.id, Consistency::Quorum), 100);
+    assert_eq!(served(&three.id, Consistency::All), 0);
+    cluster.stop_node(1);
+    assert_eq!(served(&three.id, Consistency::Quorum), 0);
+    assert_eq!(served(&three.id, Consistency::LocalOne), 100);
+    cluster.start_node(1).unwrap();
+    cluster.start_node(2).unwrap();
+    assert_eq!(served(&three.id, Consistency::All), 100);
 }
