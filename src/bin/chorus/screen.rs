@@ -30,8 +30,14 @@ pub(crate) struct Screen {
 
 enum Style {
     None,
-    Lines { last: Instant },
-    Bar(ProgressBar),
+    Lines {
+        last: Instant,
+    },
+    /// `sized` once the bar knows how long it is; until then, and for pipes, it is a spinner.
+    Bar {
+        bar: ProgressBar,
+        sized: bool,
+    },
 }
 
 /// Rows a second over the last few looks.
@@ -48,7 +54,8 @@ impl Screen {
             Style::None
         } else if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            Style::Bar(bar)
+            bar.set_style(style("{spinner} {msg}"));
+            Style::Bar { bar, sized: false }
         } else {
             Style::Lines { last: Instant::now() }
         };
@@ -57,7 +64,7 @@ impl Screen {
 
     /// Watches until the future is dropped.
     pub(crate) async fn watch(&mut self, progress: &Progress) {
-        let gap = if matches!(self.style, Style::Bar(_)) { BAR_GAP } else { Duration::from_millis(500) };
+        let gap = if matches!(self.style, Style::Bar { .. }) { BAR_GAP } else { Duration::from_millis(500) };
         let mut ticks = tokio::time::interval(gap);
         loop {
             ticks.tick().await;
@@ -67,7 +74,7 @@ impl Screen {
 
     /// Takes the bar away.
     pub(crate) fn clear(&mut self) {
-        if let Style::Bar(bar) = &self.style {
+        if let Style::Bar { bar, .. } = &self.style {
             bar.finish_and_clear();
         }
     }
@@ -81,16 +88,18 @@ impl Screen {
             Style::Lines { last } => {
                 if last.elapsed() >= LINE_GAP {
                     *last = Instant::now();
-                    say(line(now, rate));
+                    say(format_args!("{}{}", percent(now), line(now, rate)));
                 }
             }
-            Style::Bar(bar) => {
+            Style::Bar { bar, sized } => {
                 if now.source_size > 0 {
-                    bar.set_length(now.source_size);
-                    bar.set_style(style("{wide_bar:.cyan/dim} {percent:>3}%  ETA {eta_precise}\n{msg}"));
-                    bar.set_position(now.source_read);
+                    if !*sized {
+                        *sized = true;
+                        bar.set_style(style("{wide_bar:.cyan/dim} {percent:>3}%  ETA {eta_precise}\n{msg}"));
+                        bar.set_length(now.source_size);
+                    }
+                    bar.set_position(now.source_read.min(now.source_size));
                 } else {
-                    bar.set_style(style("{spinner} {msg}"));
                     bar.tick();
                 }
                 bar.set_message(line(now, rate));
@@ -120,7 +129,7 @@ impl Screen {
 
     fn note(&self, text: &str) {
         match &self.style {
-            Style::Bar(bar) => bar.suspend(|| say(text)),
+            Style::Bar { bar, .. } => bar.suspend(|| say(text)),
             _ => say(text),
         }
     }
@@ -149,12 +158,16 @@ fn line(now: &ProgressSnapshot, rate: f64) -> String {
         Phase::Draining => "finishing",
         _ => "loading",
     };
-    let percent = match (now.source_read.min(now.source_size) * 100).checked_div(now.source_size) {
-        Some(percent) => format!("{percent}%  "),
-        None => String::new(),
-    };
     format!(
-        "{phase}  {percent}{} rows written  {rate:.0} rows/s  {} rejected  {} retried  {} in flight",
+        "{phase}  {} rows written  {rate:.0} rows/s  {} rejected  {} retried  {} in flight",
         now.written, now.rejected, now.retried, now.in_flight
     )
+}
+
+/// How much of the file was loaded, where its size is known.
+fn percent(now: &ProgressSnapshot) -> String {
+    match (now.source_read.min(now.source_size) * 100).checked_div(now.source_size) {
+        Some(percent) => format!("{percent:>3}%  "),
+        None => String::new(),
+    }
 }
