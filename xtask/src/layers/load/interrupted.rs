@@ -20,8 +20,9 @@ const OUTAGE: Duration = Duration::from_secs(3);
 pub(super) fn run(load: &Load<'_>, table: &Table, cassandra: &mut Cluster) -> Outcome {
     let plain = decompressed(load.tree, &table.path)?;
     let server = cassandra.contact_point();
-    // A table of its own: the one before is full already, and would hide what is missing.
-    let table = Table { target: "interrupted.rows", path: plain, ..*table };
+    // The table is there from the step before, so rows go out as soon as they are read; emptied, so that it hides nothing.
+    truncate(load.tree, &server, table.target)?;
+    let table = Table { path: plain, ..*table };
     let arguments = [&table.arguments()[..], &["--patience", "120s"]].concat();
     let mut process = load.piped(&server, &arguments)?;
     let mut input = process.child().stdin.take().ok_or_else(|| Stop::failed("chorus load has no input"))?;
@@ -46,6 +47,14 @@ pub(super) fn run(load: &Load<'_>, table: &Table, cassandra: &mut Cluster) -> Ou
     summary.expect_all(table.rows)?;
     table.verify(load.tree, &server)?;
     Ok("(nothing lost, every cell compared)".to_owned())
+}
+
+fn truncate(tree: &Tree, server: &str, table: &str) -> Result<(), Stop> {
+    let python = python::environment(tree, &["cassandra-driver", "zstandard"])?;
+    let program = "import sys, cassandra.cluster as c; \
+                   host, port = sys.argv[1].rsplit(':', 1); \
+                   c.Cluster([host], port=int(port)).connect().execute('TRUNCATE ' + sys.argv[2], timeout=60)";
+    process::run("TRUNCATE", Command::new(python).args(["-c", program, server, table]))
 }
 
 /// A plain copy of the file in the target directory, so that it can be fed in halves.
