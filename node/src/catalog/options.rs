@@ -155,22 +155,25 @@ impl Shape {
                 }
                 Ok(OptionValue::Map(map))
             }
-            (Self::Map, Written::Text(_)) | (_, Written::Map(_)) => {
-                Err(CqlError::syntax(format!("Invalid value for property '{name}'")))
+            (Self::Map, Written::Text(_)) => {
+                Err(CqlError::syntax(format!("Invalid value for property '{name}'. It should be a map.")))
+            }
+            (_, Written::Map(_)) => {
+                Err(CqlError::syntax(format!("Invalid value for property '{name}'. It should be a string.")))
             }
             (Self::Text, Written::Text(text)) => Ok(OptionValue::Text(text.clone())),
             (Self::Integer, Written::Text(text)) => match text.parse::<i32>() {
                 Ok(number) => Ok(OptionValue::Text(number.to_string())),
-                Err(_) => Err(CqlError::config(format!("Invalid integer value {text} for '{name}'"))),
+                Err(_) => Err(CqlError::syntax(format!("Invalid integer value {text} for '{name}'"))),
             },
             (Self::Fraction, Written::Text(text)) => match text.parse::<f64>() {
                 Ok(number) if (0.0..=1.0).contains(&number) => Ok(OptionValue::Text(format!("{number:?}"))),
-                _ => Err(CqlError::config(format!("Invalid double value {text} for '{name}'"))),
+                _ => Err(CqlError::syntax(format!("Invalid double value {text} for '{name}'"))),
             },
             (Self::Boolean, Written::Text(text)) => match text.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "1" => Ok(OptionValue::Text("true".to_owned())),
                 "false" | "no" | "0" => Ok(OptionValue::Text("false".to_owned())),
-                _ => Err(CqlError::config(format!("Invalid boolean value {text} for '{name}'"))),
+                _ => Err(CqlError::syntax(format!("Invalid boolean value {text} for '{name}'"))),
             },
         }
     }

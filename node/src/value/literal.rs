@@ -28,7 +28,8 @@ pub(crate) fn from_literal(
 }
 
 fn convert(literal: &Literal, native: NativeType, typ: &CqlType, name: &str) -> Result<Vec<u8>, CqlError> {
-    let unparsable = |text: &str| CqlError::invalid(format!("Unable to make {native} from '{text}'"));
+    let unparsable =
+        |text: &str| CqlError::invalid(format!("Unable to make {} from '{text}'", java_name(native)));
     let integer = |text: &str| text.parse::<i64>().map_err(|_| unparsable(text));
     Ok(match (literal, native) {
         (Literal::String(text), NativeType::Text) => text.clone().into_bytes(),
@@ -55,7 +56,7 @@ fn convert(literal: &Literal, native: NativeType, typ: &CqlType, name: &str) -> 
             .to_vec(),
         (Literal::String(text) | Literal::Integer(text), NativeType::Time) => parse_time(text)
             .ok_or_else(|| {
-                CqlError::invalid(format!("Unable to coerce '{text}' to a formatted time (long)"))
+                CqlError::invalid(format!("(TimeType) Unable to coerce '{text}' to a formatted time (long)"))
             })?
             .to_be_bytes()
             .to_vec(),
@@ -86,20 +87,29 @@ fn convert(literal: &Literal, native: NativeType, typ: &CqlType, name: &str) -> 
         (Literal::Uuid(text), NativeType::Uuid | NativeType::Timeuuid) => {
             let uuid = text.parse::<Uuid>().map_err(|_| unparsable(text))?;
             if native == NativeType::Timeuuid && uuid.get_version_num() != 1 {
-                return Err(CqlError::invalid(format!("TimeUUID supports only version 1 UUIDs: {text}")));
+                return Err(CqlError::invalid("TimeUUID supports only version 1 UUIDs"));
             }
             uuid.as_bytes().to_vec()
         }
         (Literal::Boolean(value), NativeType::Boolean) => vec![u8::from(*value)],
-        (Literal::Blob(digits), NativeType::Blob) => from_hex(digits).ok_or_else(|| {
-            CqlError::invalid(format!("An hex string representing bytes must have an even length: {digits}"))
-        })?,
+        (Literal::Blob(digits), NativeType::Blob) => from_hex(digits)
+            .ok_or_else(|| CqlError::invalid(format!("cannot parse '{digits}' as hex bytes")))?,
         (Literal::Duration(text), NativeType::Duration) => duration_bytes(
             parse_duration(text)
                 .ok_or_else(|| CqlError::invalid(format!("Unable to convert '{text}' to a duration")))?,
         ),
         _ => return Err(mismatch(literal, typ, name)),
     })
+}
+
+/// What Cassandra calls a number of that type in its messages.
+fn java_name(native: NativeType) -> &'static str {
+    match native {
+        NativeType::Tinyint => "byte",
+        NativeType::Smallint => "short",
+        NativeType::Bigint | NativeType::Counter => "long",
+        other => other.name(),
+    }
 }
 
 fn mismatch(literal: &Literal, typ: &CqlType, name: &str) -> CqlError {

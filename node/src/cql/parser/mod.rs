@@ -160,7 +160,11 @@ impl<'a> Parser<'a> {
     }
 
     fn expect_keyword(&mut self, keyword: &str) -> Result<(), CqlError> {
-        if self.accept_keyword(keyword)? { Ok(()) } else { Err(self.mismatch(&keyword.to_uppercase())) }
+        if self.accept_keyword(keyword)? {
+            Ok(())
+        } else {
+            Err(self.mismatch(&format!("K_{}", keyword.to_uppercase())))
+        }
     }
 
     fn expect_symbol(&mut self, symbol: &str) -> Result<(), CqlError> {

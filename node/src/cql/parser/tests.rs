@@ -193,7 +193,7 @@ fn what_the_node_lacks_is_refused_by_name() {
 #[test]
 fn syntax_errors_name_their_place() {
     assert_eq!(refusal("SELEC * FROM t").message, "line 1:0 no viable alternative at input 'SELEC'");
-    assert_eq!(refusal("SELECT *\nFORM t").message, "line 2:0 mismatched input 'FORM' expecting FROM");
+    assert_eq!(refusal("SELECT *\nFORM t").message, "line 2:0 mismatched input 'FORM' expecting K_FROM");
     assert_eq!(refusal("SELECT * FROM table").message, "line 1:14 no viable alternative at input 'table'");
     assert_eq!(refusal("USE a b").message, "line 1:6 mismatched input 'b' expecting EOF");
     assert_eq!(refusal("").kind, CqlErrorKind::Syntax);

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::prepare::is_assignable;
 use crate::catalog::TableSchema;
+use crate::cql::CqlError;
 use crate::cql::ast::FunctionName;
-use crate::cql::{CqlError, CqlErrorKind};
 use crate::value::{
     DAY_MILLIS, TimeuuidSource, date_of_millis, max_timeuuid, millis_of_date, min_timeuuid, read_i64,
     timeuuid_millis, to_json, validate,
@@ -123,8 +123,9 @@ pub(crate) fn resolve(
                     result: result.clone(),
                 }),
                 None => Err(CqlError::invalid(format!(
-                    "Ambiguous call to function {full_name} (can be matched by following signatures: {}): use type casts to \
+                    "Ambiguous call to function {} (can be matched by following signatures: {}): use type casts to \
                      disambiguate",
+                    name.name,
                     fitting
                         .iter()
                         .map(|(_, wanted, result)| shown(&full_name, wanted, result))
@@ -176,7 +177,6 @@ fn signatures(name: &str, schema: &TableSchema) -> Vec<(FunctionKind, Vec<CqlTyp
             of(ToTimestamp, &[CqlType::Timeuuid], CqlType::Timestamp),
             of(ToTimestamp, &[CqlType::Date], CqlType::Timestamp),
         ],
-        "dateof" => vec![of(ToTimestamp, &[CqlType::Timeuuid], CqlType::Timestamp)],
         "todate" => vec![
             of(ToDate, &[CqlType::Timeuuid], CqlType::Date),
             of(ToDate, &[CqlType::Timestamp], CqlType::Date),
@@ -186,7 +186,6 @@ fn signatures(name: &str, schema: &TableSchema) -> Vec<(FunctionKind, Vec<CqlTyp
             of(ToUnixTimestamp, &[CqlType::Timestamp], CqlType::Bigint),
             of(ToUnixTimestamp, &[CqlType::Date], CqlType::Bigint),
         ],
-        "unixtimestampof" => vec![of(ToUnixTimestamp, &[CqlType::Timeuuid], CqlType::Bigint)],
         "mintimeuuid" => vec![of(MinTimeuuid, &[CqlType::Timestamp], CqlType::Timeuuid)],
         "maxtimeuuid" => vec![of(MaxTimeuuid, &[CqlType::Timestamp], CqlType::Timeuuid)],
         "tojson" => vec![of(ToJson, &[CqlType::Text], CqlType::Text)],
@@ -251,14 +250,13 @@ impl Function {
         };
         let argument_type = self.arguments.first();
         if matches!(self.kind, AsBlob | BlobAs) {
-            if self.kind == BlobAs {
-                validate(&self.result, argument).map_err(|problem| {
-                    self.failure(&format!(
-                        "Value 0x{} is not a valid binary representation for type {}: {problem}",
-                        hex(argument),
-                        self.result
-                    ))
-                })?;
+            if self.kind == BlobAs && validate(&self.result, argument).is_err() {
+                return Err(CqlError::invalid(format!(
+                    "In call to function {}, value 0x{} is not a valid binary representation for type {}",
+                    self.name,
+                    hex(argument),
+                    self.result
+                )));
             }
             return Ok(Some(argument.to_vec()));
         }
@@ -275,15 +273,6 @@ impl Function {
             MaxTimeuuid => max_timeuuid(millis).to_vec(),
             _ => millis.to_be_bytes().to_vec(),
         }))
-    }
-
-    fn failure(&self, message: &str) -> CqlError {
-        let kind = CqlErrorKind::Function {
-            keyspace: "system".to_owned(),
-            function: self.name.trim_start_matches("system.").to_owned(),
-            arguments: self.arguments.iter().map(ToString::to_string).collect(),
-        };
-        CqlError { kind, message: format!("In call to function {}: {message}", self.name) }
     }
 }
 

@@ -4,7 +4,7 @@ use chorus_protocol::CqlType;
 
 use super::super::markers::{Markers, Receiver};
 use super::super::schema::resolve;
-use super::function::{self, FunctionKind};
+use super::function;
 use super::{Expression, field_receiver};
 use crate::catalog::{Keyspace, TableSchema};
 use crate::cql::CqlError;
@@ -34,7 +34,7 @@ impl Preparer<'_> {
             Term::List(items) => match typ {
                 CqlType::List(element) => {
                     let part = receiver.part(format!("value({})", receiver.name()), CqlType::clone(element));
-                    let items = self.terms(items, &part)?;
+                    let items = self.elements("list", items, &part, receiver)?;
                     Expression::Elements { typ: typ.clone(), items }.folded()
                 }
                 CqlType::Vector(element, dimension) => {
@@ -54,7 +54,7 @@ impl Preparer<'_> {
             Term::Set(items) => match typ {
                 CqlType::Set(element) => {
                     let part = receiver.part(format!("value({})", receiver.name()), CqlType::clone(element));
-                    let items = self.terms(items, &part)?;
+                    let items = self.elements("set", items, &part, receiver)?;
                     Expression::Elements { typ: typ.clone(), items }.folded()
                 }
                 CqlType::Map(_) if items.is_empty() => {
@@ -69,6 +69,10 @@ impl Preparer<'_> {
                 };
                 let key_part = receiver.part(format!("key({})", receiver.name()), pair.0.clone());
                 let value_part = receiver.part(format!("value({})", receiver.name()), pair.1.clone());
+                let bound = |term: &Term| matches!(term, Term::Bind(_));
+                if entries.iter().any(|(key, value)| bound(key) || bound(value)) {
+                    return Err(no_markers("map", receiver));
+                }
                 let entries = entries
                     .iter()
                     .map(|(key, value)| Ok((self.term(key, &key_part)?, self.term(value, &value_part)?)))
@@ -112,14 +116,24 @@ impl Preparer<'_> {
     ) -> Result<Vec<Expression>, CqlError> {
         let mut prepared = Vec::with_capacity(arguments.len());
         for (index, (argument, typ)) in arguments.iter().zip(&function.arguments).enumerate() {
-            // The arguments of token() are values of the partition key's columns.
-            let part = match (&function.kind, self.schema.partition_key().get(index)) {
-                (FunctionKind::Token, Some(column)) => Receiver::column(column),
-                _ => receiver.part(format!("arg{index}({})", function.name), typ.clone()),
-            };
+            let part = receiver.part(format!("arg{index}({})", function.name), typ.clone());
             prepared.push(self.term(argument, &part)?);
         }
         Ok(prepared)
+    }
+
+    /// The elements of a collection, among which markers have no place.
+    fn elements(
+        &mut self,
+        kind: &str,
+        items: &[Term],
+        part: &Receiver,
+        receiver: &Receiver,
+    ) -> Result<Vec<Expression>, CqlError> {
+        if items.iter().any(|item| matches!(item, Term::Bind(_))) {
+            return Err(no_markers(kind, receiver));
+        }
+        self.terms(items, part)
     }
 
     fn terms(&mut self, items: &[Term], receiver: &Receiver) -> Result<Vec<Expression>, CqlError> {
@@ -136,7 +150,7 @@ impl Preparer<'_> {
         };
         if items.len() > types.len() {
             return Err(CqlError::invalid(format!(
-                "Invalid tuple literal for {}: too many elements. Type {} expects {} but got {}",
+                "Invalid tuple literal for {}: too many elements. Type frozen<{}> expects {} but got {}",
                 receiver.name(),
                 receiver.typ(),
                 types.len(),
@@ -200,6 +214,13 @@ pub(crate) enum Choices {
     Many(Vec<Expression>),
     /// One list that holds them all.
     List(Expression),
+}
+
+fn no_markers(kind: &str, receiver: &Receiver) -> CqlError {
+    CqlError::invalid(format!(
+        "Invalid {kind} literal for {}: bind variables are not supported inside collection literals",
+        receiver.name()
+    ))
 }
 
 fn wrong_literal(kind: &str, receiver: &Receiver) -> CqlError {

@@ -7,7 +7,7 @@ use crate::catalog::TableSchema;
 use crate::cql::CqlError;
 use crate::cql::ast::Operator;
 use crate::execute::expression::{Environment, partition_key, too_long};
-use crate::value::read_i64;
+use crate::value::{compare, read_i64};
 
 /// A range of tokens, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub(crate) struct TokenRange {
 }
 
 impl Restrictions {
-    /// The keys of the partitions that are given; `None` when they are not given one by one.
+    /// The keys of the partitions that are given, each once, in the order of their values; `None` when they are not given
+    /// one by one.
     pub(crate) fn partition_keys<'a>(
         &'a self,
         schema: &TableSchema,
@@ -28,7 +29,12 @@ impl Restrictions {
         };
         let mut keys: Vec<Vec<Cow<'a, [u8]>>> = vec![Vec::new()];
         for (choice, column) in restricted.iter().zip(schema.partition_key()) {
-            let values = choices(choice, column, environment)?;
+            let mut values = choices(choice, column, environment)?;
+            if values.len() > 1 {
+                let typ = &column.typ.typ;
+                values.sort_by(|left, right| compare(typ, left, right));
+                values.dedup_by(|left, right| compare(typ, left, right).is_eq());
+            }
             if let [value] = values.as_slice() {
                 keys.iter_mut().for_each(|key| key.push(value.clone()));
                 continue;

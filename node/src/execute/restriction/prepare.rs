@@ -152,7 +152,10 @@ impl Sorter<'_, '_> {
             }
         };
         if *value == Term::Literal(crate::cql::ast::Literal::Null) {
-            return Err(CqlError::invalid(format!("Unsupported null value for column {}", column.name())));
+            return Err(CqlError::invalid(format!(
+                "Invalid null value in condition for column {}",
+                column.name()
+            )));
         }
         let value = self.preparer.term(value, &receiver)?;
         let contains = matches!(operator, Operator::Contains | Operator::ContainsKey);
@@ -317,6 +320,11 @@ impl Sorter<'_, '_> {
             schema.require_column(name)?;
         }
         let expected: Vec<&str> = schema.partition_key().iter().map(|column| &**column.name()).collect();
+        if names.len() != expected.len() {
+            return Err(CqlError::invalid(
+                "The token() function must be applied to all partition key components or none of them",
+            ));
+        }
         if names.iter().map(String::as_str).collect::<Vec<_>>() != expected {
             return Err(CqlError::invalid(format!(
                 "The token function arguments must be in the partition key order: {}",
@@ -484,9 +492,15 @@ fn index_of(schema: &TableSchema, column: &Column) -> Result<usize, CqlError> {
 
 fn refuse_multi_cell(column: &Column, operator: &str) -> Result<(), CqlError> {
     if column.typ.multi_cell {
-        let kind = if matches!(column.typ.typ, CqlType::Udt(_)) { "UDT" } else { "Collection" };
+        if matches!(column.typ.typ, CqlType::Udt(_)) {
+            return Err(CqlError::invalid(format!(
+                "Non-frozen UDT column '{}' ({}) cannot be restricted by any relation",
+                column.name(),
+                column.typ
+            )));
+        }
         return Err(CqlError::invalid(format!(
-            "{kind} column '{}' ({}) cannot be restricted by a '{operator}' relation",
+            "Collection column '{}' ({}) cannot be restricted by a '{operator}' relation",
             column.name(),
             column.typ
         )));

@@ -69,7 +69,7 @@ impl Database {
             if if_exists {
                 return Ok(None);
             }
-            return Err(CqlError::invalid(format!("Index '{keyspace}.{}' doesn't exist", name.name)));
+            return Err(CqlError::invalid(format!("Index '{keyspace}.{}' doesn't exist'", name.name)));
         };
         let mut builder = table.builder();
         builder.schema().indexes.retain(|index| *index.name != *name.name);

@@ -2,7 +2,7 @@
 
 use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 
-use super::{Change, changed, check_name, check_user_keyspace};
+use super::{Change, changed, check_keyspace_name, check_user_keyspace};
 use crate::catalog::{Keyspace, KeyspaceKind, Replication};
 use crate::cql::ast::{AlterKeyspace, CreateKeyspace, OptionValue, Options};
 use crate::cql::{CqlError, CqlErrorKind};
@@ -11,7 +11,7 @@ use crate::execute::database::Database;
 impl Database {
     pub(super) fn create_keyspace(&self, create: &CreateKeyspace) -> Change {
         let catalog = self.catalog();
-        check_name("Keyspace", &create.name)?;
+        check_keyspace_name(&create.name)?;
         if catalog.keyspace(&create.name).is_some() {
             if create.if_not_exists {
                 return Ok(None);
@@ -23,7 +23,7 @@ impl Database {
         }
         let (replication, durable_writes) = self.keyspace_options(&create.options, &create.name)?;
         let replication =
-            replication.ok_or_else(|| CqlError::config("Missing mandatory option 'replication'"))?;
+            replication.ok_or_else(|| CqlError::invalid("Missing mandatory option 'replication'"))?;
         let durable_writes = durable_writes.unwrap_or(true);
         let keyspace = Keyspace::new(&create.name, KeyspaceKind::User, replication, durable_writes);
         self.set_catalog(catalog.with_keyspace(keyspace));
@@ -54,7 +54,7 @@ impl Database {
             if if_exists {
                 return Ok(None);
             }
-            return Err(CqlError::config(format!("Keyspace '{name}' doesn't exist")));
+            return Err(CqlError::invalid(format!("Keyspace '{name}' doesn't exist")));
         };
         self.set_catalog(catalog.without_keyspace(name));
         keyspace.tables().for_each(|table| self.remove_table(table.id));

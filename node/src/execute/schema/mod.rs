@@ -63,7 +63,7 @@ impl Database {
 pub(super) fn check_user_keyspace(catalog: &Catalog, keyspace: &str) -> Result<(), CqlError> {
     match catalog.keyspace(keyspace).map(|keyspace| keyspace.kind) {
         Some(KeyspaceKind::System | KeyspaceKind::Virtual) => {
-            Err(CqlError::unauthorized(format!("system keyspace is not user-modifiable: {keyspace}")))
+            Err(CqlError::unauthorized("system keyspace is not user-modifiable."))
         }
         _ => Ok(()),
     }
@@ -76,17 +76,33 @@ fn changed(kind: SchemaChangeKind, keyspace: &str, target: SchemaTarget) -> Chan
     Ok(Some(SchemaChange { kind, keyspace: keyspace.to_owned(), target }))
 }
 
-/// Names of keyspaces, tables and types have these characters only and fit into a file name.
-fn check_name(what: &str, name: &str) -> Result<(), CqlError> {
-    if name.len() > 48 {
-        return Err(CqlError::invalid(format!(
-            "{what} name must not be empty, more than 48 characters long, or contain non-alphanumeric-underscore characters (got \"{name}\")"
-        )));
+/// Longer names of keyspaces are refused.
+const MAX_KEYSPACE_NAME: usize = 48;
+/// Longer names of tables and types are refused: with an id beside them they would be no file names any more.
+const MAX_TABLE_NAME: usize = 222;
+
+/// Names of keyspaces, tables and types have these characters only.
+fn is_name(name: &str, max_length: usize) -> bool {
+    (1..=max_length).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn check_keyspace_name(name: &str) -> Result<(), CqlError> {
+    if is_name(name, MAX_KEYSPACE_NAME) {
+        return Ok(());
     }
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return Err(CqlError::invalid(format!(
-            "{what} name must not be empty or contain non-alphanumeric-underscore characters (got \"{name}\")"
-        )));
+    Err(CqlError::invalid(format!(
+        "Keyspace name must not be empty, more than {MAX_KEYSPACE_NAME} characters long, or contain \
+         non-alphanumeric-underscore characters (got \"{name}\")"
+    )))
+}
+
+fn check_table_name(keyspace: &str, name: &str) -> Result<(), CqlError> {
+    if is_name(name, MAX_TABLE_NAME) {
+        return Ok(());
     }
-    Ok(())
+    Err(CqlError::config(format!(
+        "{keyspace}.{name}: Table name must not be empty or not contain non-alphanumeric-underscore characters (got \
+         \"{name}\")"
+    )))
 }

@@ -33,9 +33,9 @@ fn resolve_within(
                 | CqlType::Tuple(_)
                 | CqlType::Udt(_)
                 | CqlType::Vector(..) => Ok(ColumnType::frozen(inner.typ)),
-                _ => Err(CqlError::invalid(
-                    "frozen<> is only allowed on collections, tuples, and user-defined types",
-                )),
+                other => Err(CqlError::syntax(format!(
+                    "frozen<> is only allowed on collections, tuples, and user-defined types (got {other})"
+                ))),
             }
         }
         TypeName::Named { keyspace: named, name } => {
@@ -57,7 +57,10 @@ fn resolve_within(
             }
             match found.and_then(|keyspace| keyspace.user_type(name)) {
                 Some(user_type) => Ok(ColumnType::multi_cell(user_type.cql_type())),
-                None => Err(CqlError::invalid(format!("Unknown type {name}"))),
+                None => {
+                    let place = keyspace.map_or("", |keyspace| &keyspace.name);
+                    Err(CqlError::invalid(format!("Unknown type {place}.{name}")))
+                }
             }
         }
         TypeName::List(element) => {

@@ -5,7 +5,7 @@ use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 use uuid::Uuid;
 
 use super::resolve::{contains_duration, resolve};
-use super::{Change, changed, check_name};
+use super::{Change, changed, check_table_name};
 use crate::catalog::{ColumnKind, ColumnType, Keyspace, TableBuilder, TableSchema};
 use crate::cql::ast::{AlterTable, ColumnDefinition, CreateTable, Order, TableChange, TableName};
 use crate::cql::{CqlError, CqlErrorKind};
@@ -105,7 +105,7 @@ impl Database {
 /// A table's definition out of its statement.
 pub(super) fn define(create: &CreateTable, keyspace: &Keyspace) -> Result<TableSchema, CqlError> {
     let name = &create.name.name;
-    check_name("Table", name)?;
+    check_table_name(&keyspace.name, name)?;
     let id = match &create.id {
         Some(text) => {
             text.parse::<Uuid>().map_err(|_| CqlError::config(format!("Invalid table id {text}")))?
@@ -124,7 +124,7 @@ pub(super) fn define(create: &CreateTable, keyspace: &Keyspace) -> Result<TableS
     }
     if create.partition_key.is_empty() {
         return Err(CqlError::invalid(format!(
-            "No PRIMARY KEY specified for table '{name}' (exactly one required)"
+            "No PRIMARY KEY specifed for table '{name}' (exactly one required)"
         )));
     }
     check_clustering_order(create)?;
@@ -186,11 +186,8 @@ fn check_clustering_order(create: &CreateTable) -> Result<(), CqlError> {
     }
     if let Some((column, _)) = order.iter().find(|(column, _)| !create.clustering.contains(column)) {
         return Err(CqlError::invalid(format!(
-            "Only clustering columns can be defined in CLUSTERING ORDER directive: {column} is not one"
+            "Only clustering key columns can be defined in CLUSTERING ORDER directive: [{column}] are not clustering columns"
         )));
-    }
-    if order.len() != create.clustering.len() {
-        return Err(CqlError::invalid("Missing CLUSTERING ORDER for column"));
     }
     if order.iter().zip(&create.clustering).any(|((ordered, _), column)| ordered != column) {
         return Err(CqlError::invalid(
@@ -260,9 +257,15 @@ fn add_column(
             "Static columns are only useful (and thus allowed) if the table has at least one clustering column",
         ));
     }
-    let has_others = schema.values().iter().any(|column| !column.is_counter());
-    if (typ.typ.is_counter() && has_others) || (!typ.typ.is_counter() && schema.is_counter()) {
-        return Err(CqlError::invalid("Cannot mix counter and non counter columns in the same table"));
+    if !typ.typ.is_counter() && schema.is_counter() {
+        return Err(CqlError::config(format!(
+            "{schema}: Cannot have a non counter column (\"{name}\") in a counter table"
+        )));
+    }
+    if typ.typ.is_counter() && schema.values().iter().any(|column| !column.is_counter()) {
+        return Err(CqlError::config(format!(
+            "{schema}: Cannot have a counter column (\"{name}\") in a non counter table"
+        )));
     }
     let kind = if column.is_static { ColumnKind::Static } else { ColumnKind::Regular };
     builder.column(name, kind, typ, false)?;

@@ -6,7 +6,7 @@ use chorus_protocol::CqlType;
 use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 
 use super::resolve::resolve;
-use super::{Change, changed, check_name};
+use super::{Change, changed, check_table_name};
 use crate::catalog::{ColumnType, Keyspace, UserType, mentions, replace};
 use crate::cql::CqlError;
 use crate::cql::ast::{AlterType, CreateType, TableName, TypeChange};
@@ -16,7 +16,7 @@ impl Database {
     pub(super) fn create_type(&self, create: &CreateType, keyspace: Option<&str>) -> Change {
         let catalog = self.catalog();
         let (keyspace, name) = self.located(&catalog, &create.name, keyspace)?;
-        check_name("Type", name)?;
+        check_table_name(keyspace, name)?;
         let old = catalog.require_keyspace(keyspace)?;
         if old.user_type(name).is_some() {
             if create.if_not_exists {
@@ -127,11 +127,11 @@ impl Database {
         let user = old
             .types()
             .find(|other| other.fields.iter().any(|(_, typ)| mentions(&typ.typ, keyspace, name)))
-            .map(|other| format!("it is still used in user type(s) {}", other.name));
+            .map(|other| format!("it is still used by user types {}", other.name));
         let table = old
             .tables()
             .find(|table| table.columns().iter().any(|column| mentions(&column.typ.typ, keyspace, name)))
-            .map(|table| format!("it is still used in table(s) {}", table.name));
+            .map(|table| format!("it is still used by tables {}", table.name));
         if let Some(reason) = user.or(table) {
             return Err(CqlError::invalid(format!("Cannot drop user type '{keyspace}.{name}' as {reason}")));
         }
@@ -163,7 +163,7 @@ fn field_type(typ: &crate::cql::ast::TypeName, keyspace: &Keyspace) -> Result<Co
         return Err(CqlError::invalid("A user type cannot contain counters"));
     }
     if typ.multi_cell && matches!(typ.typ, CqlType::Udt(_)) {
-        return Err(CqlError::invalid(format!("A user type cannot contain non-frozen UDTs: {typ}")));
+        return Err(CqlError::invalid("A user type cannot contain non-frozen UDTs"));
     }
     Ok(typ)
 }

@@ -34,8 +34,8 @@ pub(crate) struct SelectPlan {
     pub(crate) columns: Arc<[ColumnSpec]>,
     distinct: bool,
     reversed: bool,
-    /// Rows of several partitions are put in order after they were read.
-    sorted: bool,
+    /// By how many clustering columns the rows of several partitions are sorted after they were read; mostly none.
+    sorted_columns: usize,
     limit: Option<Expression>,
     per_partition_limit: Option<Expression>,
 }

@@ -44,7 +44,12 @@ impl Position {
 
     /// Reads what [`encode`](Self::encode) wrote for the same table; anything else is an error of the client.
     pub(super) fn decode(state: &[u8], table: Uuid) -> Result<Self, CqlError> {
-        Self::read(state, table).ok_or_else(|| CqlError::protocol("Invalid value for the paging state"))
+        Self::read(state, table).ok_or_else(Self::invalid)
+    }
+
+    /// What a client is told whose state does not belong to what it asks.
+    pub(super) fn invalid() -> CqlError {
+        CqlError::protocol("Invalid value for the paging state")
     }
 
     fn read(state: &[u8], table: Uuid) -> Option<Self> {

@@ -47,7 +47,7 @@ impl SelectPlan {
             }
         }
         if select.distinct {
-            check_distinct(select, &schema, &selection.columns)?;
+            check_distinct(&schema, &selection.columns)?;
         }
         let (mut columns, aggregates) = (selection.columns, selection.aggregates);
         let restrictions = Restrictions::prepare(&select.filter, preparer)?;
@@ -75,7 +75,7 @@ impl SelectPlan {
         };
         Ok(Self {
             reader: Reader::new(&schema, columns),
-            sorted: !select.order_by.is_empty() && restrictions.has_many_keys(),
+            sorted_columns: if restrictions.has_many_keys() { ordered_columns(select, &schema) } else { 0 },
             restrictions,
             outputs,
             aggregates,
@@ -90,7 +90,7 @@ impl SelectPlan {
     }
 }
 
-fn check_distinct(select: &Select, schema: &TableSchema, columns: &[usize]) -> Result<(), CqlError> {
+fn check_distinct(schema: &TableSchema, columns: &[usize]) -> Result<(), CqlError> {
     for index in columns {
         let column = &schema.columns()[*index];
         if !matches!(column.kind, ColumnKind::PartitionKey | ColumnKind::Static) {
@@ -99,11 +99,6 @@ fn check_distinct(select: &Select, schema: &TableSchema, columns: &[usize]) -> R
                 column.name()
             )));
         }
-    }
-    if select.selectors.is_none()
-        || columns.iter().all(|index| schema.columns()[*index].kind == ColumnKind::Static)
-    {
-        return Err(CqlError::invalid("SELECT DISTINCT queries must request all the partition key columns"));
     }
     for key in 0..schema.partition_key().len() {
         if !columns.contains(&key) {
@@ -116,11 +111,17 @@ fn check_distinct(select: &Select, schema: &TableSchema, columns: &[usize]) -> R
     Ok(())
 }
 
+/// How many clustering columns there are up to the last that ORDER BY names.
+fn ordered_columns(select: &Select, schema: &TableSchema) -> usize {
+    let position = |(name, _): &(String, Order)| schema.column(name).map(|column| column.position + 1);
+    select.order_by.iter().filter_map(position).max().unwrap_or(0)
+}
+
 /// Whether rows are read against their order.
 fn ordering(select: &Select, schema: &TableSchema, restrictions: &Restrictions) -> Result<bool, CqlError> {
-    let Some((first, _)) = select.order_by.first() else {
+    if select.order_by.is_empty() {
         return Ok(false);
-    };
+    }
     if !restrictions.has_keys() {
         return Err(CqlError::invalid(
             "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.",
@@ -143,15 +144,14 @@ fn ordering(select: &Select, schema: &TableSchema, restrictions: &Restrictions) 
             position += 1;
         }
         if column.position != position {
-            return Err(CqlError::invalid(format!(
-                "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY \
-                 ({name})"
-            )));
+            return Err(CqlError::invalid(
+                "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY",
+            ));
         }
         position += 1;
         let against = (*order == Order::Descending) != column.descending;
         if reversed.is_some_and(|reversed| reversed != against) {
-            return Err(CqlError::invalid(format!("Unsupported order by relation on {first}")));
+            return Err(CqlError::invalid("Unsupported order by relation"));
         }
         reversed = Some(against);
     }

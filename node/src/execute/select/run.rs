@@ -12,8 +12,8 @@ use super::aggregate::Accumulator;
 use super::evaluate::RowContext;
 use super::paging::Position;
 use crate::cql::{CqlError, quote};
-use crate::store::{Partition, PartitionKey, Store};
-use crate::value::{quote_json, to_json, write_cell};
+use crate::store::{Partition, PartitionKey, Store, read_parts};
+use crate::value::{encode_ordered, quote_json, to_json, write_cell};
 
 impl SelectPlan {
     /// Answers from the data in `store`.
@@ -24,10 +24,10 @@ impl SelectPlan {
         environment: &Environment<'_>,
     ) -> ExecResult {
         let schema = &self.table.schema;
-        let limit = limit(self.limit.as_ref(), environment, "LIMIT")?;
+        let limit = limit(self.limit.as_ref(), environment)?;
         let per_partition = limit_or_all(self.per_partition_limit.as_ref(), environment)?;
         let page = context.page_size.and_then(|size| u32::try_from(size).ok()).filter(|size| *size > 0);
-        if self.sorted && page.is_some() && self.aggregates.is_empty() {
+        if self.sorted_columns > 0 && page.is_some() && self.aggregates.is_empty() {
             return Err(CqlError::invalid(
                 "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the \
                  ORDER BY or the IN and sort client side, or disable paging for this query",
@@ -43,7 +43,7 @@ impl SelectPlan {
             .iter()
             .map(|filter| filter.bind(schema, environment))
             .collect::<Result<_, _>>()?;
-        let whole = !self.aggregates.is_empty() || self.sorted;
+        let whole = !self.aggregates.is_empty() || self.sorted_columns > 0;
         let mut scan = Scan {
             plan: self,
             environment,
@@ -73,7 +73,7 @@ impl SelectPlan {
         }
         if !self.aggregates.is_empty() {
             scan.finish_aggregates()?;
-        } else if self.sorted {
+        } else if self.sorted_columns > 0 {
             scan.sort(limit);
         }
         Ok(Outcome::Rows(RowSet {
@@ -93,18 +93,21 @@ impl SelectPlan {
         scan: &mut Scan<'_, '_>,
     ) -> Result<(), CqlError> {
         if let Some(keys) = self.restrictions.partition_keys(&self.table.schema, environment)? {
-            let mut keys: Vec<PartitionKey> = keys.iter().map(|key| PartitionKey::new(key)).collect();
-            keys.sort();
-            keys.dedup();
-            for key in keys {
-                let inside = resume.filter(|position| position.key == key);
-                let behind = resume.is_some_and(|position| key < position.key);
-                if behind || inside.is_some_and(|position| position.row.is_none()) {
+            let keys: Vec<PartitionKey> = keys.iter().map(|key| PartitionKey::new(key)).collect();
+            let first = match resume {
+                Some(position) => {
+                    keys.iter().position(|key| *key == position.key).ok_or_else(Position::invalid)?
+                }
+                None => 0,
+            };
+            for key in &keys[first..] {
+                let inside = resume.filter(|position| position.key == *key);
+                if inside.is_some_and(|position| position.row.is_none()) {
                     continue;
                 }
                 let shard = store.read(key.token);
-                if let Some(partition) = shard.get(&key)
-                    && scan.partition(&key, partition, inside).is_break()
+                if let Some(partition) = shard.get(key)
+                    && scan.partition(key, partition, inside).is_break()
                 {
                     break;
                 }
@@ -233,7 +236,7 @@ impl Scan<'_, '_> {
         }
         *in_partition += 1;
         let taken =
-            if plan.aggregates.is_empty() { self.output(&cells, row_key) } else { self.accumulate(cells) };
+            if plan.aggregates.is_empty() { self.output(&cells, source) } else { self.accumulate(cells) };
         if let Err(error) = taken {
             self.failure = Some(error);
             return ControlFlow::Break(());
@@ -253,14 +256,26 @@ impl Scan<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    fn output(&mut self, cells: &[Cell<'_>], row_key: Option<&[u8]>) -> Result<(), CqlError> {
+    fn output(&mut self, cells: &[Cell<'_>], source: &RowSource<'_>) -> Result<(), CqlError> {
         let start = self.content.len();
         self.write(cells, &[])?;
         self.row_count += 1;
-        if self.plan.sorted {
-            self.order.push((row_key.unwrap_or_default().into(), start..self.content.len()));
+        if self.plan.sorted_columns > 0 {
+            self.order.push((self.sort_key(source), start..self.content.len()));
         }
         Ok(())
+    }
+
+    /// The sortable form of the columns that ORDER BY names, and of those before them.
+    fn sort_key(&self, source: &RowSource<'_>) -> Box<[u8]> {
+        let columns = &self.plan.table.schema.clustering()[..self.plan.sorted_columns];
+        let mut key = Vec::new();
+        if let Some(row) = source.row {
+            for (column, part) in columns.iter().zip(read_parts(row.header().clustering)) {
+                encode_ordered(&column.typ.typ, column.descending, part, &mut key);
+            }
+        }
+        key.into()
     }
 
     /// Writes the outputs for a row.
@@ -346,11 +361,7 @@ fn quote_mixed(name: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// The value of LIMIT; `None` for all rows.
-fn limit(
-    expression: Option<&Expression>,
-    environment: &Environment<'_>,
-    what: &str,
-) -> Result<Option<u32>, CqlError> {
+fn limit(expression: Option<&Expression>, environment: &Environment<'_>) -> Result<Option<u32>, CqlError> {
     let Some(expression) = expression else {
         return Ok(None);
     };
@@ -361,12 +372,12 @@ fn limit(
             let rows = bytes.as_ref().try_into().map(i32::from_be_bytes).unwrap_or(0);
             match u32::try_from(rows) {
                 Ok(rows) if rows > 0 => Ok(Some(rows)),
-                _ => Err(CqlError::invalid(format!("{what} must be strictly positive"))),
+                _ => Err(CqlError::invalid("LIMIT must be strictly positive")),
             }
         }
     }
 }
 
 fn limit_or_all(expression: Option<&Expression>, environment: &Environment<'_>) -> Result<u32, CqlError> {
-    Ok(limit(expression, environment, "PER PARTITION LIMIT")?.unwrap_or(u32::MAX))
+    Ok(limit(expression, environment)?.unwrap_or(u32::MAX))
 }

@@ -55,7 +55,7 @@ fn what_exists_and_what_does_not_are_told_apart() {
     assert_eq!(kind("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy'}"), exists(""));
     assert_eq!(kind("CREATE TABLE t (k int PRIMARY KEY)"), exists("t"));
     assert_eq!(kind("DROP TABLE missing"), CqlErrorKind::Invalid);
-    assert_eq!(kind("DROP KEYSPACE missing"), CqlErrorKind::Config);
+    assert_eq!(kind("DROP KEYSPACE missing"), CqlErrorKind::Invalid);
     assert_eq!(kind("USE missing"), CqlErrorKind::Invalid);
     assert_eq!(fixture.run("USE ks"), Outcome::SetKeyspace("ks".to_owned()));
     let error = fixture.database.prepare("SELECT * FROM t", None).expect_err("no keyspace");
@@ -136,7 +136,7 @@ fn impossible_tables_are_refused() {
             "Non-frozen collections are not allowed inside collections",
         ),
         ("CREATE TABLE t (k int PRIMARY KEY, v list<counter>)", "Counters are not allowed"),
-        ("CREATE TABLE t (k int PRIMARY KEY, v nosuch)", "Unknown type nosuch"),
+        ("CREATE TABLE t (k int PRIMARY KEY, v nosuch)", "Unknown type ks.nosuch"),
         ("CREATE TABLE t (k int PRIMARY KEY, v y)", "Non-frozen UDTs with nested non-frozen collections"),
         (
             "CREATE TABLE t (k int PRIMARY KEY, c counter, v int)",
@@ -145,18 +145,21 @@ fn impossible_tables_are_refused() {
         ("CREATE TABLE t (k int PRIMARY KEY, s int STATIC)", "Static columns are only useful"),
         (
             "CREATE TABLE t (k int, c int, PRIMARY KEY (k, c)) WITH CLUSTERING ORDER BY (k ASC)",
-            "Only clustering columns",
+            "Only clustering key columns",
         ),
         ("CREATE TABLE t (k int PRIMARY KEY, v vector<float, 0>)", "positive dimensions"),
         ("CREATE TABLE t (k int PRIMARY KEY, v vector<float, 100000>)", "dimensions up to"),
         ("CREATE TABLE t (k int PRIMARY KEY, v set<duration>)", "Durations are not allowed"),
         ("CREATE TABLE t (k int PRIMARY KEY) WITH COMPACT STORAGE", "COMPACT STORAGE"),
-        ("CREATE TABLE \"a-b\" (k int PRIMARY KEY)", "non-alphanumeric"),
         ("CREATE TABLE t (k int PRIMARY KEY, v 'org.example.T')", "custom type"),
     ] {
         let message = fixture.refused(cql);
         assert!(message.contains(part), "{cql}: {message}");
     }
+    let error = fixture.attempt("CREATE TABLE \"a-b\" (k int PRIMARY KEY)").expect_err("a dash");
+    assert_eq!(error.kind, CqlErrorKind::Config);
+    fixture.run(&format!("CREATE TABLE {} (k int PRIMARY KEY)", "a".repeat(222)));
+    fixture.attempt(&format!("CREATE TABLE {} (k int PRIMARY KEY)", "a".repeat(223))).expect_err("too long");
     assert_eq!(
         fixture.attempt("CREATE TABLE t (k int PRIMARY KEY) WITH nosuch = 1").expect_err("unknown").kind,
         CqlErrorKind::Syntax

@@ -47,6 +47,11 @@ fn order_by_reverses_and_limits_cut() {
         fixture.lines("SELECT v FROM t WHERE k IN (2, 0) AND a = 0 AND b < 2 ORDER BY a, b").join(" "),
         "0 200 1 201"
     );
+    assert_eq!(
+        fixture.lines("SELECT v FROM t WHERE k IN (2, 0) AND a = 0 ORDER BY a DESC").join(" "),
+        "2 1 0 202 201 200",
+        "partitions stay together where the columns of ORDER BY do not tell them apart"
+    );
     for cql in [
         "SELECT v FROM t ORDER BY a",
         "SELECT v FROM t WHERE k = 1 ORDER BY b",
@@ -229,7 +234,7 @@ fn functions_casts_and_aliases() {
         "INSERT INTO f (k, i, t, b, ts) VALUES (6877a530-ccfa-11e5-8080-808080808080, 7, 'x', intAsBlob(258), '2016-02-06')",
     );
     let outcome = fixture.run(
-        "SELECT toTimestamp(k), to_date(k) AS day, toUnixTimestamp(ts), dateOf(k), blobAsInt(b), textAsBlob(t), \
+        "SELECT toTimestamp(k), to_date(k) AS day, toUnixTimestamp(ts), to_timestamp(k), blobAsInt(b), textAsBlob(t), \
          CAST(i AS double), cast(i as text), toJson(t), minTimeuuid(ts) FROM f",
     );
     assert_eq!(

@@ -121,8 +121,8 @@ impl BoundWrite<'_> {
         Ok(())
     }
 
-    /// Whether the condition holds for what is stored.
-    pub(super) fn judge(&self, key: &PartitionKey, partition: &Partition) -> Verdict {
+    /// Whether the condition holds for what is stored. `with_key`: whether a refusal says which row it is about.
+    pub(super) fn judge(&self, key: &PartitionKey, partition: &Partition, with_key: bool) -> Verdict {
         let schema = &self.plan.table.schema;
         let now = self.moment.now;
         let empty = Vec::new();
@@ -153,7 +153,11 @@ impl BoundWrite<'_> {
         }
         let columns = match &self.condition {
             BoundCondition::NotExists => (0..schema.columns().len()).collect(),
-            BoundCondition::All(checks) if row.is_some() || static_row.is_some() => checked_columns(checks),
+            BoundCondition::All(checks) if row.is_some() || static_row.is_some() => {
+                let key = if with_key { schema.columns().len() - schema.values().len() } else { 0 };
+                (0..key).chain(checked_columns(checks)).collect()
+            }
+
             _ => Vec::new(),
         };
         let reader = Reader::new(schema, columns);
@@ -172,13 +176,15 @@ impl BoundWrite<'_> {
             return Ok(applied(true, &self.plan.table.schema, &[], &[]));
         };
         let schema = &self.plan.table.schema;
-        self.plan.table.table.store.modify(key.clone(), |partition| match self.judge(&key, partition) {
-            Verdict::Applies => {
-                let moment = Moment { timestamp: clock(), ..self.moment };
-                let (grown, result) = self.apply(partition, &moment);
-                (grown, result.map(|()| applied(true, schema, &[], &[])))
+        self.plan.table.table.store.modify(key.clone(), |partition| {
+            match self.judge(&key, partition, false) {
+                Verdict::Applies => {
+                    let moment = Moment { timestamp: clock(), ..self.moment };
+                    let (grown, result) = self.apply(partition, &moment);
+                    (grown, result.map(|()| applied(true, schema, &[], &[])))
+                }
+                Verdict::Refused { columns, cells } => (0, Ok(applied(false, schema, &columns, &[cells]))),
             }
-            Verdict::Refused { columns, cells } => (0, Ok(applied(false, schema, &columns, &[cells]))),
         })
     }
 }

@@ -53,7 +53,7 @@ fn run_conditional(writes: &[BoundWrite<'_>], clock: Clock<'_>) -> ExecResult {
     first.plan.table.table.store.modify(key.clone(), |partition| {
         let mut refusals = Vec::new();
         for write in writes {
-            if let Verdict::Refused { columns, cells } = write.judge(key, partition) {
+            if let Verdict::Refused { columns, cells } = write.judge(key, partition, true) {
                 refusals.push((columns, cells));
             }
         }

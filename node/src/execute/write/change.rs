@@ -167,7 +167,9 @@ impl Operation {
             }
             OperationKind::Count { by, negative } => match by.evaluate(environment)? {
                 Value::Unset => {}
-                Value::Null => return Err(CqlError::invalid("Invalid null value for counter increment")),
+                Value::Null => {
+                    return Err(CqlError::invalid("Invalid null value for counter increment/decrement"));
+                }
                 Value::Bytes(bytes) => {
                     let delta = read_i64(&bytes)
                         .filter(|_| bytes.len() == 8)

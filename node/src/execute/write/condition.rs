@@ -8,7 +8,7 @@ use super::super::expression::{Choices, Environment, Expression, Preparer, Value
 use super::super::markers::Receiver;
 use super::super::reader::Cell;
 use super::super::restriction::satisfies;
-use crate::catalog::{Column, TableSchema};
+use crate::catalog::{Column, ColumnKind, TableSchema};
 use crate::cql::CqlError;
 use crate::cql::ast::{ColumnCondition, ConditionPart, ConditionTest, Operator};
 use crate::value::{compare, elements, fields, pairs};
@@ -20,6 +20,19 @@ pub(super) enum ConditionPlan {
     NotExists,
     Exists,
     All(Vec<Check>),
+}
+
+impl ConditionPlan {
+    /// Whether it looks at anything but static columns.
+    pub(super) fn is_about_rows(&self, schema: &TableSchema) -> bool {
+        match self {
+            Self::None => false,
+            Self::NotExists | Self::Exists => true,
+            Self::All(checks) => {
+                checks.iter().any(|check| schema.columns()[check.column].kind != ColumnKind::Static)
+            }
+        }
+    }
 }
 
 /// One comparison of a column with values.

@@ -37,7 +37,7 @@ impl WritePlan {
         for (index, (name, value)) in columns.iter().zip(values).enumerate() {
             let column = schema.require_column(name)?;
             if columns[..index].contains(name) {
-                return Err(CqlError::invalid(format!("The column names contains duplicates: {name}")));
+                return Err(CqlError::invalid("The column names contains duplicates"));
             }
             if !column.is_key() {
                 operations.push((column.kind, Operation::set(column, value, preparer)?));
@@ -99,6 +99,9 @@ impl WritePlan {
         } else {
             Target::Rows { insert: false }
         };
+        if only_static && restrictions.given_clustering() > 0 && !condition.is_about_rows(&schema) {
+            return Err(static_with_clustering("UPDATE"));
+        }
         let mut plan = Self {
             table,
             restrictions,
@@ -139,6 +142,9 @@ impl WritePlan {
         let given = restrictions.given_clustering();
         let full = given == schema.clustering().len();
         let only_static = operations.iter().all(|(kind, _)| *kind == ColumnKind::Static);
+        if only_static && !operations.is_empty() && given > 0 && !condition.is_about_rows(&schema) {
+            return Err(static_with_clustering("DELETE"));
+        }
         let target = if !operations.is_empty() {
             if only_static && !restrictions.restricts_clustering && !schema.clustering().is_empty() {
                 Target::Static
@@ -179,7 +185,7 @@ impl WritePlan {
             {
                 let column = self.table.schema.column_of_id(operation.id);
                 let name = column.map_or("", |column| column.name());
-                return Err(CqlError::invalid(format!("Multiple incompatible setting of column {name}")));
+                return Err(CqlError::syntax(format!("Multiple incompatible setting of column {name}")));
             }
             places.push(operation);
         }
@@ -196,22 +202,25 @@ impl WritePlan {
         if let Some(filter) = restrictions.filters.first() {
             let column = &schema.columns()[filter.columns().start];
             return Err(match column.kind {
-                ColumnKind::PartitionKey if !restrictions.has_keys() => missing_key(schema, restrictions),
+                ColumnKind::PartitionKey if !restrictions.has_keys() => {
+                    missing_key(schema, restrictions, statement)
+                }
                 ColumnKind::PartitionKey => CqlError::invalid(format!(
                     "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for {statement} statements"
                 )),
                 ColumnKind::Clustering => CqlError::invalid(format!(
-                    "PRIMARY KEY column \"{}\" cannot be restricted as preceding column is not restricted",
-                    column.name()
+                    "PRIMARY KEY column \"{}\" cannot be restricted as preceding column \"{}\" is not restricted",
+                    column.name(),
+                    schema.clustering()[column.position.saturating_sub(1)].name()
                 )),
                 _ => CqlError::invalid(format!(
-                    "Non PRIMARY KEY columns found in where clause: {}",
+                    "Non PRIMARY KEY columns found in where clause: {} ",
                     column.name()
                 )),
             });
         }
         if !restrictions.has_keys() {
-            return Err(missing_key(schema, restrictions));
+            return Err(missing_key(schema, restrictions, statement));
         }
         match self.target {
             Target::Static | Target::DeletePartition | Target::DeleteRange => Ok(()),
@@ -226,10 +235,8 @@ impl WritePlan {
                     });
                 }
                 match schema.clustering().get(restrictions.given_clustering()) {
-                    Some(_) if self.operations.is_empty() && !self.static_operations.is_empty() => {
-                        Err(CqlError::invalid(format!(
-                            "Invalid restrictions on clustering columns since the {statement} statement modifies only static columns"
-                        )))
+                    Some(_) if statement == "DELETE" => {
+                        Err(CqlError::invalid("Range deletions are not supported for specific columns"))
                     }
                     Some(column) => {
                         Err(CqlError::invalid(format!("Some clustering keys are missing: {}", column.name())))
@@ -250,7 +257,7 @@ impl WritePlan {
                 return Err(CqlError::invalid("Cannot provide custom TTL for counter updates"));
             }
             if self.is_conditional() {
-                return Err(CqlError::invalid("Conditional updates are not supported on counter tables"));
+                return Err(CqlError::invalid("Conditions on counters are not supported"));
             }
         }
         if !self.is_conditional() {
@@ -337,6 +344,12 @@ fn using(
     Ok((timestamp, ttl))
 }
 
+fn static_with_clustering(statement: &str) -> CqlError {
+    CqlError::invalid(format!(
+        "Invalid restrictions on clustering columns since the {statement} statement modifies only static columns"
+    ))
+}
+
 fn check_complete(message: &str, columns: &[Column], given: &[Option<Choices>]) -> Result<(), CqlError> {
     let missing: Vec<&str> = columns
         .iter()
@@ -351,11 +364,11 @@ fn check_complete(message: &str, columns: &[Column], given: &[Option<Choices>]) 
     }
 }
 
-fn missing_key(schema: &TableSchema, restrictions: &Restrictions) -> CqlError {
+fn missing_key(schema: &TableSchema, restrictions: &Restrictions, statement: &str) -> CqlError {
     if restrictions.has_token() {
-        return CqlError::invalid(
-            "The token function cannot be used in WHERE clauses for UPDATE and DELETE statements",
-        );
+        return CqlError::invalid(format!(
+            "The token function cannot be used in WHERE clauses for {statement} statements"
+        ));
     }
     let restricted: Vec<usize> = restrictions.filters.iter().map(|filter| filter.columns().start).collect();
     let missing: Vec<&str> = schema
@@ -366,9 +379,9 @@ fn missing_key(schema: &TableSchema, restrictions: &Restrictions) -> CqlError {
         .map(|(_, column)| &**column.name())
         .collect();
     if missing.is_empty() {
-        return CqlError::invalid(
-            "Only EQ and IN relation are supported on the partition key (unless you use the token() function)",
-        );
+        return CqlError::invalid(format!(
+            "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for {statement} statements"
+        ));
     }
     CqlError::invalid(format!("Some partition key parts are missing: {}", missing.join(", ")))
 }
