@@ -12,6 +12,24 @@ use crossbeam_queue::SegQueue;
 use futures::task::AtomicWaker;
 use std::task::{Poll, Waker};
 
+/// The waking task's hold on the relay: when its runtime ends, nobody is left to wake the callers in the queue.
+struct Attendant(Arc<Shared>);
+
+impl Drop for Attendant {
+    fn drop(&mut self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+        self.0.wake_all();
+    }
+}
+
+impl Shared {
+    fn wake_all(&self) {
+        while let Some(waker) = self.queue.pop() {
+            waker.wake();
+        }
+    }
+}
+
 /// The reactor's end of a relay.
 #[derive(Clone)]
 pub(crate) struct Relay {
@@ -35,12 +53,11 @@ impl Relay {
             awake: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
-        let task = Arc::clone(&shared);
+        let task = Attendant(Arc::clone(&shared));
         runtime.spawn(std::future::poll_fn(move |cx| {
+            let task = &task.0;
             loop {
-                while let Some(waker) = task.queue.pop() {
-                    waker.wake();
-                }
+                task.wake_all();
                 if task.closed.load(Ordering::Acquire) {
                     return Poll::Ready(());
                 }
@@ -54,9 +71,13 @@ impl Relay {
         Self { shared }
     }
 
-    /// Adds a waker to the batch.
+    /// Adds a waker to the batch. When the runtime of the relay has ended, callers are on another one: they are woken
+    /// one by one.
     pub(crate) fn push(&self, waker: Waker) {
         self.shared.queue.push(waker);
+        if self.shared.closed.load(Ordering::SeqCst) {
+            self.shared.wake_all();
+        }
     }
 
     /// Sends the batch on its way.
@@ -70,5 +91,37 @@ impl Relay {
     pub(crate) fn close(&self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.bell.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counter(AtomicUsize);
+
+    impl Wake for Counter {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn callers_are_woken_although_the_runtime_of_the_relay_has_ended() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let relay = Relay::start(runtime.handle());
+        let counter = Arc::new(Counter::default());
+        relay.push(Arc::clone(&counter).into());
+        relay.flush();
+        assert_eq!(counter.0.load(Ordering::SeqCst), 0, "the runtime has not run since");
+        drop(runtime);
+        assert_eq!(counter.0.load(Ordering::SeqCst), 1, "those who waited");
+        relay.push(Arc::clone(&counter).into());
+        relay.flush();
+        assert_eq!(counter.0.load(Ordering::SeqCst), 2, "and those who come later");
     }
 }
