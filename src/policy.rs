@@ -7,5 +7,5 @@
 pub use chorus_topology::{
     DcAwareRoundRobin, DefaultRetry, Distance, ExponentialReconnection, FallthroughRetry,
     LoadBalancingPolicy, NeverRetry, ReconnectionPolicy, RetryDecision, RetryPolicy, RoundRobin,
-    RoutingQuery, Target, TokenAware,
+    RoutingQuality, RoutingQuery, Target, TokenAware,
 };

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use chorus_actors::config::ConfigError;
 use chorus_actors::{
-    Attempt as RequestAttempt, ConnectAttempt, ConnectError, ControlError, RequestError, RequestErrorKind,
-    UseKeyspaceError,
+    Attempt as RequestAttempt, AttemptError, ConnectAttempt, ConnectError, ControlError, RequestError,
+    RequestErrorKind, UseKeyspaceError,
 };
 use chorus_protocol::response::{DbError, ErrorBody};
 use chorus_protocol::{DecodeError, EncodeError, ValueError};
@@ -101,6 +101,19 @@ impl Error {
         Attempts { connect: connect.iter(), request: request.iter() }
     }
 
+    /// What a server said last: its answer to this request, or to the last attempt when no other host could take it.
+    fn last_answer(&self) -> Option<&DbError> {
+        let body = match (self.db(), self.cause()) {
+            (Some(body), _) => Some(body),
+            (None, Cause::Request(error)) => match error.attempts().last().map(|attempt| &attempt.error) {
+                Some(AttemptError::Database(body)) => Some(body),
+                _ => None,
+            },
+            _ => None,
+        };
+        body.map(|body| &body.error)
+    }
+
     /// The place of the failed item in the input of [`execute_concurrent`](crate::Session::execute_concurrent) or of a
     /// bulk insert, from zero.
     pub fn index(&self) -> Option<u64> {
@@ -122,7 +135,7 @@ impl Error {
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
             || matches!(
-                self.db().map(|body| &body.error),
+                self.last_answer(),
                 Some(
                     DbError::ReadTimeout { .. }
                         | DbError::WriteTimeout { .. }
@@ -134,22 +147,19 @@ impl Error {
     /// Whether the driver or the server has too much to do; slowing down helps.
     pub fn is_overloaded(&self) -> bool {
         self.kind() == ErrorKind::Overloaded
-            || matches!(
-                self.db().map(|body| &body.error),
-                Some(DbError::Overloaded | DbError::RateLimitReached { .. })
-            )
+            || matches!(self.last_answer(), Some(DbError::Overloaded | DbError::RateLimitReached { .. }))
     }
 
     /// Whether too few replicas were alive to try.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self.db().map(|body| &body.error), Some(DbError::Unavailable { .. }))
+        matches!(self.last_answer(), Some(DbError::Unavailable { .. }))
     }
 
     /// Whether the statement itself is wrong (syntax, unknown names, types, values), so that trying again is useless.
     pub fn is_invalid_statement(&self) -> bool {
         matches!(self.kind(), ErrorKind::Values | ErrorKind::Usage)
             || matches!(
-                self.db().map(|body| &body.error),
+                self.last_answer(),
                 Some(
                     DbError::SyntaxError
                         | DbError::Invalid
@@ -161,7 +171,7 @@ impl Error {
 
     /// Whether a keyspace or table was to be created that exists already.
     pub fn is_already_exists(&self) -> bool {
-        matches!(self.db().map(|body| &body.error), Some(DbError::AlreadyExists { .. }))
+        matches!(self.last_answer(), Some(DbError::AlreadyExists { .. }))
     }
 
     /// Whether the request, although it failed here, may have taken effect on the server: its bytes were sent and no

@@ -33,7 +33,9 @@ use crate::statement::PreparedStatement;
 /// ```
 ///
 /// Mark the statement [idempotent](PreparedStatement::idempotent) when writing a row twice does no harm, as with most
-/// inserts: rows that were under way when a connection broke are then sent again instead of counted as failed.
+/// inserts: rows that were under way when a connection broke are then sent again to another host instead of counted as
+/// failed. How many depends on the session's retry budget, which traffic fills and retries spend: it covers about a hundred
+/// rows at first. For loads that have to survive a cluster that goes away for a while there is `chorus::bulk`.
 #[derive(Clone)]
 #[must_use = "nothing is sent before load(), load_stream() or sink()"]
 pub struct BulkInsert {
