@@ -1,0 +1,97 @@
+//! Wherever a tokio program runs, a session works.
+
+use std::time::Duration;
+
+use chorus::{Placement, Session};
+use chorus_node::EmbeddedCluster;
+
+use crate::stage::{KEYSPACE, NUMBERS, disconnected};
+
+/// Connects, writes from several tasks, reads, shuts down.
+async fn use_session(cluster: &EmbeddedCluster, placement: Placement) {
+    let session = Session::builder()
+        .contact_points(cluster.addresses())
+        .placement(placement)
+        .connect()
+        .await
+        .expect("connects");
+    session.query(KEYSPACE.replace("KEYSPACE", "KEYSPACE IF NOT EXISTS"), ()).await.expect("created");
+    session.query(NUMBERS.replace("TABLE", "TABLE IF NOT EXISTS"), ()).await.expect("created");
+    let insert = session.prepare("INSERT INTO ks.numbers (id, value) VALUES (?, ?)").await.expect("prepared");
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let (session, insert) = (session.clone(), insert.clone());
+            tokio::spawn(async move {
+                for n in 0..25 {
+                    session.execute(&insert, (task * 25 + n, n)).await.expect("written");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    let count = session.query("SELECT count(*) FROM ks.numbers", ()).await.expect("counted");
+    assert_eq!(count.single_row::<(i64,)>().expect("one row"), (200,));
+    let report = session.shutdown(Duration::from_secs(5)).await;
+    assert!(report.is_clean(), "{report:?}");
+    disconnected(cluster).await;
+}
+
+fn placements(also: Placement) -> [Placement; 4] {
+    [Placement::Auto, also, Placement::Dedicated { threads: 1 }, Placement::Dedicated { threads: 3 }]
+}
+
+#[test]
+fn multi_thread_program() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        for placement in placements(Placement::Hosted) {
+            use_session(&cluster, placement).await;
+        }
+    });
+}
+
+#[test]
+fn current_thread_program() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        for placement in placements(Placement::Local) {
+            use_session(&cluster, placement).await;
+        }
+    });
+}
+
+#[test]
+fn program_with_a_local_set() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, use_session(&cluster, Placement::Auto));
+}
+
+#[test]
+fn actix_system() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    actix::System::new().block_on(async {
+        for placement in placements(Placement::Local) {
+            use_session(&cluster, placement).await;
+        }
+    });
+}
+
+#[test]
+fn dropping_the_last_handle_ends_the_engine() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let session =
+            Session::builder().contact_points(cluster.addresses()).connect().await.expect("connects");
+        let other = session.clone();
+        drop(session);
+        other.query("SELECT release_version FROM system.local", ()).await.expect("a handle is left");
+        drop(other);
+        disconnected(&cluster).await;
+    });
+}

@@ -1,0 +1,275 @@
+//! Text and prepared statements, values, results.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chorus::protocol::Opcode;
+use chorus::{
+    Consistency, ErrorKind, ExecutionProfile, FromRow, IntoRow, ProtocolVersion, Row, Scalar,
+    SerialConsistency, Statement, TimestampGenerator, Unset,
+};
+use chorus_node::{Fault, Requests};
+
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn text_with_values_is_prepared_behind_the_scenes_and_once() {
+    let stage = Stage::with_numbers().await;
+    for id in 0..20 {
+        stage
+            .session
+            .query("INSERT INTO numbers (id, value) VALUES (?, ?)", (id, 2 * id))
+            .await
+            .expect("written");
+    }
+    assert_eq!(stage.cluster.prepared(0), 1);
+    assert_eq!(stage.numbers().await.len(), 20);
+    let named = HashMap::from([("id", 3)]);
+    let result =
+        stage.session.query("SELECT value FROM numbers WHERE id = :id", named).await.expect("read by name");
+    assert_eq!(result.single_row::<Scalar<i32>>().expect("one row"), Scalar(6));
+}
+
+#[tokio::test]
+async fn two_prepares_of_a_text_yield_one_statement() {
+    let stage = Stage::with_numbers().await;
+    stage.cluster.faults().add(Requests::opcode(Opcode::Prepare), Fault::Delay(Duration::from_millis(30)));
+    let before = stage.cluster.requests(0);
+    let text = "SELECT value FROM numbers WHERE id = ?";
+    let (first, second) = tokio::join!(stage.session.prepare(text), stage.session.prepare(text));
+    let first = first.expect("prepared");
+    assert_eq!(first.id(), second.expect("prepared").id());
+    assert_eq!(stage.cluster.requests(0) - before, 1, "the second waited for the first");
+    stage.session.prepare(text).await.expect("known");
+    assert_eq!(stage.cluster.requests(0) - before, 1, "a known statement is not asked for again");
+    drop(first);
+    stage.cluster.faults().clear();
+    stage.session.prepare(text).await.expect("prepared again");
+    assert_eq!(stage.cluster.requests(0) - before, 2, "a statement that nobody keeps is forgotten");
+}
+
+#[tokio::test]
+async fn failed_prepare_is_not_remembered() {
+    let stage = Stage::new().await;
+    let text = "SELECT value FROM numbers WHERE id = ?";
+    let error = stage.session.prepare(text).await.expect_err("there is no such table");
+    assert!(error.is_invalid_statement(), "{error}");
+    stage.run(crate::stage::NUMBERS).await;
+    stage.session.prepare(text).await.expect("there is one now");
+}
+
+#[tokio::test]
+async fn statement_that_a_server_has_forgotten_is_prepared_again() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    stage.session.execute(&insert, (1, 1)).await.expect("written");
+    stage.cluster.forget_prepared(0);
+    stage.session.execute(&insert, (2, 2)).await.expect("prepared again and written");
+    assert_eq!(stage.numbers().await.len(), 2);
+    assert_eq!(stage.session.metrics().await.expect("open").reprepares, 1);
+}
+
+#[tokio::test]
+async fn prepared_statement_knows_its_markers_columns_and_key() {
+    let stage = Stage::new().await;
+    stage.run("CREATE TABLE pairs (a int, b text, c int, PRIMARY KEY ((a, b)))").await;
+    for version in ProtocolVersion::ALL {
+        let stage = Stage {
+            session: chorus::Session::builder()
+                .contact_points(stage.cluster.addresses())
+                .protocol_version(version)
+                .keyspace("ks")
+                .connect()
+                .await
+                .expect("connects"),
+            cluster: chorus_node::EmbeddedCluster::start(1).expect("starts"),
+        };
+        let statement = stage.prepare("SELECT c FROM pairs WHERE b = ? AND a = ?").await;
+        let markers: Vec<_> = statement.bind_columns().iter().map(|column| column.name.to_string()).collect();
+        assert_eq!(markers, ["b", "a"]);
+        assert_eq!(statement.partition_key_indexes(), [1, 0], "{version}");
+        assert_eq!(statement.result_columns().len(), 1);
+        assert_eq!(statement.table(), Some(("ks", "pairs")));
+    }
+}
+
+#[tokio::test]
+async fn null_deletes_and_unset_leaves_alone() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    stage.session.execute(&insert, (1, 10)).await.expect("written");
+    stage.session.execute(&insert, (1, Unset)).await.expect("written");
+    assert_eq!(stage.numbers().await, [(1, Some(10))]);
+    stage.session.execute(&insert, (1, None::<i32>)).await.expect("written");
+    assert_eq!(stage.numbers().await, [(1, None)]);
+
+    let error = stage.session.execute(&insert, (Unset, 1)).await.expect_err("the key needs a value");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("\"id\""), "{error}");
+}
+
+#[tokio::test]
+async fn unset_is_refused_before_protocol_v4() {
+    let stage = Stage::with(|builder| builder.protocol_version(ProtocolVersion::V3)).await;
+    stage.run(crate::stage::NUMBERS).await;
+    let error = stage.session.execute(&stage.insert().await, (1, Unset)).await.expect_err("it would be null");
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[tokio::test]
+async fn values_that_do_not_fit_name_their_column_and_nothing_is_sent() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    let before = stage.cluster.requests(0);
+    let error = stage.session.execute(&insert, (1, "two")).await.expect_err("no int");
+    assert_eq!((error.kind(), error.column()), (ErrorKind::Values, Some((1, "value"))));
+    assert!(!error.may_have_been_applied());
+    let error = stage.session.execute(&insert, (1,)).await.expect_err("one value for two markers");
+    assert_eq!(error.kind(), ErrorKind::Values, "{error}");
+    assert_eq!(stage.cluster.requests(0), before);
+}
+
+#[derive(Debug, PartialEq, FromRow, IntoRow)]
+struct Number {
+    id: i32,
+    value: Option<i32>,
+}
+
+#[tokio::test]
+async fn rows_are_tuples_structs_maps_or_anything() {
+    let stage = Stage::with_numbers().await;
+    stage.session.execute(&stage.insert().await, Number { id: 1, value: Some(10) }).await.expect("written");
+    let result = stage.session.query("SELECT id, value FROM numbers", ()).await.expect("read");
+    assert_eq!(result.single_row::<(i32, i32)>().expect("a tuple"), (1, 10));
+    assert_eq!(result.single_row::<Number>().expect("a struct"), Number { id: 1, value: Some(10) });
+    assert_eq!(result.single_row::<HashMap<String, i32>>().expect("a map").len(), 2);
+    assert_eq!(result.single_row::<Row>().expect("anything").values.len(), 2);
+    let error = result.rows::<(i32, String)>().expect_err("an int is no text");
+    assert_eq!((error.kind(), error.column()), (ErrorKind::Rows, Some((1, "value"))));
+}
+
+#[tokio::test]
+async fn results_say_what_they_are() {
+    let stage = Stage::with_numbers().await;
+    let written = stage.session.execute(&stage.insert().await, (1, 10)).await.expect("written");
+    assert!(!written.is_rows() && written.columns().is_empty() && written.is_last_page());
+    assert_eq!(written.rows::<Row>().expect_err("it is no query").kind(), ErrorKind::Result);
+
+    let none = stage.session.query("SELECT id FROM numbers WHERE id = 9", ()).await.expect("read");
+    assert!(none.is_rows());
+    assert_eq!(none.first_row::<Row>().expect("it is a query"), None);
+    assert_eq!(none.single_row::<Row>().expect_err("no row").kind(), ErrorKind::Result);
+
+    stage.session.execute(&stage.insert().await, (2, 20)).await.expect("written");
+    let two = stage.session.query("SELECT id FROM numbers", ()).await.expect("read");
+    assert!(two.single_row::<Row>().expect_err("two rows").to_string().contains("2 rows"));
+    let host = two.host();
+    assert!(stage.session.state().hosts.iter().any(|known| known.index == host));
+}
+
+#[tokio::test]
+async fn conditional_statements_say_whether_they_were_applied() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage
+        .prepare("INSERT INTO numbers (id, value) VALUES (?, ?) IF NOT EXISTS")
+        .await
+        .serial_consistency(SerialConsistency::LocalSerial);
+    assert!(
+        stage.session.execute(&insert, (1, 10)).await.expect("decided").was_applied().expect("conditional")
+    );
+    assert!(
+        !stage.session.execute(&insert, (1, 11)).await.expect("decided").was_applied().expect("conditional")
+    );
+    let plain = stage.session.execute(&stage.insert().await, (2, 20)).await.expect("written");
+    assert_eq!(plain.was_applied().expect_err("not conditional").kind(), ErrorKind::Result);
+}
+
+#[tokio::test]
+async fn select_after_alter_reads_the_new_columns() {
+    for version in [ProtocolVersion::V4, ProtocolVersion::V5] {
+        let stage = Stage::with(|builder| builder.protocol_version(version)).await;
+        stage.run(crate::stage::NUMBERS).await;
+        stage.session.execute(&stage.insert().await, (1, 10)).await.expect("written");
+        let select = stage.prepare("SELECT * FROM numbers WHERE id = ?").await;
+        let result = stage.session.execute(&select, (1,)).await.expect("read");
+        assert_eq!(result.single_row::<(i32, i32)>().expect("two columns"), (1, 10));
+        stage.run("ALTER TABLE numbers ADD note text").await;
+        for _ in 0..3 {
+            let result = stage.session.execute(&select, (1,)).await.expect("read");
+            let columns: Vec<_> = result.columns().iter().map(|column| column.name.to_string()).collect();
+            assert_eq!(result.single_row::<Row>().expect("reads").values.len(), columns.len(), "{version}");
+            assert!(columns.contains(&"note".to_owned()), "{version}: {columns:?}");
+        }
+    }
+}
+
+/// Always the same.
+#[derive(Debug, Default)]
+struct Frozen(AtomicI64);
+
+impl TimestampGenerator for Frozen {
+    fn next(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        1_000
+    }
+}
+
+#[tokio::test]
+async fn write_timestamps_come_from_the_statement_or_the_generator() {
+    let frozen = Arc::new(Frozen::default());
+    let stage = Stage::with(|builder| builder.timestamp_generator(frozen.clone())).await;
+    stage.run(crate::stage::NUMBERS).await;
+    let insert = stage.insert().await;
+    let select = stage.prepare("SELECT value, WRITETIME(value) FROM numbers WHERE id = ?").await;
+    let stored = async || {
+        let result = stage.session.execute(&select, (1,)).await.expect("read");
+        result.single_row::<(i32, i64)>().expect("one row")
+    };
+    stage.session.execute(&insert, (1, 10)).await.expect("written");
+    assert_eq!(stored().await, (10, 1_000));
+    stage.session.execute(&insert.clone().timestamp(2_000), (1, 20)).await.expect("written");
+    assert_eq!(stored().await, (20, 2_000));
+    stage.session.execute(&insert, (1, 30)).await.expect("written");
+    assert_eq!(stored().await, (20, 2_000), "an older write loses");
+    assert!(frozen.0.load(Ordering::Relaxed) > 0);
+    let error = stage.session.execute(&insert.clone().timestamp(-1), (1, 1)).await.expect_err("negative");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+}
+
+#[tokio::test]
+async fn profile_applies_where_the_statement_says_nothing() {
+    let stage = Stage::with_numbers().await;
+    stage.cluster.faults().add(Requests::containing("select"), Fault::Delay(Duration::from_millis(300)));
+    let hasty = ExecutionProfile::new().timeout(Duration::from_millis(20)).consistency(Consistency::One);
+    let hurried = Statement::new("SELECT id FROM numbers").profile(&hasty);
+    let error = stage.session.query(hurried.clone(), ()).await.expect_err("too late");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    stage.session.query(hurried.timeout(None), ()).await.expect("the statement waits");
+}
+
+#[tokio::test]
+async fn statement_keyspace_needs_protocol_v5() {
+    let stage = Stage::with_numbers().await;
+    stage
+        .run("CREATE KEYSPACE other WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        .await;
+    stage.session.use_keyspace("other").await.expect("exists");
+    stage
+        .session
+        .query(Statement::new("SELECT id FROM numbers").keyspace("ks"), ())
+        .await
+        .expect("resolved in the statement's keyspace");
+    let select = stage
+        .session
+        .prepare(Statement::new("SELECT id FROM numbers").keyspace("ks"))
+        .await
+        .expect("prepared in the statement's keyspace");
+    stage.session.execute(&select, ()).await.expect("executed");
+
+    let stage = Stage::with(|builder| builder.protocol_version(ProtocolVersion::V4)).await;
+    let statement = Statement::new("SELECT id FROM numbers").keyspace("ks");
+    let error = stage.session.query(statement, ()).await.expect_err("v4 cannot say it");
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
