@@ -94,8 +94,10 @@ pub(super) fn judge(
         RetryDecision::Ignore => return Effect::Ignore,
         _ => return Effect::Fail(error_kind(cause)),
     };
-    // A request that never left costs the cluster nothing: the budget is for load, not for moves.
-    if written && !budget.try_spend() {
+    // The budget is there so that retries cannot multiply load. A request that never left, and the first move of one whose
+    // connection broke, cannot: they are as many as were in flight there, once.
+    let moves_house = matches!(cause, Cause::ConnectionLost { .. }) && request.progress.retries == 0;
+    if written && !moves_house && !budget.try_spend() {
         *budget_refusals += 1;
         return Effect::Fail(error_kind(cause));
     }
