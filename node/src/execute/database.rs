@@ -219,12 +219,15 @@ impl Database {
                 for statement in &batch.statements {
                     writes.push(self.plan_write(statement, keyspace, markers)?);
                 }
-                // Only the statements of one table have one partition key to route by.
+                // Only the statements of one table have one partition key to route by; beside a marker for the batch's
+                // timestamp Cassandra names none.
                 let first = writes.first().map(|write: &WritePlan| write.table.schema.clone());
                 let same =
                     |write: &WritePlan| first.as_ref().is_some_and(|first| first.id == write.table.schema.id);
                 let key_length = match &first {
-                    Some(first) if writes.iter().all(same) => first.partition_key().len(),
+                    Some(first) if timestamp.is_none() && writes.iter().all(same) => {
+                        first.partition_key().len()
+                    }
                     _ => 0,
                 };
                 (PlanKind::Batch { kind: batch.kind, timestamp, writes }, key_length)

@@ -110,6 +110,7 @@ fn the_partition_key_is_found_among_the_markers_in_key_order() {
         ("DELETE FROM t WHERE a = ? AND b = ?", &[0, 1]),
         ("UPDATE n SET n = n + ? WHERE k = ?", &[1]),
         ("BEGIN BATCH UPDATE n SET n = n + ? WHERE k = ? APPLY BATCH", &[1]),
+        ("BEGIN BATCH USING TIMESTAMP ? DELETE FROM n WHERE k = ? APPLY BATCH", &[]),
     ] {
         let prepared =
             fixture.database.prepare(cql, Some("ks")).unwrap_or_else(|error| panic!("{cql}: {error}"));
