@@ -55,7 +55,7 @@ impl CoordinatorActor {
             }
             Job::Chunk(chunk) => {
                 chunk.admitted_us = now;
-                self.budget.deposit();
+                self.budget.deposit_many(chunk.len());
             }
         }
         self.dispatch(job);

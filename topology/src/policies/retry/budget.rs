@@ -22,7 +22,14 @@ impl RetryBudget {
     /// Notes a success.
     #[inline]
     pub fn deposit(&mut self) {
-        self.tenths = self.tenths.saturating_add(self.earned).min(self.most);
+        self.deposit_many(1);
+    }
+
+    /// Notes as many successes at once, as when a batch of requests is taken in.
+    #[inline]
+    pub fn deposit_many(&mut self, successes: u32) {
+        let earned = self.earned.saturating_mul(successes);
+        self.tenths = self.tenths.saturating_add(earned).min(self.most);
     }
 
     /// Takes one retry if there is one.
@@ -53,6 +60,17 @@ impl Default for RetryBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_successes_earn_as_much_together_as_one_by_one() {
+        let (mut together, mut singly) = (RetryBudget::new(50, 1), RetryBudget::new(50, 1));
+        while together.try_spend() && singly.try_spend() {}
+        together.deposit_many(123);
+        (0..123).for_each(|_| singly.deposit());
+        assert_eq!(together, singly);
+        together.deposit_many(u32::MAX);
+        assert_eq!(together.left(), 50, "never more than was there at first");
+    }
 
     #[test]
     fn an_outage_is_answered_with_a_bounded_number_of_retries() {
