@@ -8,6 +8,7 @@
 
 mod clock;
 mod confined;
+mod doorbell;
 mod inbox;
 mod placement;
 mod relay;
@@ -16,7 +17,8 @@ mod stage;
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
 use futures::stream::{FuturesUnordered, Stream};
@@ -29,19 +31,28 @@ pub(crate) use placement::{RunningReactor, launch, relay_for};
 pub(crate) use relay::Relay;
 pub(crate) use stage::Stage;
 
+use doorbell::Doorbell;
 use stage::ActorTask;
+
+/// Rounds over the actors in one poll before the runtime's other tasks get their turn.
+const ROUNDS_PER_POLL: usize = 64;
 
 /// The executor of one reactor.
 struct Reactor {
     stage: Stage,
     actors: FuturesUnordered<ActorTask>,
+    doorbell: Arc<Doorbell>,
+    /// The doorbell as the actors know it.
+    waker: Waker,
     /// Dropped with the reactor, which tells whoever waits for its end.
     _guard: oneshot::Sender<()>,
 }
 
 impl Reactor {
     fn new(stage: Stage, guard: oneshot::Sender<()>) -> Self {
-        Self { stage, actors: FuturesUnordered::new(), _guard: guard }
+        let doorbell = Arc::new(Doorbell::default());
+        let waker = Waker::from(Arc::clone(&doorbell));
+        Self { stage, actors: FuturesUnordered::new(), doorbell, waker, _guard: guard }
     }
 }
 
@@ -50,26 +61,29 @@ impl Future for Reactor {
 
     /// Ends when no actor is left, or when halted.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.stage.remember_waker(cx.waker());
-        self.stage.clock().refresh();
-        loop {
-            for task in self.stage.take_arrivals() {
-                self.actors.push(task);
-            }
-            let polled = Pin::new(&mut self.actors).poll_next(cx);
-            if self.stage.is_halted() {
-                self.actors.clear();
-                drop(self.stage.take_arrivals());
+        let this = &mut *self;
+        this.stage.remember_waker(&this.waker);
+        this.stage.clock().refresh();
+        this.doorbell.open(cx.waker());
+        let mut inner = Context::from_waker(&this.waker);
+        for _ in 0..ROUNDS_PER_POLL {
+            this.doorbell.answer();
+            this.actors.extend(this.stage.take_arrivals());
+            let polled = Pin::new(&mut this.actors).poll_next(&mut inner);
+            if this.stage.is_halted() {
+                this.actors.clear();
+                drop(this.stage.take_arrivals());
                 return Poll::Ready(());
             }
-            if self.stage.has_arrivals() {
-                continue;
-            }
             match polled {
-                Poll::Ready(Some(())) => {}
-                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Ready(Some(())) => continue,
+                Poll::Ready(None) if !this.stage.has_arrivals() => return Poll::Ready(()),
+                Poll::Ready(None) => continue,
+                Poll::Pending if this.stage.has_arrivals() || this.doorbell.close() => continue,
                 Poll::Pending => return Poll::Pending,
             }
         }
+        this.doorbell.leave(cx.waker());
+        Poll::Pending
     }
 }
