@@ -15,7 +15,7 @@ use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port},
     metrics::{HostSnapshot, ReactorSnapshot, TrafficSnapshot},
-    reactor::{Clock, Relay, deadline_after},
+    reactor::{Callers, Clock, Relay, Stage, deadline_after},
     request::{CloseReason, Outcome, Request, RequestError, RequestErrorKind, RowHome},
 };
 
@@ -49,6 +49,7 @@ pub(crate) struct CoordinatorPort {
     clock: Rc<Clock>,
     relay: Option<Relay>,
     relay_filled: Cell<bool>,
+    callers: Rc<Callers>,
     pub(super) pools: RefCell<Pools>,
     pub(super) chunks: RefCell<slab::Slab<Box<Chunk>>>,
     pub(super) failed: RefCell<Vec<Failed>>,
@@ -65,9 +66,10 @@ pub(crate) struct CoordinatorPort {
 }
 
 impl CoordinatorPort {
-    pub(crate) fn new(clock: Rc<Clock>, relay: Option<Relay>) -> Rc<Self> {
+    pub(crate) fn new(stage: &Stage, relay: Option<Relay>) -> Rc<Self> {
         Rc::new(Self {
-            clock,
+            clock: Rc::clone(stage.clock()),
+            callers: Rc::clone(stage.callers()),
             relay,
             relay_filled: Cell::new(false),
             pools: RefCell::default(),
@@ -347,7 +349,10 @@ impl CoordinatorPort {
                 relay.push(waker);
                 self.relay_filled.set(true);
             }
-            None => waker.wake(),
+            None => {
+                self.callers.woke();
+                waker.wake();
+            }
         }
     }
 

@@ -46,7 +46,7 @@ impl Engine {
             let (send, receive) = oneshot::channel();
             let (policies, relay, door) = (Arc::clone(&policies), relay.clone(), Arc::clone(&inbox));
             let running = launch(placement, index, move |stage| {
-                let port = CoordinatorPort::new(stage.clock().clone(), relay);
+                let port = CoordinatorPort::new(stage, relay);
                 let coordinator = coordinator::start(stage, door, &port, policies, Rng::from_entropy());
                 // Nobody receives it when the caller gave up meanwhile; the reactor then ends by itself.
                 let _ = send.send(coordinator);

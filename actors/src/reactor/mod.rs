@@ -6,6 +6,7 @@
 //! is dropped (shutdown, a runtime that ends, a panic that escapes), the inbox is closed and every request it
 //! still held fails with an error, because whoever owns work in flight has a `Drop` that says so.
 
+mod callers;
 mod clock;
 mod confined;
 mod doorbell;
@@ -24,6 +25,7 @@ use std::{
 use futures::stream::{FuturesUnordered, Stream};
 use tokio::sync::oneshot;
 
+pub(crate) use callers::Callers;
 pub(crate) use clock::{Clock, deadline_after};
 pub(crate) use inbox::{Inbox, InboxClosed, Job};
 pub use placement::Placement;
@@ -44,15 +46,27 @@ struct Reactor {
     doorbell: Arc<Doorbell>,
     /// The doorbell as the actors know it.
     waker: Waker,
+    /// Whether callers and reactor take turns on the workers of one runtime; see [`Callers`].
+    shares_workers: bool,
+    /// The last poll only went to the end of the line.
+    deferred: bool,
     /// Dropped with the reactor, which tells whoever waits for its end.
     _guard: oneshot::Sender<()>,
 }
 
 impl Reactor {
-    fn new(stage: Stage, guard: oneshot::Sender<()>) -> Self {
+    fn new(stage: Stage, shares_workers: bool, guard: oneshot::Sender<()>) -> Self {
         let doorbell = Arc::new(Doorbell::default());
         let waker = Waker::from(Arc::clone(&doorbell));
-        Self { stage, actors: FuturesUnordered::new(), doorbell, waker, _guard: guard }
+        Self {
+            stage,
+            actors: FuturesUnordered::new(),
+            doorbell,
+            waker,
+            shares_workers,
+            deferred: false,
+            _guard: guard,
+        }
     }
 }
 
@@ -62,6 +76,12 @@ impl Future for Reactor {
     /// Ends when no actor is left, or when halted.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        if this.shares_workers && this.stage.callers().come_in_crowds() && !this.deferred {
+            this.deferred = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        this.deferred = false;
         this.stage.remember_waker(&this.waker);
         this.stage.clock().refresh();
         this.doorbell.open(cx.waker());
@@ -80,9 +100,13 @@ impl Future for Reactor {
                 Poll::Ready(None) if !this.stage.has_arrivals() => return Poll::Ready(()),
                 Poll::Ready(None) => continue,
                 Poll::Pending if this.stage.has_arrivals() || this.doorbell.close() => continue,
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    this.stage.callers().tick();
+                    return Poll::Pending;
+                }
             }
         }
+        this.stage.callers().tick();
         this.doorbell.leave(cx.waker());
         Poll::Pending
     }

@@ -77,12 +77,14 @@ where
     B: FnOnce(&Stage) + Send + Unpin + 'static,
 {
     let (guard, ended) = tokio::sync::oneshot::channel::<()>();
+    let placement = placement.resolve();
+    let shares_workers = placement == Placement::Hosted;
     let make = move || {
         let stage = Stage::new();
         build(&stage);
-        Reactor::new(stage, guard)
+        Reactor::new(stage, shares_workers, guard)
     };
-    match placement.resolve() {
+    match placement {
         Placement::Auto | Placement::Local | Placement::Hosted => {
             let runtime = tokio::runtime::Handle::try_current().map_err(std::io::Error::other)?;
             // SAFETY: the stage and all actors are created by `make`, inside the future. Actors share `Rc`s

@@ -11,7 +11,7 @@ use std::{
 use actix::{Actor, Addr, AsyncContext, Context};
 use futures::FutureExt;
 
-use super::clock::Clock;
+use super::{callers::Callers, clock::Clock};
 
 pub(super) type ActorTask = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -31,6 +31,7 @@ struct Inner {
     waker: RefCell<Option<Waker>>,
     clock: Rc<Clock>,
     halted: Cell<bool>,
+    callers: Rc<Callers>,
 }
 
 impl Stage {
@@ -41,6 +42,7 @@ impl Stage {
                 waker: RefCell::default(),
                 clock: Rc::new(Clock::new()),
                 halted: Cell::new(false),
+                callers: Rc::default(),
             }),
         }
     }
@@ -48,6 +50,11 @@ impl Stage {
     /// The reactor's clock.
     pub(crate) fn clock(&self) -> &Rc<Clock> {
         &self.inner.clock
+    }
+
+    /// Where the coordinator counts the callers it wakes.
+    pub(crate) fn callers(&self) -> &Rc<Callers> {
+        &self.inner.callers
     }
 
     /// Starts an actor on this reactor.
