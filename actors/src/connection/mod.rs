@@ -28,7 +28,6 @@ use tokio::net::TcpStream;
 pub(crate) use in_flight::{InFlight, Occupant};
 pub(crate) use outbound::Outbound;
 pub(crate) use port::{ConnectionHandle, Order, Port, Work};
-pub(crate) use stats::ConnectionStats;
 
 use inbound::Inbound;
 use pump::Pump;

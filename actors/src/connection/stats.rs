@@ -26,25 +26,6 @@ pub(crate) struct ConnectionStats {
 }
 
 impl ConnectionStats {
-    /// Adds another connection's counters, for totals that survive connections.
-    pub(crate) fn absorb(&mut self, other: &mut Self) {
-        self.requests += other.requests;
-        self.answers += other.answers;
-        self.server_errors += other.server_errors;
-        self.timeouts += other.timeouts;
-        self.orphaned += other.orphaned;
-        self.late_answers += other.late_answers;
-        self.unknown_streams += other.unknown_streams;
-        self.bytes_sent += other.bytes_sent;
-        self.bytes_received += other.bytes_received;
-        self.writes += other.writes;
-        self.reads += other.reads;
-        self.heartbeats += other.heartbeats;
-        self.frames_per_write.absorb(&other.frames_per_write);
-        self.service.absorb(&mut other.service);
-        self.queue_wait.absorb(&mut other.queue_wait);
-    }
-
     /// A copy.
     pub(crate) fn snapshot(&mut self) -> TrafficSnapshot {
         TrafficSnapshot {

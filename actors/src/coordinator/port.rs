@@ -407,7 +407,7 @@ impl CoordinatorPort {
             inbox_depth: inbox_depth as u64,
             waiting: waiting as u64,
             polls: stats.polls,
-            traffic: stats.retired.snapshot(),
+            traffic: stats.retired.clone(),
             ..ReactorSnapshot::default()
         };
         for connection in self.pools.borrow().connections() {

@@ -6,8 +6,8 @@ use chorus_topology::RoutingQuality;
 
 use crate::{
     bulk::Chunk,
-    connection::{ConnectionStats, Port},
-    metrics::LatencyRecorder,
+    connection::Port,
+    metrics::{LatencyRecorder, TrafficSnapshot},
     request::{Request, RequestErrorKind, RequestKind},
 };
 
@@ -71,7 +71,7 @@ pub(crate) struct CoordinatorStats {
     pub(crate) budget_refusals: u64,
     pub(crate) polls: u64,
     /// Counters of connections that ended.
-    pub(crate) retired: ConnectionStats,
+    pub(crate) retired: TrafficSnapshot,
     pub(crate) disconnects: Vec<(&'static str, u64)>,
 }
 
@@ -132,7 +132,7 @@ impl CoordinatorStats {
 
     /// Folds in a connection that ended.
     pub(super) fn retire(&mut self, port: &Rc<Port>) {
-        self.retired.absorb(&mut port.stats.borrow_mut());
+        self.retired.merge(&port.stats.borrow_mut().snapshot());
         if let Some(reason) = port.close_reason() {
             let label = reason.label();
             match self.disconnects.iter_mut().find(|(known, _)| *known == label) {

@@ -53,14 +53,6 @@ impl LatencyRecorder {
         self.settle();
         LatencySnapshot { histogram: self.histogram.clone(), sum_us: self.sum_us }
     }
-
-    /// Adds what another recorded.
-    pub(crate) fn absorb(&mut self, other: &mut Self) {
-        other.settle();
-        self.settle();
-        self.histogram.add(&other.histogram).expect("the bounds are the same");
-        self.sum_us += other.sum_us;
-    }
 }
 
 /// A copy of a latency histogram.
