@@ -6,6 +6,9 @@
 //! message.
 #![deny(unsafe_code)]
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod bulk;
 mod cluster;
 pub mod config;

@@ -15,6 +15,7 @@ mod outbound;
 mod port;
 mod pump;
 mod segments;
+mod socket;
 mod stats;
 
 use std::{cell::RefCell, collections::VecDeque, net::SocketAddr, rc::Rc, time::Duration};
@@ -23,11 +24,11 @@ use actix::{Actor, AsyncContext, Context};
 use bytes::Bytes;
 use chorus_protocol::{Compression, FrameShape, response::Event};
 use chorus_topology::HostIndex;
-use tokio::net::TcpStream;
 
 pub(crate) use in_flight::{InFlight, Occupant};
 pub(crate) use outbound::Outbound;
 pub(crate) use port::{ConnectionHandle, Order, Port, Work};
+pub(crate) use socket::Socket;
 
 use inbound::Inbound;
 use pump::Pump;
@@ -37,7 +38,7 @@ use crate::{coordinator::CoordinatorPort, reactor::Stage, request::CloseReason};
 
 /// A socket whose handshake is done, and what was agreed on it.
 pub(crate) struct Wire {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Socket,
     pub(crate) address: SocketAddr,
     /// Bytes that the handshake had read too many, out of their segments.
     pub(crate) leftover: Bytes,
@@ -106,7 +107,7 @@ pub(crate) struct ConnectionActor {
     coordinator: Rc<CoordinatorPort>,
     owner: Owner,
     settings: ConnectionSettings,
-    socket: TcpStream,
+    socket: Socket,
     /// Undoes segments below the envelopes (v5).
     segments: Option<Segments>,
     inbound: Inbound,

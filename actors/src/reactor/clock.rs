@@ -1,15 +1,14 @@
 //! One clock read a reactor poll, shared by everything that happens in it.
 
-use std::{
-    cell::Cell,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, time::Duration};
+
+use tokio::time::Instant;
 
 /// The reactor's notion of now: microseconds since the reactor started.
 ///
 /// Requests and connections stamp times from here, so a batch of a thousand answers costs one clock read. The
 /// value is refreshed when the reactor wakes and after each read from a socket, so it is old by at most the
-/// work done between two reads.
+/// work done between two reads. Time is the runtime's: where that is paused or set, so is the reactor's.
 pub(crate) struct Clock {
     epoch: Instant,
     now_us: Cell<u64>,
@@ -20,7 +19,7 @@ impl Clock {
         Self { epoch: Instant::now(), now_us: Cell::new(0) }
     }
 
-    /// Reads the system clock.
+    /// Reads the clock.
     pub(crate) fn refresh(&self) -> u64 {
         let now = self.epoch.elapsed().as_micros() as u64;
         self.now_us.set(now);

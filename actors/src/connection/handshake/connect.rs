@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use chorus_protocol::{Compression, FrameShape, ProtocolVersion, Supported};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
@@ -13,12 +12,13 @@ use super::error::{ConnectError, Phase};
 use super::options::{ConnectOptions, Versions};
 use super::states::{Negotiated, Step, Waiting, begin};
 use super::wire::Wire;
+use crate::connection::Socket;
 
 /// A connection that is ready for requests and belongs to nobody yet.
 #[derive(Debug)]
 pub(crate) struct Established {
     /// The socket.
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     /// Bytes that were read and belong to what comes next, as they came off the wire.
     pub(crate) leftover: Vec<u8>,
     /// How envelopes look on this connection.
@@ -48,7 +48,7 @@ pub(crate) async fn connect(
         let mut phase = Phase::Tcp;
         let ports = local_ports.as_mut().map(|ports| &mut **ports as LocalPorts<'_>);
         let attempt = async {
-            let stream = dial(address, options, ports).await?;
+            let stream = open(address, options, ports).await?;
             phase = Phase::Options;
             let mut wire = Wire::new(stream, options.max_frame);
             let result = shake_hands(&mut wire, options, version, address, &mut phase).await;
@@ -72,6 +72,19 @@ pub(crate) async fn connect(
             }
         }
     }
+}
+
+/// Opens what the handshake goes over.
+async fn open(
+    address: SocketAddr,
+    options: &ConnectOptions,
+    local_ports: Option<LocalPorts<'_>>,
+) -> Result<Socket, ConnectError> {
+    #[cfg(feature = "bench")]
+    if let Some(stream) = crate::bench::dial(address) {
+        return Ok(Socket::Memory(stream));
+    }
+    Ok(Socket::Tcp(dial(address, options, local_ports).await?))
 }
 
 /// The version to try after `error`, if it is about versions and lower ones are allowed.
@@ -188,7 +201,7 @@ mod tests {
         assert_eq!(established.compression, None);
         assert_eq!(established.address, address);
         assert!(established.leftover.is_empty());
-        assert!(established.stream.nodelay().unwrap());
+        assert!(matches!(&established.stream, Socket::Tcp(stream) if stream.nodelay().unwrap()));
         assert_eq!(startup[0], ("CQL_VERSION".to_owned(), "3.4.7".to_owned()));
         assert!(startup.iter().any(|(key, _)| key == "DRIVER_NAME"));
         assert!(!startup.iter().any(|(key, _)| key == "COMPRESSION"));
