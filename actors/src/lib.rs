@@ -24,13 +24,15 @@ mod pool;
 mod reactor;
 mod request;
 mod shutdown;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use bulk::{BulkJob, BulkOptions, CompletedChunk, RowOutcome};
 pub use cluster::UseKeyspaceError;
 pub use config::{ConfigError, ContactPoint, EngineConfig};
 pub use connection::handshake::{
     Banner, CompressionChoice, ConnectAttempt, ConnectError, Credentials, KNOWN_AUTHENTICATORS,
-    MAX_CHALLENGES, Phase,
+    MAX_CHALLENGES, Phase, TlsProblem,
 };
 pub use control::ControlError;
 pub use coordinator::{DrainReport, RequestCounts, RequestOutcome};

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::ClusterActor;
 use super::readiness::FirstAttempt;
-use crate::config::EngineConfig;
+use crate::config::{ContactNames, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::{ConnectAttempt, ConnectError, ConnectOptions, Versions};
 use crate::coordinator::CoordinatorActor;
@@ -40,6 +40,8 @@ pub(super) struct Members {
     /// The session's budget of dials under way.
     budget: Arc<Semaphore>,
     census: Arc<Census>,
+    /// Under which names hosts were found, for TLS.
+    names: Arc<ContactNames>,
 }
 
 struct Member {
@@ -67,6 +69,7 @@ impl Members {
         coordinators: Arc<[Addr<CoordinatorActor>]>,
         stage: Stage,
         census: Arc<Census>,
+        names: Arc<ContactNames>,
     ) -> Self {
         Self {
             hosts: BTreeMap::new(),
@@ -76,6 +79,7 @@ impl Members {
             config: Arc::clone(config),
             census,
             connection,
+            names,
         }
     }
 
@@ -142,6 +146,7 @@ impl Members {
         info!(host = %host.address, datacenter = %host.datacenter, rack = %host.rack, "new host");
         let mut connect = ConnectOptions::from_config(&self.config);
         connect.versions = Versions::Only(version);
+        connect.names = Arc::clone(&self.names);
         let pool = PoolSettings {
             connect,
             connection: self.connection.clone(),

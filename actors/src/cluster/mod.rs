@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::config::EngineConfig;
+use crate::config::{ContactNames, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::ConnectError;
 use crate::control::{
@@ -94,6 +94,7 @@ pub(crate) fn start(
     setup: ClusterSetup,
 ) -> Mail<ClusterActor> {
     let connection = settings(&setup.config);
+    let names: Arc<ContactNames> = Arc::default();
     let mut way = None;
     stage.start_with(|ctx| {
         let (mail, presence) = setup.census.admit("cluster", ctx.address());
@@ -104,6 +105,7 @@ pub(crate) fn start(
             stage: stage.clone(),
             coordinator: Rc::clone(coordinator),
             connection: connection.clone(),
+            names: Arc::clone(&names),
         };
         let coordinators: Arc<[_]> = setup.coordinators.into();
         let control = ControlActor::start(control, &setup.census);
@@ -114,6 +116,7 @@ pub(crate) fn start(
                 Arc::clone(&coordinators),
                 stage.clone(),
                 setup.census,
+                names,
             ),
             keyspace: setup.config.keyspace.as_deref().map(Arc::from),
             config: setup.config,

@@ -3,6 +3,7 @@
 //! The library's builders fill this in; nothing here does I/O. [`EngineConfig::validate`] runs before the first socket
 //! is opened, so a contradiction is an error of `connect`, never a panic and never a surprise at run time.
 
+mod contact_names;
 mod contact_point;
 mod error;
 mod options;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use crate::connection::handshake::{CompressionChoice, Credentials};
 use crate::reactor::Placement;
 
+pub(crate) use contact_names::ContactNames;
 pub use contact_point::ContactPoint;
 pub use error::ConfigError;
 pub use options::{
@@ -40,6 +42,9 @@ pub struct EngineConfig {
     pub port: u16,
     /// Who we are to the server. Defaults to nobody: a server that asks is refused with a clear error.
     pub credentials: Option<Credentials>,
+    /// Secures every connection. Defaults to none: bytes travel in the clear.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<dyn crate::tls::TlsSettings>>,
     /// Keyspace every connection uses, as it is spelled in the schema (never folded). Defaults to none.
     pub keyspace: Option<String>,
     /// Compression of frames. Defaults to off: it costs more client CPU than it saves on most networks.
@@ -50,7 +55,7 @@ pub struct EngineConfig {
     pub cql_version: Option<String>,
     /// Sends `NO_COMPACT` at startup (v3 and v4 only). Defaults to false.
     pub no_compact: bool,
-    /// Limit for one connection from the first packet to READY, authentication and `USE` included. Defaults to 5 s.
+    /// Limit for one connection from the first packet to READY, TLS, authentication and `USE` included. Defaults to 5 s.
     pub connect_timeout: Duration,
     /// Limit for one request when the statement says nothing; `None` waits for ever. Defaults to 10 s.
     pub request_timeout: Option<Duration>,
@@ -109,6 +114,8 @@ impl EngineConfig {
             contact_points: contact_points.into_iter().map(Into::into).collect(),
             port: 9042,
             credentials: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             keyspace: None,
             compression: CompressionChoice::Off,
             protocol_version: None,

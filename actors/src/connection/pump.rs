@@ -123,7 +123,7 @@ impl ConnectionActor {
         let mut buffer = ReadBuf::new(space);
         let read = match Pin::new(&mut self.socket).poll_read(task, &mut buffer) {
             Poll::Pending => None,
-            Poll::Ready(Err(error)) => return Err(CloseReason::Io(error.kind())),
+            Poll::Ready(Err(error)) => return Err(CloseReason::of(&error)),
             Poll::Ready(Ok(())) => {
                 let length = buffer.filled().len();
                 match &mut self.segments {
@@ -365,7 +365,7 @@ impl ConnectionActor {
                         stats.frames_per_write.record(u64::from(frames));
                     }
                 }
-                Poll::Ready(Err(error)) => return Err(CloseReason::Io(error.kind())),
+                Poll::Ready(Err(error)) => return Err(CloseReason::of(&error)),
             }
         }
     }
@@ -400,7 +400,8 @@ impl ConnectionActor {
         }
         self.sweep_queue(now);
         let age = self.settings.orphan_age.as_micros() as u64;
-        if !self.saturated && self.in_flight.orphans_older_than(now, age) > self.settings.max_orphans {
+        let worn = self.in_flight.orphans_older_than(now, age) > self.settings.max_orphans;
+        if !self.saturated && (worn || self.socket.is_worn()) {
             self.saturated = true;
             (self.owner.fact)(ConnectionFact::Saturated { id: self.port.id });
         }

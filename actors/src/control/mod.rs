@@ -27,7 +27,7 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use crate::cluster::{ClusterActor, ClusterRead, ControlLost, HostReported, UseKeyspaceError};
-use crate::config::EngineConfig;
+use crate::config::{ContactNames, EngineConfig};
 use crate::connection::handshake::{ConnectOptions, Versions, use_statement};
 use crate::connection::{ConnectionFact, ConnectionSettings};
 use crate::coordinator::CoordinatorPort;
@@ -54,6 +54,8 @@ pub(crate) struct ControlSetup {
     pub(crate) stage: Stage,
     pub(crate) coordinator: Rc<CoordinatorPort>,
     pub(crate) connection: ConnectionSettings,
+    /// Learned here, used by every dial.
+    pub(crate) names: Arc<ContactNames>,
 }
 
 /// A connection that lasted this long was a good one: when it is lost the next is looked for at once.
@@ -118,6 +120,7 @@ impl ControlActor {
 
     fn new(setup: ControlSetup, mail: Mail<Self>, presence: Presence) -> Self {
         let mut options = ConnectOptions::from_config(&setup.config);
+        options.names = Arc::clone(&setup.names);
         // The control connection needs no keyspace, and a wrong one must not hide the cluster.
         options.keyspace = None;
         Self {

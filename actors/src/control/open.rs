@@ -49,6 +49,9 @@ impl Opening {
                     attempts.push(ConnectAttempt { address: None, error });
                 }
                 Ok(addresses) => {
+                    if let ContactPoint::Name { name, .. } = &point {
+                        self.options.names.learn(name, &addresses);
+                    }
                     for address in addresses {
                         if attempts.iter().any(|attempt| attempt.address == Some(address)) {
                             continue;

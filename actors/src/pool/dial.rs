@@ -8,7 +8,9 @@ use chorus_topology::{Rng, Sharding};
 use tokio::sync::Semaphore;
 
 use super::source_port::source_ports;
-use crate::connection::handshake::{ConnectError, ConnectOptions, Established, LocalPorts, Phase, connect};
+use crate::connection::handshake::{
+    ConnectError, ConnectOptions, Established, LocalPorts, Phase, TlsProblem, connect,
+};
 
 /// Where to dial, decided by the pool before it begins.
 pub(super) struct Dial {
@@ -59,19 +61,21 @@ fn leads_nowhere(error: &ConnectError) -> bool {
         error,
         ConnectError::Io { .. }
             | ConnectError::NotCql(_)
-            | ConnectError::Timeout { during: Phase::Tcp | Phase::Options, .. }
-            | ConnectError::Closed { during: Phase::Tcp | Phase::Options }
+            | ConnectError::Tls(TlsProblem::PlaintextServer)
+            | ConnectError::Timeout { during: Phase::Tcp | Phase::Tls | Phase::Options, .. }
+            | ConnectError::Closed { during: Phase::Tcp | Phase::Tls | Phase::Options }
     )
 }
 
 /// What a server said about its shards, if it makes sense: `(sharding, shard of this connection, shard-aware port)`.
 ///
 /// Garbage means "not shard-aware": no division by zero, no shift too far, no port 70000.
-pub(super) fn shards_of(supported: &Supported) -> Option<(Sharding, u16, Option<u16>)> {
+/// There is a shard-aware port for plain connections, and another for those that are secured.
+pub(super) fn shards_of(supported: &Supported, is_encrypted: bool) -> Option<(Sharding, u16, Option<u16>)> {
     let info = supported.shard_info()?;
     if !info.is_computable() || info.ignore_msb >= 64 {
         return None;
     }
     let sharding = Sharding { nr_shards: info.nr_shards, ignore_msb: info.ignore_msb };
-    Some((sharding, info.shard, info.port))
+    Some((sharding, info.shard, if is_encrypted { info.port_ssl } else { info.port }))
 }

@@ -79,7 +79,7 @@ impl PoolActor {
     pub(super) fn on_established(&mut self, established: Established, wanted: Shard) {
         let shards = match self.setup.settings.shards {
             ShardAwareness::Off => None,
-            _ => shards_of(&established.supported),
+            _ => shards_of(&established.supported, established.stream.is_encrypted()),
         };
         let (sharding, shard, port) = match shards {
             Some((sharding, shard, port)) => (Some(sharding), Some(shard), port),

@@ -4,6 +4,8 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use chorus_protocol::response::{DbError, ErrorBody};
 
+use crate::TlsProblem;
+
 /// A request that failed for good: the reason, and every attempt before it.
 #[derive(Clone, Debug)]
 pub struct RequestError {
@@ -107,6 +109,8 @@ pub enum CloseReason {
     Peer,
     /// The socket failed.
     Io(std::io::ErrorKind),
+    /// What secured the socket failed.
+    Tls(TlsProblem),
     /// The peer did not answer a heartbeat.
     Heartbeat,
     /// Too many answers that nobody waits for were outstanding.
@@ -120,11 +124,20 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Why a socket failed.
+    pub(crate) fn of(error: &std::io::Error) -> Self {
+        match TlsProblem::behind(error) {
+            Some(problem) => Self::Tls(problem.clone()),
+            None => Self::Io(error.kind()),
+        }
+    }
+
     /// The value of the `reason` label of metrics.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Peer => "peer",
             Self::Io(_) => "io",
+            Self::Tls(_) => "tls",
             Self::Heartbeat => "heartbeat",
             Self::Orphans => "orphan_limit",
             Self::Protocol(_) => "protocol",
@@ -269,6 +282,7 @@ impl fmt::Display for CloseReason {
         match self {
             Self::Peer => write!(f, "the peer closed it"),
             Self::Io(kind) => write!(f, "{kind}"),
+            Self::Tls(problem) => write!(f, "TLS: {problem}"),
             Self::Heartbeat => write!(f, "the peer did not answer a heartbeat"),
             Self::Orphans => write!(f, "too many unanswered requests"),
             Self::Protocol(what) => write!(f, "protocol violation: {what}"),

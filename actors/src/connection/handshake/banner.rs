@@ -23,7 +23,7 @@ pub(super) const TELLING: usize = 5;
 
 impl Banner {
     /// What `bytes`, the first a peer sent, say about it; `None` when they can be the start of a CQL response.
-    pub(super) fn recognise(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn recognise(bytes: &[u8]) -> Option<Self> {
         let &first = bytes.first()?;
         if first & 0x80 != 0 {
             return None;

@@ -10,7 +10,7 @@ use tracing::debug;
 use super::dial::{LocalPorts, dial};
 use super::error::{ConnectError, Phase};
 use super::options::{ConnectOptions, Versions};
-use super::states::{Negotiated, Step, Waiting, begin};
+use super::states::{Negotiated, Peer, Step, Waiting, begin};
 use super::wire::Wire;
 use crate::connection::Socket;
 
@@ -48,10 +48,12 @@ pub(crate) async fn connect(
         let mut phase = Phase::Tcp;
         let ports = local_ports.as_mut().map(|ports| &mut **ports as LocalPorts<'_>);
         let attempt = async {
-            let stream = open(address, options, ports).await?;
+            let stream = open(address, options, ports, &mut phase).await?;
             phase = Phase::Options;
+            let encrypted = stream.is_encrypted();
             let mut wire = Wire::new(stream, options.max_frame);
-            let result = shake_hands(&mut wire, options, version, address, &mut phase).await;
+            let peer = Peer { address, encrypted };
+            let result = shake_hands(&mut wire, options, version, peer, &mut phase).await;
             Ok::<_, ConnectError>((wire, result))
         };
         let (wire, result) = match timeout_at(deadline, attempt).await {
@@ -79,12 +81,23 @@ async fn open(
     address: SocketAddr,
     options: &ConnectOptions,
     local_ports: Option<LocalPorts<'_>>,
+    phase: &mut Phase,
 ) -> Result<Socket, ConnectError> {
     #[cfg(feature = "bench")]
     if let Some(stream) = crate::bench::dial(address) {
         return Ok(Socket::Memory(stream));
     }
-    Ok(Socket::Tcp(dial(address, options, local_ports).await?))
+    let stream = dial(address, options, local_ports).await?;
+    #[cfg(feature = "tls")]
+    if let Some(settings) = &options.tls {
+        *phase = Phase::Tls;
+        let name = options.names.of(address.ip());
+        let peer = crate::tls::TlsPeer::new(address, name.as_deref());
+        let stream = crate::tls::shake_hands(stream, settings, peer).await?;
+        return Ok(Socket::Tls(Box::new(stream)));
+    }
+    let _ = phase;
+    Ok(Socket::Tcp(stream))
 }
 
 /// The version to try after `error`, if it is about versions and lower ones are allowed.
@@ -113,10 +126,10 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
     options: &ConnectOptions,
     version: ProtocolVersion,
-    address: SocketAddr,
+    peer: Peer,
     phase: &mut Phase,
 ) -> Result<Negotiated, ConnectError> {
-    let mut step = begin(options, version, address)?;
+    let mut step = begin(options, version, peer)?;
     loop {
         let (message, waiting) = match step {
             Step::Done(negotiated) => return Ok(negotiated),

@@ -9,6 +9,7 @@ use chorus_protocol::{Compression, DbError, ErrorBody, ProtocolVersion};
 use thiserror::Error;
 
 use super::banner::Banner;
+use super::tls_problem::TlsProblem;
 use crate::config::ConfigError;
 
 /// Why connecting failed: for one address, or, as [`ConnectError::NoHostAvailable`], for all of them.
@@ -55,7 +56,7 @@ pub enum ConnectError {
         limit: Duration,
     },
     /// The peer closed the connection.
-    #[error("the server closed the connection: {during}")]
+    #[error("the server closed the connection: {during}{}", Perhaps(*.during))]
     Closed {
         /// What was being waited for.
         during: Phase,
@@ -63,6 +64,9 @@ pub enum ConnectError {
     /// Something listens there, but it does not speak CQL.
     #[error("{0}")]
     NotCql(Banner),
+    /// The connection could not be secured, or must not be trusted.
+    #[error("no TLS connection: {0}")]
+    Tls(#[from] TlsProblem),
     /// The server speaks none of the versions we may use.
     #[error("the server does not support protocol {offered}: {message}")]
     UnsupportedVersion {
@@ -154,7 +158,19 @@ impl ConnectError {
 
     /// Whether the peer is something that will never be a CQL server of ours, however often it is asked.
     pub fn is_mismatch(&self) -> bool {
-        matches!(self, Self::NotCql(_) | Self::UnsupportedVersion { .. } | Self::Compression { .. })
+        matches!(
+            self,
+            Self::NotCql(_) | Self::Tls(_) | Self::UnsupportedVersion { .. } | Self::Compression { .. }
+        )
+    }
+
+    /// Why TLS came to nothing, if that is it; of several hosts, at the first where it was.
+    pub fn tls(&self) -> Option<&TlsProblem> {
+        match self {
+            Self::Tls(problem) => Some(problem),
+            Self::NoHostAvailable { attempts } => attempts.iter().find_map(|attempt| attempt.error.tls()),
+            _ => None,
+        }
     }
 
     /// What the server said, where it was the server that refused.
@@ -240,6 +256,8 @@ impl fmt::Display for NoHost<'_> {
 pub enum Phase {
     /// Opening the TCP connection.
     Tcp,
+    /// Shaking hands over TLS.
+    Tls,
     /// Waiting for SUPPORTED.
     Options,
     /// Waiting for READY or AUTHENTICATE.
@@ -258,12 +276,26 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp => "opening the TCP connection",
+            Self::Tls => "shaking hands over TLS",
             Self::Options => "waiting for SUPPORTED",
             Self::Startup => "waiting for READY",
             Self::Authentication => "waiting for the authenticator",
             Self::Keyspace => "waiting for the keyspace to be set",
             Self::Register => "registering for events",
             Self::Metadata => "reading the system tables",
+        })
+    }
+}
+
+/// What a server may have missed that closes without a word.
+struct Perhaps(Phase);
+
+impl fmt::Display for Perhaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Phase::Tls => " (perhaps it does not speak TLS on this port)",
+            Phase::Options => " (perhaps it wants TLS, or a client certificate)",
+            _ => "",
         })
     }
 }

@@ -19,6 +19,7 @@ mod options;
 mod states;
 #[cfg(test)]
 pub(crate) mod test_peer;
+mod tls_problem;
 mod wire;
 
 pub use auth::{Credentials, KNOWN_AUTHENTICATORS, MAX_CHALLENGES};
@@ -29,3 +30,4 @@ pub use error::{ConnectAttempt, ConnectError, Phase};
 pub use options::CompressionChoice;
 pub(crate) use options::{ConnectOptions, Versions};
 pub(crate) use states::use_statement;
+pub use tls_problem::TlsProblem;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chorus_protocol::{Compression, ProtocolVersion};
 
 use super::auth::Credentials;
-use crate::config::{ApplicationInfo, EngineConfig};
+use crate::config::{ApplicationInfo, ContactNames, EngineConfig};
+#[cfg(feature = "tls")]
+use crate::tls::TlsSettings;
 
 /// The name under which the server knows this driver.
 const DRIVER_NAME: &str = "Chorus";
@@ -53,6 +55,11 @@ pub(crate) struct ConnectOptions {
     pub(crate) compression: CompressionChoice,
     /// Credentials for a server that asks.
     pub(crate) credentials: Option<Credentials>,
+    /// Secures the connection.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<dyn TlsSettings>>,
+    /// Under which names addresses were found; the session's.
+    pub(crate) names: Arc<ContactNames>,
     /// Keyspace to use before the connection is ready, as spelled in the schema.
     pub(crate) keyspace: Option<Arc<str>>,
     /// CQL version wanted; the server's first when absent or not offered.
@@ -83,6 +90,9 @@ impl ConnectOptions {
             },
             compression: config.compression,
             credentials: config.credentials.clone(),
+            #[cfg(feature = "tls")]
+            tls: config.tls.clone(),
+            names: Arc::default(),
             keyspace: config.keyspace.as_deref().map(Arc::from),
             cql_version: config.cql_version.as_deref().map(Arc::from),
             no_compact: config.no_compact,

@@ -40,7 +40,7 @@ pub(super) struct Negotiated {
 
 /// The state of a handshake, named for what it waits for.
 pub(super) enum Waiting {
-    Supported(ExpectSupported),
+    Supported(Box<ExpectSupported>),
     Ready(Box<ExpectReady>),
     AuthAnswer(Box<ExpectAuthAnswer>),
     Keyspace(Box<ExpectKeyspace>),
@@ -88,28 +88,43 @@ impl Waiting {
     }
 }
 
+/// Who is at the other end, and how it is reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// Nobody in between can read along.
+    pub(super) encrypted: bool,
+}
+
+impl Peer {
+    /// Whether a password would be seen by whoever listens on the way.
+    fn is_overheard(&self) -> bool {
+        !self.encrypted && !self.address.ip().is_loopback()
+    }
+}
+
 /// Starts a handshake: the OPTIONS message and the state that waits for its answer.
 pub(super) fn begin(
     options: &ConnectOptions,
     version: ProtocolVersion,
-    address: SocketAddr,
+    peer: Peer,
 ) -> Result<Step, ConnectError> {
-    let state = ExpectSupported { options: options.clone(), version, address };
+    let state = ExpectSupported { options: options.clone(), version, peer };
     let message = Message { opcode: Opcode::Options, body: Vec::new(), secret: false };
-    Ok(Step::Send(message, Waiting::Supported(state)))
+    Ok(Step::Send(message, Waiting::Supported(Box::new(state))))
 }
 
 /// OPTIONS was sent.
 pub(super) struct ExpectSupported {
     options: ConnectOptions,
     version: ProtocolVersion,
-    address: SocketAddr,
+    peer: Peer,
 }
 
 /// What every later state carries along.
 struct Shared {
     options: ConnectOptions,
-    address: SocketAddr,
+    peer: Peer,
     negotiated: Negotiated,
 }
 
@@ -143,7 +158,7 @@ impl ExpectSupported {
         let startup = Startup { options: entries };
         let message = message(Opcode::Startup, Phase::Startup, |body| startup.encode(body))?;
         let negotiated = Negotiated { shape, compression, supported };
-        let shared = Shared { options: self.options, address: self.address, negotiated };
+        let shared = Shared { options: self.options, peer: self.peer, negotiated };
         Ok(Step::Send(message, Waiting::Ready(Box::new(ExpectReady { shared }))))
     }
 
@@ -191,7 +206,7 @@ impl ExpectReady {
         match response {
             Response::Ready => {
                 if self.shared.options.credentials.is_some() {
-                    debug!(address = %self.shared.address, "credentials were given but the server does not ask for them");
+                    debug!(address = %self.shared.peer.address, "credentials were given but the server does not ask for them");
                 }
                 self.shared.ready()
             }
@@ -206,8 +221,8 @@ impl ExpectReady {
             return Err(ConnectError::CredentialsMissing { authenticator: authenticator.into() });
         };
         let mut conversation = credentials.authenticate(authenticator)?;
-        if !self.shared.address.ip().is_loopback() && credentials.take_warning() {
-            warn!(address = %self.shared.address, "the password travels unencrypted");
+        if self.shared.peer.is_overheard() && credentials.take_warning() {
+            warn!(address = %self.shared.peer.address, "the password travels in the clear: use TLS");
         }
         let token = conversation.initial_response();
         self.shared.answer(conversation, token)
@@ -328,11 +343,15 @@ mod tests {
     use super::*;
     use crate::config::EngineConfig;
 
+    fn peer(address: SocketAddr) -> Peer {
+        Peer { address, encrypted: false }
+    }
+
     fn startup(version: ProtocolVersion, change: impl FnOnce(&mut ConnectOptions)) -> Vec<(String, String)> {
         let address = SocketAddr::from(([127, 0, 0, 1], 9042));
         let mut options = ConnectOptions::from_config(&EngineConfig::new([address]));
         change(&mut options);
-        let Ok(Step::Send(_, waiting)) = begin(&options, version, address) else {
+        let Ok(Step::Send(_, waiting)) = begin(&options, version, peer(address)) else {
             panic!("OPTIONS comes first")
         };
         let supported = Response::Supported(cassandra());
@@ -395,14 +414,14 @@ mod tests {
     fn an_answer_out_of_turn_is_an_error_in_every_state() {
         let address = SocketAddr::from(([127, 0, 0, 1], 9042));
         let options = ConnectOptions::from_config(&EngineConfig::new([address]));
-        let Ok(Step::Send(_, waiting)) = begin(&options, ProtocolVersion::V4, address) else {
+        let Ok(Step::Send(_, waiting)) = begin(&options, ProtocolVersion::V4, peer(address)) else {
             unreachable!()
         };
         assert!(matches!(
             waiting.on_response(Response::Ready),
             Err(ConnectError::Protocol { during: Phase::Options, .. })
         ));
-        let Ok(Step::Send(_, waiting)) = begin(&options, ProtocolVersion::V4, address) else {
+        let Ok(Step::Send(_, waiting)) = begin(&options, ProtocolVersion::V4, peer(address)) else {
             unreachable!()
         };
         let Ok(Step::Send(_, waiting)) = waiting.on_response(Response::Supported(cassandra())) else {

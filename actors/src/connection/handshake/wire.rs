@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::banner::{Banner, TELLING};
 use super::error::{ConnectError, Phase};
 use super::states::Message;
+use super::tls_problem::TlsProblem;
 
 /// The stream id of every message of a handshake; nothing else is on the connection yet.
 const STREAM: i16 = 0;
@@ -222,6 +223,9 @@ fn expand(
 /// A reset is a way to close; everything else is the system's own error.
 fn broken(phase: Phase, error: std::io::Error) -> ConnectError {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let Some(problem) = TlsProblem::behind(&error) {
+        return ConnectError::Tls(problem.clone());
+    }
     match error.kind() {
         BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
             ConnectError::Closed { during: phase }
