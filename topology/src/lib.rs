@@ -14,19 +14,29 @@ pub mod rows;
 
 pub use host::{Distance, Host, HostIndex, KeyspaceId, Sharding, TableId};
 pub use metadata::{ClusterState, Discovery, Keyspace, SchemaScope, Table, Warning};
+pub use policies::address_translation::{AddressTranslator, Ec2MultiRegion, FixedAddresses, NameService};
+pub use policies::conviction::{
+    ConnectionFailure, ConnectionFailureKind, ConvictionPolicy, ConvictionRecord, LastConnection,
+    SimpleConviction,
+};
 pub use policies::load_balancing::{
-    DcAwareRoundRobin, Load, LoadBalancingPolicy, RoundRobin, RoutingQuality, RoutingQuery, Target,
-    TokenAware,
+    AllowList, AllowedHost, DcAwareRoundRobin, HostFilter, HostLatency, Load, LoadBalancingPolicy,
+    RoundRobin, RoutingQuality, RoutingQuery, SlowHosts, Target, TokenAware, preferred_target,
 };
 pub use policies::reconnection::{
-    ExponentialReconnection, InvalidReconnection, ReconnectionPolicy, ReconnectionSchedule,
+    ConstantReconnection, ExponentialReconnection, InvalidReconnection, ReconnectionPolicy,
+    ReconnectionSchedule,
 };
 pub use policies::retry::{
-    DefaultRetry, Failure, FailureCause, FallthroughRetry, NeverRetry, RetryBudget, RetryDecision,
-    RetryPolicy,
+    DefaultRetry, DowngradingConsistencyRetry, ExponentialBackoffRetry, Failure, FailureCause,
+    FallthroughRetry, InvalidBackoff, LwtRetry, NeverRetry, RetryBudget, RetryDecision, RetryPolicy,
+    is_for_policy,
+};
+pub use policies::speculative::{
+    Conditions, ConstantSpeculation, InvalidPercentile, Latencies, PercentileSpeculation, SpeculativePolicy,
 };
 pub use rng::Rng;
 pub use routing::{
-    Replica, Replicas, ReplicationFactor, ReplicationStrategy, Route, RouteBuilder, RouteHost, TabletHint,
-    UpHosts,
+    Replica, Replicas, ReplicationFactor, ReplicationStrategy, Route, RouteBuilder, RouteHost,
+    TABLETS_V2_PAYLOAD_KEY, TabletHint, UpHosts, View, ViewId,
 };

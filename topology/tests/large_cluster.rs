@@ -9,7 +9,7 @@ use chorus_protocol::token::{AnyToken, Token};
 use chorus_topology::routing::KeyspaceRouting;
 use chorus_topology::{
     DcAwareRoundRobin, Host, HostIndex, LoadBalancingPolicy, ReplicationFactor, ReplicationStrategy, Rng,
-    Route, RouteBuilder, RoutingQuality, RoutingQuery, TokenAware, UpHosts,
+    Route, RouteBuilder, RoutingQuality, RoutingQuery, TokenAware, UpHosts, ViewId,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -58,6 +58,7 @@ fn cluster() -> &'static Cluster {
             name: "ks".into(),
             replication: ReplicationStrategy::NetworkTopology(network.into()),
             tables: vec!["t".into()],
+            has_leaders: false,
         }]);
         let policy = TokenAware::new(DcAwareRoundRobin::preferring("dc0"));
         Cluster { route: builder.finish(&policy), policy, ring }
@@ -95,7 +96,7 @@ proptest! {
             let (mut tried, mut rng) = (Vec::<HostIndex>::new(), Rng::seeded(seed));
             for step in 0..5 {
                 let target =
-                    cluster.policy.next(&query, &cluster.route, &UpHosts(&cluster.route), &tried, &mut rng).unwrap();
+                    cluster.policy.next(&query, cluster.route.view(ViewId::SESSION), &UpHosts(&cluster.route), &tried, &mut rng).unwrap();
                 prop_assert!(!tried.contains(&target.host));
                 if step < 3 {
                     prop_assert!(local.contains(&target.host.0));
@@ -117,8 +118,10 @@ fn a_lightweight_transaction_goes_to_the_primary_replica() {
     for _ in 0..1000 {
         let token = rng.next_u64() as i64;
         let query = RoutingQuery { is_lwt: true, ..query(cluster, token) };
-        let target =
-            cluster.policy.next(&query, &cluster.route, &UpHosts(&cluster.route), &[], &mut rng).unwrap();
+        let target = cluster
+            .policy
+            .next(&query, cluster.route.view(ViewId::SESSION), &UpHosts(&cluster.route), &[], &mut rng)
+            .unwrap();
         assert_eq!(target.host.0, naive(cluster, token, "dc0")[0]);
     }
 }
@@ -161,7 +164,8 @@ fn a_route_lookup_and_a_plan_allocate_nothing() {
         let routed = RoutingQuery { table, token, ..RoutingQuery::default() };
         // The last two go past the replicas, to the child policy.
         for query in [routed, routed, routed, routed, RoutingQuery::default()] {
-            let target = cluster.policy.next(&query, &cluster.route, &load, &tried, &mut rng);
+            let target =
+                cluster.policy.next(&query, cluster.route.view(ViewId::SESSION), &load, &tried, &mut rng);
             tried.extend(target.map(|target| target.host));
         }
         assert_eq!(tried.len(), 5);

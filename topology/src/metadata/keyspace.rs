@@ -61,6 +61,7 @@ impl Keyspace {
             name: self.name.clone(),
             replication: self.replication.clone(),
             tables: self.tables.keys().chain(self.views.keys()).cloned().collect(),
+            has_leaders: false,
         }
     }
 }

@@ -6,10 +6,16 @@
 //!
 //! | folder | question | asked by |
 //! |---|---|---|
-//! | [`load_balancing`] | which host is next for this request? | coordinator, at each attempt |
+//! | [`load_balancing`] | which host is next for this request? | coordinator, at each attempt; bulk jobs, for each row |
 //! | [`retry`] | this attempt failed: again, elsewhere, or give up? | coordinator, on failures only |
+//! | [`speculative`] | no answer yet: one more attempt elsewhere? | coordinator, for idempotent requests that are late |
+//! | [`conviction`] | a connection failed: is its host still to be believed in? | host actor |
 //! | [`reconnection`] | how long to wait before the next connect? | host actor |
+//! | [`address_translation`] | where is the host that calls itself so? | control and cluster actors |
 
+pub mod address_translation;
+pub mod conviction;
 pub mod load_balancing;
 pub mod reconnection;
 pub mod retry;
+pub mod speculative;

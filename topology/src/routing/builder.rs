@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
-use super::hosts::{Order, RouteHost};
+use super::hosts::RouteHost;
 use super::placement::Placement;
 use super::replication::ReplicationStrategy;
 use super::ring::Ring;
@@ -13,6 +13,7 @@ use super::route::{KeyspaceRoute, Replica, Route, TableRoute};
 use super::sites::Sites;
 use super::tablet_payload::TabletHint;
 use super::tablets::Tablet;
+use super::view::Sight;
 use crate::host::{Distance, Host, HostIndex, Sharding, TableId};
 use crate::policies::load_balancing::LoadBalancingPolicy;
 
@@ -25,6 +26,8 @@ pub struct KeyspaceRouting {
     pub replication: ReplicationStrategy,
     /// Names of its tables and materialized views.
     pub tables: Vec<Arc<str>>,
+    /// Whether it is strongly consistent: each of its tablets then has a leader, which serves best.
+    pub has_leaders: bool,
 }
 
 /// Makes the next [`Route`]: starts as the last one, takes the changes, and shares every part they do not touch.
@@ -124,7 +127,7 @@ impl RouteBuilder {
                 let table = names.intern_table(&keyspace.name, table);
                 let old = self.route.tables.get(table.as_usize());
                 let tablets = old.filter(|_| same).and_then(|route| route.tablets.clone());
-                let route = TableRoute::new(id, tablets);
+                let route = TableRoute::new(id, tablets, keyspace.has_leaders);
                 match tables.get_mut(table.as_usize()) {
                     Some(slot) => *slot = route,
                     None => tables.push(route),
@@ -155,7 +158,7 @@ impl RouteBuilder {
             }
         };
         let replicas = hint.replicas.iter().map(known).collect::<Result<_, _>>()?;
-        let tablet = Tablet { first: hint.first, last: hint.last, replicas };
+        let tablet = Tablet { first: hint.first, last: hint.last, replicas, version: hint.version };
         self.news.entry(table).or_default().push(tablet);
         Ok(())
     }
@@ -169,16 +172,13 @@ impl RouteBuilder {
         self
     }
 
-    /// The new snapshot, with distances as `policy` sees them.
+    /// The new snapshot as `policy` sees it; see [`Route::seen_by`] for further ones.
     pub fn finish(mut self, policy: &dyn LoadBalancingPolicy) -> Route {
         policy.assign(&mut self.hosts);
         for entry in self.hosts.iter_mut().filter(|entry| !entry.member) {
             entry.distance = Distance::Ignored;
         }
-        let order = Order::of(&self.hosts);
-        if *self.route.order != order {
-            self.route.order = Arc::new(order);
-        }
+        self.route.look(Sight::of(&self.hosts));
         self.route.hosts = self.hosts.into();
         for (table, news) in self.news {
             let Some(route) = Arc::make_mut(&mut self.route.tables).get_mut(table.as_usize()) else {
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
     use crate::policies::load_balancing::RoundRobin;
     use crate::policies::load_balancing::testing::{builder, member};
-    use crate::routing::ReplicationFactor;
+    use crate::routing::{ReplicationFactor, ViewId};
     use chorus_protocol::token::Token;
 
     fn keyspace(name: &str, factor: u32, tables: &[&str]) -> KeyspaceRouting {
@@ -274,6 +274,7 @@ mod tests {
             name: name.into(),
             replication: ReplicationStrategy::Simple(ReplicationFactor::new(factor)),
             tables: tables.iter().map(|table| Arc::from(*table)).collect(),
+            has_leaders: false,
         }
     }
 
@@ -305,7 +306,7 @@ mod tests {
 
     fn hint(first: i64, last: i64, hosts: &[u128]) -> TabletHint {
         let replicas = hosts.iter().map(|host| (Uuid::from_u128(host + 1), 0)).collect();
-        TabletHint { first: Token(first), last: Token(last), replicas }
+        TabletHint { first: Token(first), last: Token(last), replicas, version: None }
     }
 
     #[test]
@@ -329,7 +330,7 @@ mod tests {
         assert!(Arc::ptr_eq(&after.ring, &before.ring));
         assert!(Arc::ptr_eq(&after.tables, &before.tables));
         assert!(Arc::ptr_eq(&after.keyspaces, &before.keyspaces));
-        assert!(Arc::ptr_eq(&after.order, &before.order));
+        assert!(Arc::ptr_eq(&after.sights[0], &before.sights[0]));
         assert!(Arc::ptr_eq(&after.names, &before.names));
     }
 
@@ -366,7 +367,7 @@ mod tests {
         });
         let gone = &without.hosts()[1];
         assert_eq!((gone.member, gone.up, gone.distance), (false, false, Distance::Ignored));
-        assert_eq!(without.hosts_at(Distance::Local), [HostIndex(0), HostIndex(2)]);
+        assert_eq!(without.view(ViewId::SESSION).hosts_at(Distance::Local), [HostIndex(0), HostIndex(2)]);
         assert_eq!(replicas(&without, "a.t", 5), [2, 0]);
         let again = next(&without, |builder| {
             let mut members = members();

@@ -13,7 +13,8 @@ pub struct RouteHost {
     pub sharding: Option<Sharding>,
     /// False when the driver knows it to be unreachable.
     pub up: bool,
-    /// How near it is; departed hosts are ignored.
+    /// How near it is to the policy that has it nearest, which decides about connections; departed hosts are ignored. A
+    /// policy asks its [`View`](super::View) instead.
     pub distance: Distance,
     /// False when it left the cluster; its number is kept in case it returns.
     pub member: bool,
@@ -49,21 +50,5 @@ impl RouteHost {
         self.up = false;
         self.distance = Distance::Ignored;
         self.host.index
-    }
-}
-
-/// The members by distance, which is what policies that rotate read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Order {
-    /// Hosts in the preferred rack, in the rest of the preferred datacenter, and beyond.
-    pub(super) by_distance: [Box<[HostIndex]>; 3],
-}
-
-impl Order {
-    pub(super) fn of(hosts: &[RouteHost]) -> Order {
-        let at = |distance| {
-            hosts.iter().filter(|entry| entry.distance == distance).map(|entry| entry.host.index).collect()
-        };
-        Order { by_distance: [at(Distance::LocalRack), at(Distance::Local), at(Distance::Remote)] }
     }
 }

@@ -6,6 +6,8 @@
 //! ```text
 //!   Route ── hosts: [RouteHost]            by HostIndex: up, distance, datacenter, rack, shards
 //!     │
+//!     ├──── sights: [Sight]                by ViewId: hosts by distance, one a policy
+//!     │
 //!     ├──── ring: Ring ── tokens, owners, jump table       one a cluster
 //!     │
 //!     └──── tables: [TableRoute]           by TableId
@@ -24,6 +26,7 @@ mod route;
 mod sites;
 mod tablet_payload;
 mod tablets;
+mod view;
 
 pub use builder::{KeyspaceRouting, RouteBuilder, UnknownReplica};
 pub use hosts::RouteHost;
@@ -32,5 +35,6 @@ pub use replication::{ReplicationFactor, ReplicationFactorError, ReplicationStra
 pub use ring::{Ring, RingPosition};
 pub use route::{Replica, Replicas, ReplicasIter, Route, UpHosts};
 pub use sites::{Site, Sites};
-pub use tablet_payload::{TABLETS_V1_PAYLOAD_KEY, TabletHint, TabletPayloadError};
+pub use tablet_payload::{TABLETS_V1_PAYLOAD_KEY, TABLETS_V2_PAYLOAD_KEY, TabletHint, TabletPayloadError};
 pub use tablets::{Tablet, TabletMap};
+pub use view::{View, ViewId};

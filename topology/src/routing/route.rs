@@ -7,13 +7,14 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::ReplicationStrategy;
-use super::hosts::{Order, RouteHost};
+use super::hosts::RouteHost;
 use super::names::Names;
 use super::placement::Placement;
 use super::ring::Ring;
 use super::sites::Sites;
 use super::tablets::TabletMap;
-use crate::host::{Distance, HostIndex, KeyspaceId, TableId};
+use super::view::{Sight, View, ViewId};
+use crate::host::{HostIndex, KeyspaceId, TableId};
 use crate::policies::load_balancing::Load;
 
 /// An immutable snapshot for the request path. Lookups allocate nothing, take no lock and hash nothing; only
@@ -22,7 +23,8 @@ use crate::policies::load_balancing::Load;
 pub struct Route {
     pub(super) version: u64,
     pub(super) hosts: Arc<[RouteHost]>,
-    pub(super) order: Arc<Order>,
+    /// What each policy sees; never empty, the session's own policy first.
+    pub(super) sights: Arc<[Arc<Sight>]>,
     pub(super) sites: Arc<Sites>,
     pub(super) ring: Arc<Ring>,
     pub(super) host_numbers: Arc<FxHashMap<Uuid, HostIndex>>,
@@ -48,16 +50,28 @@ pub(super) struct TableRoute {
     /// `None` for dropped tables and keyspaces without replicas.
     pub(super) placement: Option<Arc<Placement>>,
     pub(super) tablets: Option<Arc<TabletMap>>,
+    /// Whether the first replica of a versioned tablet leads.
+    pub(super) has_leaders: bool,
 }
 
 impl TableRoute {
-    pub(super) fn new(keyspace: KeyspaceId, tablets: Option<Arc<TabletMap>>) -> TableRoute {
-        TableRoute { keyspace, live: true, placement: None, tablets }
+    pub(super) fn new(
+        keyspace: KeyspaceId,
+        tablets: Option<Arc<TabletMap>>,
+        has_leaders: bool,
+    ) -> TableRoute {
+        TableRoute { keyspace, live: true, placement: None, tablets, has_leaders }
     }
 
     /// What remains of a table that was dropped: its number.
     pub(super) fn dropped(&self) -> TableRoute {
-        TableRoute { keyspace: self.keyspace, live: false, placement: None, tablets: None }
+        TableRoute {
+            keyspace: self.keyspace,
+            live: false,
+            placement: None,
+            tablets: None,
+            has_leaders: false,
+        }
     }
 }
 
@@ -89,15 +103,11 @@ impl Route {
         self.hosts.get(host.as_usize())
     }
 
-    /// The members at one distance, in a stable order; none for [`Distance::Ignored`].
+    /// The cluster as one policy sees it. A number that this route does not know yet stands for the session's own policy.
     #[inline]
-    pub fn hosts_at(&self, distance: Distance) -> &[HostIndex] {
-        match distance {
-            Distance::LocalRack => &self.order.by_distance[0],
-            Distance::Local => &self.order.by_distance[1],
-            Distance::Remote => &self.order.by_distance[2],
-            Distance::Ignored => &[],
-        }
+    pub fn view(&self, id: ViewId) -> View<'_> {
+        let sight = self.sights.get(usize::from(id.0)).unwrap_or(&self.sights[0]);
+        View::new(self, sight)
     }
 
     /// The names of the datacenters, by number.
@@ -129,14 +139,13 @@ impl Route {
     /// a table that was dropped, a keyspace without replicas, a ring that is empty or not of Murmur3 tokens.
     #[inline]
     pub fn replicas(&self, table: TableId, token: Token) -> Replicas<'_> {
-        let mut replicas = Replicas { hosts: &self.hosts, token, source: Source::Ring(&[]) };
+        let mut replicas =
+            Replicas { hosts: &self.hosts, token, source: Source::Ring(&[]), leader_first: false };
         let Some(table) = self.tables.get(table.as_usize()) else { return replicas };
-        if let Some(tablets) = &table.tablets {
-            let tablet = tablets.lookup(token);
-            if !tablet.is_empty() {
-                replicas.source = Source::Tablet(tablet);
-                return replicas;
-            }
+        if let Some(tablet) = table.tablets.as_ref().and_then(|tablets| tablets.find(token)) {
+            replicas.source = Source::Tablet(&tablet.replicas);
+            replicas.leader_first = table.has_leaders && tablet.version.is_some();
+            return replicas;
         }
         if let (Some(placement), Some(position)) = (&table.placement, self.ring.position(token)) {
             replicas.source = Source::Ring(placement.replicas(position));
@@ -180,7 +189,7 @@ impl Default for Route {
         Route {
             version: 0,
             hosts: Arc::from([]),
-            order: Arc::default(),
+            sights: Arc::from([Arc::default()]),
             sites: Arc::default(),
             ring: Arc::new(Ring::of(&[])),
             host_numbers: Arc::default(),
@@ -197,6 +206,7 @@ pub struct Replicas<'r> {
     hosts: &'r [RouteHost],
     token: Token,
     source: Source<'r>,
+    leader_first: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -226,6 +236,12 @@ impl<'r> Replicas<'r> {
     /// True when they come from a tablet rather than the ring.
     pub fn are_of_a_tablet(&self) -> bool {
         matches!(self.source, Source::Tablet(_))
+    }
+
+    /// True when the first of them leads the others, as in a strongly consistent keyspace.
+    #[inline]
+    pub fn leader_first(&self) -> bool {
+        self.leader_first
     }
 
     /// The host of one of them, in ring order (primary first).

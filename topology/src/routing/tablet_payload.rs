@@ -1,12 +1,16 @@
 //! The custom payload by which a server tells a tablet.
 //!
-//! > A CQL tuple value `(bigint first, bigint last, list<tuple<uuid host, int shard>>)`.
+//! > A CQL tuple value `(bigint first, bigint last, list<tuple<uuid host, int shard>>)`; the second form appends
+//! > `bigint tablet_version`.
 
 use chorus_protocol::token::Token;
 use uuid::Uuid;
 
 /// The key of the payload in a response.
 pub const TABLETS_V1_PAYLOAD_KEY: &str = "tablets-routing-v1";
+
+/// The key of the payload where versions of tablets were agreed upon.
+pub const TABLETS_V2_PAYLOAD_KEY: &str = "tablets-routing-v2";
 
 /// A tablet as the server told it: hosts by identity, not yet looked up among the members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,13 +21,25 @@ pub struct TabletHint {
     pub last: Token,
     /// Host id and shard of each replica. Empty means: do not cache.
     pub replicas: Vec<(Uuid, u16)>,
+    /// Its version, where the server tells it. In a strongly consistent keyspace the first replica then leads.
+    pub version: Option<u64>,
 }
 
 impl TabletHint {
     /// Reads the value of a `tablets-routing-v1` payload. Fields after the third are ignored: a longer tuple is how CQL
     /// adds fields.
     pub fn parse(payload: &[u8]) -> Result<TabletHint, TabletPayloadError> {
+        Self::read(&mut Reader(payload))
+    }
+
+    /// Reads the value of a `tablets-routing-v2` payload.
+    pub fn parse_versioned(payload: &[u8]) -> Result<TabletHint, TabletPayloadError> {
         let mut tuple = Reader(payload);
+        let hint = Self::read(&mut tuple)?;
+        Ok(TabletHint { version: Some(u64::from_be_bytes(tuple.fixed()?)), ..hint })
+    }
+
+    fn read(tuple: &mut Reader<'_>) -> Result<TabletHint, TabletPayloadError> {
         let first = Token(i64::from_be_bytes(tuple.fixed()?));
         let last = Token(i64::from_be_bytes(tuple.fixed()?));
         let mut list = Reader(tuple.value()?);
@@ -40,7 +56,7 @@ impl TabletHint {
         if first >= last {
             return Err(TabletPayloadError::EmptyRange);
         }
-        Ok(TabletHint { first, last, replicas })
+        Ok(TabletHint { first, last, replicas, version: None })
     }
 }
 
@@ -99,7 +115,8 @@ mod tests {
     }
 
     fn expected() -> TabletHint {
-        TabletHint { first: Token(-100), last: Token(100), replicas: vec![(Uuid::from_u128(1), 3)] }
+        let replicas = vec![(Uuid::from_u128(1), 3)];
+        TabletHint { first: Token(-100), last: Token(100), replicas, version: None }
     }
 
     #[test]
@@ -112,6 +129,15 @@ mod tests {
         let mut longer = vector();
         longer.extend([0, 0, 0, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
         assert_eq!(TabletHint::parse(&longer), Ok(expected()));
+    }
+
+    #[test]
+    fn the_second_form_ends_with_a_version() {
+        let mut versioned = vector();
+        versioned.extend([0, 0, 0, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        let expected = TabletHint { version: Some(u64::MAX), ..expected() };
+        assert_eq!(TabletHint::parse_versioned(&versioned), Ok(expected));
+        assert_eq!(TabletHint::parse_versioned(&vector()), Err(TabletPayloadError::Malformed));
     }
 
     #[test]
@@ -152,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..80), at in 0..68usize, byte: u8) {
-            let _ = TabletHint::parse(&bytes);
+            let _ = (TabletHint::parse(&bytes), TabletHint::parse_versioned(&bytes));
             let mut damaged = vector();
             damaged[at % 60] = byte;
             let _ = TabletHint::parse(&damaged);

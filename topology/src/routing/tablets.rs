@@ -19,6 +19,8 @@ pub struct Tablet {
     pub last: Token,
     /// Who serves it; never empty in a map.
     pub replicas: Arc<[Replica]>,
+    /// Its version, where the server tells it.
+    pub version: Option<u64>,
 }
 
 impl Tablet {
@@ -69,13 +71,16 @@ impl TabletMap {
         Some(Self::sorted(self.tablets.iter().filter(|tablet| !served_by(tablet)).cloned().collect()))
     }
 
+    /// The tablet that serves `token`, when it is known.
+    #[inline]
+    pub fn find(&self, token: Token) -> Option<&Tablet> {
+        self.tablets.get(self.jump.lower_bound(&self.lasts, token.0)).filter(|tablet| token > tablet.first)
+    }
+
     /// The replicas that serve `token`; empty when its tablet is not known.
     #[inline]
     pub fn lookup(&self, token: Token) -> &[Replica] {
-        match self.tablets.get(self.jump.lower_bound(&self.lasts, token.0)) {
-            Some(tablet) if token > tablet.first => &tablet.replicas,
-            _ => &[],
-        }
+        self.find(token).map_or(&[], |tablet| &tablet.replicas)
     }
 
     /// The known tablets, in token order.
@@ -96,7 +101,7 @@ mod tests {
 
     fn tablet(first: i64, last: i64, host: u32) -> Tablet {
         let replica = Replica { host: HostIndex(host), shard: Some(host as u16) };
-        Tablet { first: Token(first), last: Token(last), replicas: Arc::from([replica]) }
+        Tablet { first: Token(first), last: Token(last), replicas: Arc::from([replica]), version: None }
     }
 
     fn ranges(map: &TabletMap) -> Vec<(i64, i64)> {
@@ -166,7 +171,7 @@ mod tests {
 
     #[test]
     fn empty_ranges_and_tablets_without_replicas_are_not_cached() {
-        let nobody = Tablet { first: Token(0), last: Token(5), replicas: Arc::from([]) };
+        let nobody = Tablet { replicas: Arc::from([]), ..tablet(0, 5, 2) };
         let learned = map(&[(0, 10)]).learn([nobody, tablet(7, 7, 2), tablet(9, 3, 2)]);
         assert_eq!(ranges(&learned), [(0, 10)]);
     }

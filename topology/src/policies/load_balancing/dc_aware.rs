@@ -2,22 +2,23 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Load, LoadBalancingPolicy, RoundRobin, RoutingQuality, RoutingQuery, Target, rotate};
+use super::{Load, LoadBalancingPolicy, RoundRobin, RoutingQuality, RoutingQuery, SlowHosts, Target, rotate};
 use crate::host::{Distance, Host, HostIndex};
 use crate::rng::Rng;
-use crate::routing::{Route, RouteHost};
+use crate::routing::{RouteHost, View};
 
 /// The hosts of the preferred datacenter in turn, those of the preferred rack first when one was given, and then, if
 /// allowed, a few hosts of each other datacenter.
 ///
 /// The preferred datacenter defaults to that of the first host the driver reaches. A host that does not tell its
-/// datacenter counts as local.
+/// datacenter counts as local. A host whose turn it is lets the next one go first when it is slow beside it.
 #[derive(Debug)]
 pub struct DcAwareRoundRobin {
     datacenter: OnceLock<Arc<str>>,
     rack: Option<Arc<str>>,
     remote_hosts_per_datacenter: usize,
     turn: RoundRobin,
+    slow: Option<SlowHosts>,
 }
 
 impl DcAwareRoundRobin {
@@ -28,6 +29,7 @@ impl DcAwareRoundRobin {
             rack: None,
             remote_hosts_per_datacenter: 0,
             turn: RoundRobin::new(),
+            slow: Some(SlowHosts::default()),
         }
     }
 
@@ -48,6 +50,13 @@ impl DcAwareRoundRobin {
     #[must_use]
     pub fn remote_hosts_per_datacenter(mut self, count: usize) -> Self {
         self.remote_hosts_per_datacenter = count;
+        self
+    }
+
+    /// When a host is so slow that the next in turn goes first; `None` never looks. Defaults to [`SlowHosts::default`].
+    #[must_use]
+    pub fn slow_hosts(mut self, slow: impl Into<Option<SlowHosts>>) -> Self {
+        self.slow = slow.into();
         self
     }
 
@@ -102,13 +111,17 @@ impl LoadBalancingPolicy for DcAwareRoundRobin {
     fn next(
         &self,
         _: &RoutingQuery,
-        route: &Route,
+        view: View<'_>,
         load: &dyn Load,
         tried: &[HostIndex],
         rng: &mut Rng,
     ) -> Option<Target> {
         let start = self.turn.start(tried, rng);
-        let at = |distance| rotate(route.hosts_at(distance), start, load, tried);
+        let at = |distance| {
+            let hosts = view.hosts_at(distance);
+            let host = rotate(hosts, start, load, tried)?;
+            Some(self.faster(host, hosts, load, tried))
+        };
         let near = at(Distance::LocalRack).or_else(|| at(Distance::Local));
         let (host, quality) = match near {
             Some(host) => (host, RoutingQuality::Unrouted),
@@ -118,10 +131,32 @@ impl LoadBalancingPolicy for DcAwareRoundRobin {
     }
 }
 
+impl DcAwareRoundRobin {
+    /// `turn`, or the usable host after it when `turn` is slow beside that one. One look aside is enough: a slow host among
+    /// several is passed over, and where most are slow there is nothing to gain.
+    fn faster(
+        &self,
+        turn: HostIndex,
+        hosts: &[HostIndex],
+        load: &dyn Load,
+        tried: &[HostIndex],
+    ) -> HostIndex {
+        let (Some(slow), Some(own)) = (self.slow, load.latency_us(turn)) else { return turn };
+        let Some(place) = hosts.iter().position(|host| *host == turn) else { return turn };
+        let after = rotate(hosts, place + 1, load, tried).filter(|after| *after != turn);
+        let beside = after.and_then(|after| Some((after, load.latency_us(after)?)));
+        match beside {
+            Some((after, fast)) if own > slow.limit_us(fast) => after,
+            _ => turn,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::routing::Route;
 
     fn two_datacenters() -> Vec<Host> {
         vec![
@@ -200,6 +235,28 @@ mod tests {
         let (mut builder, _) = builder(two_datacenters());
         builder.up(HostIndex(1), false);
         assert_eq!(distances(&builder.finish(&policy)), [Local, Ignored, Local, Remote, Remote]);
+    }
+
+    #[test]
+    fn a_slow_host_lets_the_next_in_turn_go_first_and_is_still_in_the_plan() {
+        let members = (0..4).map(|number| member(number, "east", "r", &[])).collect();
+        let policy = DcAwareRoundRobin::preferring("east");
+        let route = builder(members).0.finish(&policy);
+        let load = FakeLoad { millis: vec![1, 1, 50, 1], ..FakeLoad::default() };
+        let mut rng = Rng::seeded(2);
+        let mut firsts = [0; 4];
+        for _ in 0..400 {
+            let mut covered = numbers(&plan(&policy, &RoutingQuery::default(), &route, &load, &mut rng));
+            firsts[covered[0] as usize] += 1;
+            covered.sort_unstable();
+            assert_eq!(covered, [0, 1, 2, 3]);
+        }
+        assert_eq!(firsts, [100, 100, 0, 200], "host 3 takes the turns of host 2");
+        let indifferent = DcAwareRoundRobin::preferring("east").slow_hosts(None);
+        let firsts: Vec<u32> = (0..4)
+            .map(|_| plan(&indifferent, &RoutingQuery::default(), &route, &load, &mut rng)[0].host.0)
+            .collect();
+        assert!(firsts.contains(&2), "{firsts:?}");
     }
 
     #[test]

@@ -3,26 +3,40 @@
 //! A plan is not a list: a policy is asked for the next host when one is needed, and almost every request needs one. So
 //! the first answer is all that costs, and it costs no allocation.
 
+mod allow_list;
 mod dc_aware;
+mod draw;
+mod host_filter;
+mod latency;
+mod preferred;
 mod round_robin;
 mod token_aware;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use chorus_protocol::Consistency;
 use chorus_protocol::token::Token;
 
+pub use allow_list::{AllowList, AllowedHost};
 pub use dc_aware::DcAwareRoundRobin;
+pub use host_filter::HostFilter;
+pub use latency::{HostLatency, SlowHosts};
+pub use preferred::preferred_target;
 pub use round_robin::RoundRobin;
 pub use token_aware::TokenAware;
 
 use crate::host::{Distance, Host, HostIndex, TableId};
 use crate::rng::Rng;
-use crate::routing::{Route, RouteHost};
+use crate::routing::{RouteHost, View};
 
-/// Chooses hosts. Shared by all reactors, hence `&self`; the request path calls [`next`](Self::next) only.
+/// Chooses hosts. Shared by all reactors, hence `&self`.
+///
+/// The request path calls [`next`](Self::next) only: for each request, and for each row of a bulk job. An implementation
+/// must not block there and had better not allocate; the ones here take some tens of nanoseconds. Everything that changes
+/// with the cluster and not with the request belongs into [`assign`](Self::assign), whose result a [`View`] keeps.
 pub trait LoadBalancingPolicy: Send + Sync + Debug {
-    /// How near `host` is. Ignored hosts get no connections.
+    /// How near `host` is. Ignored hosts get no connections, unless another policy of the session wants them.
     fn distance(&self, host: &Host) -> Distance;
 
     /// Sets the distance of every member, when it depends on the other members too. Called for each new route, off the
@@ -41,14 +55,42 @@ pub trait LoadBalancingPolicy: Send + Sync + Debug {
 
     /// The next host for a request that already tried `tried`: usable, not among them, not ignored. `None` when there is
     /// none left. Asked until then with each answer added, the answers cover every usable host that is not ignored.
+    ///
+    /// `view` is the cluster as this policy sees it: its distances are those that [`assign`](Self::assign) gave.
     fn next(
         &self,
         query: &RoutingQuery,
-        route: &Route,
+        view: View<'_>,
         load: &dyn Load,
         tried: &[HostIndex],
         rng: &mut Rng,
     ) -> Option<Target>;
+}
+
+/// A policy shared with others is a policy: so combinations can be made of policies that are only known at run time.
+impl<P: LoadBalancingPolicy + ?Sized> LoadBalancingPolicy for Arc<P> {
+    fn distance(&self, host: &Host) -> Distance {
+        (**self).distance(host)
+    }
+
+    fn assign(&self, hosts: &mut [RouteHost]) {
+        (**self).assign(hosts);
+    }
+
+    fn contacted(&self, contact: &Host) {
+        (**self).contacted(contact);
+    }
+
+    fn next(
+        &self,
+        query: &RoutingQuery,
+        view: View<'_>,
+        load: &dyn Load,
+        tried: &[HostIndex],
+        rng: &mut Rng,
+    ) -> Option<Target> {
+        (**self).next(query, view, load, tried, rng)
+    }
 }
 
 /// What a policy may know of a request.
@@ -64,6 +106,8 @@ pub struct RoutingQuery {
     pub is_lwt: bool,
     /// Whether it only reads.
     pub is_read: bool,
+    /// A host it would rather go to. The engine tries that one first and only then asks the policy, which need not look.
+    pub preferred: Option<HostIndex>,
 }
 
 /// Where to send a request.
@@ -125,6 +169,13 @@ pub trait Load {
 
     /// Whether the host has a connection that can take a request now.
     fn usable(&self, host: HostIndex) -> bool;
+
+    /// How long the host takes to answer at the moment, in microseconds: an average over its last answers, see
+    /// [`HostLatency`]. `None` when too few came lately; the default knows of none.
+    fn latency_us(&self, host: HostIndex) -> Option<u32> {
+        let _ = host;
+        None
+    }
 }
 
 /// The first usable host of `hosts` not yet tried, walking once around from `start`.
@@ -143,14 +194,17 @@ pub(crate) mod testing {
     use uuid::Uuid;
 
     use super::*;
-    use crate::routing::RouteBuilder;
+    use crate::routing::{
+        KeyspaceRouting, ReplicationFactor, ReplicationStrategy, Route, RouteBuilder, ViewId,
+    };
     use chorus_protocol::token::AnyToken;
 
-    /// Hosts unusable and in-flight counts by host number; everything else is usable and idle.
+    /// Hosts unusable, in-flight counts and milliseconds by host number; everything else is usable, idle and not known.
     #[derive(Debug, Default)]
     pub(crate) struct FakeLoad {
         pub(crate) unusable: BTreeSet<u32>,
         pub(crate) in_flight: Vec<u32>,
+        pub(crate) millis: Vec<u32>,
     }
 
     impl Load for FakeLoad {
@@ -160,6 +214,10 @@ pub(crate) mod testing {
 
         fn usable(&self, host: HostIndex) -> bool {
             !self.unusable.contains(&host.0)
+        }
+
+        fn latency_us(&self, host: HostIndex) -> Option<u32> {
+            self.millis.get(host.as_usize()).map(|millis| millis * 1_000)
         }
     }
 
@@ -175,6 +233,32 @@ pub(crate) mod testing {
         (builder, members)
     }
 
+    /// Hosts in one datacenter, host `n` with the token `10 n`, and the table `ks.t` with `factor` replicas: token 5 belongs
+    /// to hosts 1, 2 and so on.
+    pub(crate) fn one_datacenter(hosts: u32, factor: u32) -> Route {
+        one_datacenter_of(hosts, factor, &RoundRobin::starting_at(0))
+    }
+
+    /// The same as `policy` sees it.
+    pub(crate) fn one_datacenter_of(hosts: u32, factor: u32, policy: &dyn LoadBalancingPolicy) -> Route {
+        let members = (0..hosts).map(|number| member(number, "dc", "r", &[i64::from(number) * 10]));
+        let (mut builder, _) = builder(members.collect());
+        builder.keyspaces([&KeyspaceRouting {
+            name: "ks".into(),
+            replication: ReplicationStrategy::Simple(ReplicationFactor::new(factor)),
+            tables: vec!["t".into()],
+            has_leaders: false,
+        }]);
+        builder.finish(policy)
+    }
+
+    /// A request for a row of `ks.t`.
+    pub(crate) fn routed(route: &Route, token: i64) -> RoutingQuery {
+        let table = route.table_id("ks", "t");
+        assert!(table.is_some());
+        RoutingQuery { table, token: Some(Token(token)), ..RoutingQuery::default() }
+    }
+
     /// All targets of one plan.
     pub(crate) fn plan(
         policy: &dyn LoadBalancingPolicy,
@@ -184,7 +268,7 @@ pub(crate) mod testing {
         rng: &mut Rng,
     ) -> Vec<Target> {
         let (mut tried, mut targets) = (Vec::new(), Vec::new());
-        while let Some(target) = policy.next(query, route, load, &tried, rng) {
+        while let Some(target) = policy.next(query, route.view(ViewId::SESSION), load, &tried, rng) {
             assert!(!tried.contains(&target.host), "{target:?} was already tried");
             tried.push(target.host);
             targets.push(target);

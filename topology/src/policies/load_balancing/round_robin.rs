@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{Load, LoadBalancingPolicy, RoutingQuality, RoutingQuery, Target, rotate};
 use crate::host::{Distance, Host, HostIndex};
 use crate::rng::Rng;
-use crate::routing::Route;
+use crate::routing::View;
 
 /// Every host in turn, wherever it stands: for clusters of one datacenter, and for tests. Each plan starts one host
 /// further on; a plan that goes on after a failure goes on anywhere, so that the neighbour of a failing host does not get
@@ -51,12 +51,12 @@ impl LoadBalancingPolicy for RoundRobin {
     fn next(
         &self,
         _: &RoutingQuery,
-        route: &Route,
+        view: View<'_>,
         load: &dyn Load,
         tried: &[HostIndex],
         rng: &mut Rng,
     ) -> Option<Target> {
-        let host = rotate(route.hosts_at(Distance::Local), self.start(tried, rng), load, tried)?;
+        let host = rotate(view.hosts_at(Distance::Local), self.start(tried, rng), load, tried)?;
         Some(Target { host, shard: None, quality: RoutingQuality::Unrouted })
     }
 }
@@ -65,6 +65,7 @@ impl LoadBalancingPolicy for RoundRobin {
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::routing::Route;
 
     #[test]
     fn each_plan_starts_one_further_on_and_covers_every_usable_host_once() {

@@ -1,29 +1,36 @@
 //! Replicas first, the less busy of two.
 
-use std::cmp::Ordering;
+use chorus_protocol::Consistency;
 
-use super::{DcAwareRoundRobin, Load, LoadBalancingPolicy, RoutingQuality, RoutingQuery, Target};
+use super::draw::{Draw, Drawn, Rank};
+use super::{DcAwareRoundRobin, Load, LoadBalancingPolicy, RoutingQuality, RoutingQuery, SlowHosts, Target};
 use crate::host::{Distance, Host, HostIndex};
 use crate::rng::Rng;
-use crate::routing::{Replica, Route, RouteHost};
+use crate::routing::{Replica, Replicas, RouteHost, View};
 
 /// Sends a request to a replica of its token, the nearest first; when none is left, or the token is not known, goes on as
 /// its child policy would.
 ///
 /// Among equally near replicas two are drawn at random and the one with fewer requests in flight wins: this avoids the
-/// slow replica almost as well as comparing all would, and, unlike always taking the least busy, does not send every
-/// client to the same one. Lightweight transactions, and requests at a serial consistency, keep ring order instead, so
-/// that contenders meet at one replica.
+/// busy replica almost as well as comparing all would, and, unlike always taking the least busy, does not send every
+/// client to the same one. Replicas that are [much slower](SlowHosts) than the fastest come after all others of the
+/// datacenter, those of the preferred rack included.
+///
+/// Two kinds of requests are better served by one certain replica. Lightweight transactions, and requests at a serial
+/// consistency, keep ring order, so that contenders meet at one replica. In a strongly consistent keyspace (ScyllaDB) the
+/// leader of the tablet comes first wherever it is, unless one replica is all the consistency asks for.
 #[derive(Debug)]
 pub struct TokenAware<C = DcAwareRoundRobin> {
     child: C,
     shuffle: bool,
+    slow: Option<SlowHosts>,
+    prefer_leader: bool,
 }
 
 impl<C: LoadBalancingPolicy> TokenAware<C> {
     /// Replicas first, then as `child` says. Distances are the child's.
     pub fn new(child: C) -> TokenAware<C> {
-        TokenAware { child, shuffle: true }
+        TokenAware { child, shuffle: true, slow: Some(SlowHosts::default()), prefer_leader: true }
     }
 
     /// Whether to choose among equally near replicas. Defaults to true; false takes the first in ring order, which makes
@@ -34,9 +41,43 @@ impl<C: LoadBalancingPolicy> TokenAware<C> {
         self
     }
 
+    /// When a replica is so slow that all others of the datacenter come before it; `None` never looks. Defaults to
+    /// [`SlowHosts::default`]. Without shuffling it has no effect.
+    #[must_use]
+    pub fn slow_hosts(mut self, slow: impl Into<Option<SlowHosts>>) -> Self {
+        self.slow = slow.into();
+        self
+    }
+
+    /// Whether the leader of a tablet comes first in strongly consistent keyspaces. Defaults to true: another replica would
+    /// have to forward the request.
+    #[must_use]
+    pub fn prefer_leader(mut self, prefer: bool) -> Self {
+        self.prefer_leader = prefer;
+        self
+    }
+
     /// The child policy.
     pub fn child(&self) -> &C {
         &self.child
+    }
+
+    /// The leader, where there is one and the request is for it.
+    fn leader(&self, query: &RoutingQuery, replicas: &Replicas<'_>) -> Option<Replica> {
+        let any_will_do = matches!(query.consistency, Consistency::One | Consistency::LocalOne);
+        (self.prefer_leader && replicas.leader_first() && !any_will_do).then(|| replicas.get(0)).flatten()
+    }
+
+    /// The longest a replica may take that is not slow beside the fastest one.
+    #[inline]
+    fn limit_us(&self, view: View<'_>, replicas: &Replicas<'_>, load: &dyn Load) -> u32 {
+        let Some(slow) = self.slow else { return u32::MAX };
+        let near = |host: &HostIndex| view.distance(*host) < Distance::Remote;
+        let hosts = (0..replicas.len()).filter_map(|place| replicas.host(place)).filter(near);
+        match hosts.filter_map(|host| load.latency_us(host)).min() {
+            Some(best) => slow.limit_us(best),
+            None => u32::MAX,
+        }
     }
 }
 
@@ -63,100 +104,42 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
     fn next(
         &self,
         query: &RoutingQuery,
-        route: &Route,
+        view: View<'_>,
         load: &dyn Load,
         tried: &[HostIndex],
         rng: &mut Rng,
     ) -> Option<Target> {
         let mut replicas_known = false;
         if let (Some(table), Some(token)) = (query.table, query.token) {
-            let replicas = route.replicas(table, token);
+            let replicas = view.route().replicas(table, token);
             replicas_known = !replicas.is_empty();
+            let usable = |host: HostIndex| !tried.contains(&host) && load.usable(host);
+            if let Some(leader) = self.leader(query, &replicas).filter(|leader| usable(leader.host)) {
+                let rank = Rank::of(view.distance(leader.host), false);
+                if rank < Rank::NONE {
+                    return Some(rank.target(leader));
+                }
+            }
             let mut draw = Draw::new(self.shuffle && !query.is_lwt && !query.consistency.is_serial());
+            let limit = if draw.shuffle { self.limit_us(view, &replicas, load) } else { u32::MAX };
             for place in 0..replicas.len() {
                 let Some(host) = replicas.host(place) else { continue };
-                let Some(entry) = route.host(host) else { continue };
-                if draw.wants(entry.distance) && !tried.contains(&host) && load.usable(host) {
-                    draw.put(Drawn { place, host }, entry.distance, rng);
+                let slow = limit < u32::MAX && load.latency_us(host).is_some_and(|took| took > limit);
+                let rank = Rank::of(view.distance(host), slow);
+                if draw.wants(rank) && usable(host) {
+                    draw.put(Drawn { place, host }, rank, rng);
                 }
             }
             // Only the winner's shard is worth computing.
             if let Some(replica) = draw.winner(load, rng).and_then(|winner| replicas.get(winner.place)) {
-                return Some(draw.target(replica));
+                return Some(draw.rank.target(replica));
             }
         }
-        let mut target = self.child.next(query, route, load, tried, rng)?;
+        let mut target = self.child.next(query, view, load, tried, rng)?;
         if replicas_known && target.quality == RoutingQuality::Unrouted {
             target.quality = RoutingQuality::NonReplica;
         }
         Some(target)
-    }
-}
-
-/// Two replicas drawn at random from the nearest ones, in one pass and without knowing how many there will be.
-struct Draw {
-    /// False: the first of the nearest is taken.
-    shuffle: bool,
-    distance: Distance,
-    /// How many of that distance came by.
-    seen: u32,
-    drawn: [Option<Drawn>; 2],
-}
-
-#[derive(Clone, Copy)]
-struct Drawn {
-    /// Its place among the replicas.
-    place: usize,
-    host: HostIndex,
-}
-
-impl Draw {
-    fn new(shuffle: bool) -> Draw {
-        Draw { shuffle, distance: Distance::Ignored, seen: 0, drawn: [None; 2] }
-    }
-
-    /// Whether a host at this distance may still be drawn.
-    #[inline]
-    fn wants(&self, distance: Distance) -> bool {
-        distance < self.distance || (distance == self.distance && self.seen > 0 && self.shuffle)
-    }
-
-    #[inline]
-    fn put(&mut self, candidate: Drawn, distance: Distance, rng: &mut Rng) {
-        if distance < self.distance {
-            self.distance = distance;
-            self.drawn = [Some(candidate), None];
-            self.seen = 1;
-            return;
-        }
-        self.seen += 1;
-        // Each of the n so far is among the two drawn with probability 2/n.
-        let slot = if self.seen == 2 { 1 } else { rng.below(self.seen) };
-        if let Some(slot) = self.drawn.get_mut(slot as usize) {
-            *slot = Some(candidate);
-        }
-    }
-
-    #[inline]
-    fn winner(&self, load: &dyn Load, rng: &mut Rng) -> Option<Drawn> {
-        let [first, second] = self.drawn;
-        let (first, Some(second)) = (first?, second) else { return first };
-        match load.in_flight(first.host).cmp(&load.in_flight(second.host)) {
-            Ordering::Less => Some(first),
-            Ordering::Greater => Some(second),
-            Ordering::Equal if rng.coin() => Some(first),
-            Ordering::Equal => Some(second),
-        }
-    }
-
-    #[inline]
-    fn target(&self, replica: Replica) -> Target {
-        let quality = match (self.distance, replica.shard) {
-            (Distance::Remote, _) => RoutingQuality::RemoteDatacenter,
-            (_, Some(_)) => RoutingQuality::ReplicaShard,
-            (_, None) => RoutingQuality::Replica,
-        };
-        Target { host: replica.host, shard: replica.shard, quality }
     }
 }
 
@@ -165,10 +148,13 @@ mod tests {
     use super::super::testing::*;
     use super::*;
     use crate::host::{Sharding, TableId};
-    use crate::routing::{KeyspaceRouting, ReplicationFactor, ReplicationStrategy, RouteBuilder};
+    use crate::routing::{
+        KeyspaceRouting, ReplicationFactor, ReplicationStrategy, Route, RouteBuilder, TabletHint, ViewId,
+    };
     use chorus_protocol::Consistency;
     use chorus_protocol::token::Token;
     use std::collections::BTreeMap;
+    use uuid::Uuid;
 
     fn keyspace(factors: &[(&str, u32)]) -> KeyspaceRouting {
         let factors = factors.iter().map(|(name, all)| ((*name).to_owned(), ReplicationFactor::new(*all)));
@@ -176,6 +162,7 @@ mod tests {
             name: "ks".into(),
             replication: ReplicationStrategy::NetworkTopology(factors.collect::<BTreeMap<_, _>>()),
             tables: vec!["t".into()],
+            has_leaders: true,
         }
     }
 
@@ -194,9 +181,11 @@ mod tests {
     }
 
     fn query(route: &Route) -> RoutingQuery {
-        let table = route.table_id("ks", "t");
-        assert!(table.is_some());
-        RoutingQuery { table, token: Some(Token(5)), ..RoutingQuery::default() }
+        routed(route, 5)
+    }
+
+    fn first(policy: &TokenAware, query: &RoutingQuery, route: &Route, load: &FakeLoad) -> Target {
+        policy.next(query, route.view(ViewId::SESSION), load, &[], &mut Rng::seeded(1)).unwrap()
     }
 
     fn sorted(mut hosts: Vec<u32>) -> Vec<u32> {
@@ -278,7 +267,8 @@ mod tests {
         let mut rng = Rng::seeded(3);
         let mut counts = [0; 6];
         for _ in 0..30_000 {
-            let target = policy.next(&query(route), route, load, &[], &mut rng).unwrap();
+            let view = route.view(ViewId::SESSION);
+            let target = policy.next(&query(route), view, load, &[], &mut rng).unwrap();
             counts[target.host.as_usize()] += 1;
         }
         counts
@@ -323,29 +313,128 @@ mod tests {
             builder.sharding(HostIndex(host), Some(sharding));
         }
         let route = builder.finish(&policy);
-        let target =
-            policy.next(&query(&route), &route, &FakeLoad::default(), &[], &mut Rng::seeded(1)).unwrap();
+        let target = first(&policy, &query(&route), &route, &FakeLoad::default());
         assert_eq!(target.shard, Some(sharding.shard_of(Token(5))));
         assert_eq!(target.quality, RoutingQuality::ReplicaShard);
     }
 
     #[test]
     fn a_known_tablet_outranks_the_ring() {
-        use crate::routing::TabletHint;
-        use uuid::Uuid;
-
         let policy = TokenAware::new(DcAwareRoundRobin::preferring("east"));
         let before = cluster().finish(&policy);
         let mut builder = RouteBuilder::from_route(&before);
         let table = before.table_id("ks", "t").unwrap();
-        let hint = TabletHint { first: Token(0), last: Token(8), replicas: vec![(Uuid::from_u128(1), 6)] };
+        let hint = TabletHint {
+            first: Token(0),
+            last: Token(8),
+            replicas: vec![(Uuid::from_u128(1), 6)],
+            version: None,
+        };
         builder.learn(table, &hint).unwrap();
         let route = builder.finish(&policy);
         let targets = plan(&policy, &query(&route), &route, &FakeLoad::default(), &mut Rng::seeded(1));
         assert_eq!((targets[0].host, targets[0].shard), (HostIndex(0), Some(6)));
         assert_eq!(sorted(numbers(&targets[1..])), [1, 2, 3]);
         let beyond = RoutingQuery { token: Some(Token(9)), ..query(&route) };
-        let target = policy.next(&beyond, &route, &FakeLoad::default(), &[], &mut Rng::seeded(1)).unwrap();
+        let target = first(&policy, &beyond, &route, &FakeLoad::default());
         assert_ne!(target.host, HostIndex(0), "token 9 is past the tablet, so the ring decides");
+    }
+
+    #[test]
+    fn a_slow_replica_comes_after_the_others_and_before_hosts_that_are_no_replicas() {
+        let policy = TokenAware::new(DcAwareRoundRobin::preferring("east"));
+        let route = cluster().finish(&policy);
+        let load =
+            FakeLoad { millis: vec![1, 1, 40, 2, 90], in_flight: vec![0, 9, 0, 9], ..FakeLoad::default() };
+        let counts = firsts(&route, &policy, &load);
+        assert_eq!(counts[2], 0, "idle, but twenty times as slow");
+        assert!((14_500..15_500).contains(&counts[1]), "a millisecond more is not slow: {counts:?}");
+        let plan = numbers(&plan(&policy, &query(&route), &route, &load, &mut Rng::seeded(1)));
+        assert_eq!(plan[2..], [2, 0]);
+    }
+
+    #[test]
+    fn a_slow_replica_of_the_preferred_rack_comes_after_those_of_other_racks() {
+        let child = DcAwareRoundRobin::preferring("east").preferred_rack("r2").remote_hosts_per_datacenter(1);
+        let policy = TokenAware::new(child);
+        let route = cluster().finish(&policy);
+        let load = FakeLoad { millis: vec![1, 1, 9, 1, 0], ..FakeLoad::default() };
+        let hosts = numbers(&plan(&policy, &query(&route), &route, &load, &mut Rng::seeded(1)));
+        assert_eq!(sorted(hosts[..2].to_vec()), [1, 3]);
+        assert_eq!(hosts[2..], [2, 4, 0], "the far one is faster still and does not count");
+    }
+
+    #[test]
+    fn when_all_replicas_are_slow_the_less_busy_wins_and_nothing_is_lost() {
+        let policy = TokenAware::new(DcAwareRoundRobin::preferring("east"));
+        let route = cluster().finish(&policy);
+        let load = FakeLoad { millis: vec![0, 80, 90, 100], unusable: [1].into(), ..FakeLoad::default() };
+        let counts = firsts(&route, &policy, &load);
+        assert!((14_500..15_500).contains(&counts[2]) && counts[3] > 14_500, "{counts:?}");
+    }
+
+    #[test]
+    fn nothing_is_slow_when_nobody_looks_and_hosts_without_answers_never_are() {
+        let route = cluster().finish(&TokenAware::new(DcAwareRoundRobin::preferring("east")));
+        let load = FakeLoad { millis: vec![1, 1, 90], ..FakeLoad::default() };
+        let indifferent = TokenAware::new(DcAwareRoundRobin::preferring("east")).slow_hosts(None);
+        let counts = firsts(&route, &indifferent, &load);
+        assert!(counts[1..4].iter().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
+        let looking = TokenAware::new(DcAwareRoundRobin::preferring("east"));
+        let counts = firsts(&route, &looking, &load);
+        assert!(counts[2] == 0 && (14_500..15_500).contains(&counts[3]), "host 3 is unknown: {counts:?}");
+    }
+
+    #[test]
+    fn lightweight_transactions_go_to_the_primary_even_when_it_is_slow() {
+        let policy = TokenAware::new(DcAwareRoundRobin::preferring("east"));
+        let route = cluster().finish(&policy);
+        let load = FakeLoad { millis: vec![1, 90, 1, 1], ..FakeLoad::default() };
+        let lwt = RoutingQuery { is_lwt: true, ..query(&route) };
+        assert_eq!(numbers(&plan(&policy, &lwt, &route, &load, &mut Rng::seeded(1))), [1, 2, 3, 0]);
+    }
+
+    /// Token 5 in a tablet of hosts 4 (west), 1 and 3, the first of which leads.
+    fn led(version: Option<u64>, policy: &TokenAware) -> Route {
+        let before = cluster().finish(policy);
+        let mut builder = RouteBuilder::from_route(&before);
+        let replicas = [4, 1, 3].map(|host: u128| (Uuid::from_u128(host + 1), 0)).to_vec();
+        let hint = TabletHint { first: Token(0), last: Token(8), replicas, version };
+        builder.learn(before.table_id("ks", "t").unwrap(), &hint).unwrap();
+        builder.finish(policy)
+    }
+
+    #[test]
+    fn the_leader_of_a_tablet_comes_first_wherever_it_is() {
+        let child = || DcAwareRoundRobin::preferring("east").remote_hosts_per_datacenter(2);
+        let policy = TokenAware::new(child());
+        let route = led(Some(7), &policy);
+        let quorum = RoutingQuery { consistency: Consistency::Quorum, ..query(&route) };
+        let targets = plan(&policy, &quorum, &route, &FakeLoad::default(), &mut Rng::seeded(1));
+        assert_eq!(targets[0].host, HostIndex(4));
+        assert_eq!(targets[0].quality, RoutingQuality::RemoteDatacenter);
+        assert_eq!(sorted(numbers(&targets[1..3])), [1, 3], "then the others as ever");
+
+        let one = |consistency| RoutingQuery { consistency, ..quorum };
+        for consistency in [Consistency::One, Consistency::LocalOne] {
+            let target = first(&policy, &one(consistency), &route, &FakeLoad::default());
+            assert_ne!(target.host, HostIndex(4), "any replica serves {consistency:?}");
+        }
+        let down = FakeLoad { unusable: [4].into(), ..FakeLoad::default() };
+        assert_ne!(first(&policy, &quorum, &route, &down).host, HostIndex(4));
+        let not_asked = TokenAware::new(child()).prefer_leader(false);
+        assert_ne!(first(&not_asked, &quorum, &route, &FakeLoad::default()).host, HostIndex(4));
+        let without_version = led(None, &policy);
+        assert_ne!(first(&policy, &quorum, &without_version, &FakeLoad::default()).host, HostIndex(4));
+    }
+
+    #[test]
+    fn a_leader_that_is_ignored_is_not_asked() {
+        let policy = TokenAware::new(DcAwareRoundRobin::preferring("east"));
+        let route = led(Some(7), &policy);
+        let quorum = RoutingQuery { consistency: Consistency::Quorum, ..query(&route) };
+        let hosts = numbers(&plan(&policy, &quorum, &route, &FakeLoad::default(), &mut Rng::seeded(1)));
+        assert_eq!(sorted(hosts[..2].to_vec()), [1, 3]);
+        assert!(!hosts.contains(&4));
     }
 }

@@ -3,6 +3,7 @@
 use chorus_protocol::{DbError, WriteType};
 
 use super::{Failure, FailureCause, RetryDecision, RetryPolicy};
+use crate::rng::Rng;
 
 /// Retries where another attempt is likely to succeed:
 ///
@@ -49,7 +50,7 @@ impl DefaultRetry {
 }
 
 impl RetryPolicy for DefaultRetry {
-    fn decide(&self, failure: &Failure<'_>) -> RetryDecision {
+    fn decide(&self, failure: &Failure<'_>, _: &mut Rng) -> RetryDecision {
         let first = failure.retry_count == 0;
         let FailureCause::Database(error) = failure.cause else { return self.after_request_error(failure) };
         match error {
@@ -76,12 +77,16 @@ impl RetryPolicy for DefaultRetry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
+    use super::super::testing::{self, *};
     use super::*;
     use RetryDecision::{NextHost, Rethrow, SameHost};
 
     fn decide(failure: &Failure<'_>) -> RetryDecision {
-        DefaultRetry::new().decide(failure)
+        testing::decide(&DefaultRetry::new(), failure)
+    }
+
+    fn reference(failure: &Failure<'_>) -> RetryDecision {
+        testing::decide(&DefaultRetry::reference_compatible(), failure)
     }
 
     #[test]
@@ -132,8 +137,7 @@ mod tests {
                 assert_eq!(decide(&Failure { retry_count, ..first(&error) }), NextHost(None), "{error:?}");
             }
         }
-        let error = unavailable();
-        let lost = Failure { cause: FailureCause::ConnectionLost, retry_count: 3, ..first(&error) };
+        let lost = Failure { retry_count: 3, ..lost() };
         assert_eq!(decide(&lost), NextHost(None));
     }
 
@@ -143,13 +147,12 @@ mod tests {
             let failure = Failure { idempotent: false, ..first(&error) };
             let refused = error == DbError::IsBootstrapping;
             assert_eq!(decide(&failure), if refused { NextHost(None) } else { Rethrow }, "{error:?}");
-            assert_eq!(DefaultRetry::reference_compatible().decide(&failure), NextHost(None), "{error:?}");
+            assert_eq!(reference(&failure), NextHost(None), "{error:?}");
         }
-        let error = unavailable();
-        let lost = Failure { cause: FailureCause::ConnectionLost, idempotent: false, ..first(&error) };
+        let lost = Failure { idempotent: false, ..lost() };
         assert_eq!(decide(&lost), Rethrow);
         assert_eq!(decide(&Failure { written: false, ..lost }), NextHost(None));
-        assert_eq!(DefaultRetry::reference_compatible().decide(&lost), NextHost(None));
+        assert_eq!(reference(&lost), NextHost(None));
     }
 
     #[test]
@@ -157,7 +160,7 @@ mod tests {
         for error in [DbError::Invalid, DbError::SyntaxError, DbError::Unauthorized, DbError::CdcWriteFailure]
         {
             assert_eq!(decide(&first(&error)), Rethrow, "{error:?}");
-            assert_eq!(DefaultRetry::reference_compatible().decide(&first(&error)), Rethrow, "{error:?}");
+            assert_eq!(reference(&first(&error)), Rethrow, "{error:?}");
         }
     }
 }

@@ -3,13 +3,14 @@
 use chorus_protocol::DbError;
 
 use super::{DefaultRetry, Failure, FailureCause, RetryDecision, RetryPolicy};
+use crate::rng::Rng;
 
 /// Gives every error to the caller, who decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FallthroughRetry;
 
 impl RetryPolicy for FallthroughRetry {
-    fn decide(&self, _: &Failure<'_>) -> RetryDecision {
+    fn decide(&self, _: &Failure<'_>, _: &mut Rng) -> RetryDecision {
         RetryDecision::Rethrow
     }
 }
@@ -20,12 +21,12 @@ impl RetryPolicy for FallthroughRetry {
 pub struct NeverRetry;
 
 impl RetryPolicy for NeverRetry {
-    fn decide(&self, failure: &Failure<'_>) -> RetryDecision {
+    fn decide(&self, failure: &Failure<'_>, rng: &mut Rng) -> RetryDecision {
         match failure.cause {
             FailureCause::Database(
                 DbError::ReadTimeout { .. } | DbError::WriteTimeout { .. } | DbError::Unavailable { .. },
             ) => RetryDecision::Rethrow,
-            _ => DefaultRetry::new().decide(failure),
+            _ => DefaultRetry::new().decide(failure, rng),
         }
     }
 }
@@ -45,21 +46,17 @@ mod tests {
     #[test]
     fn fallthrough_gives_everything_to_the_caller() {
         for error in all() {
-            assert_eq!(FallthroughRetry.decide(&first(&error)), RetryDecision::Rethrow, "{error:?}");
+            assert_eq!(decide(&FallthroughRetry, &first(&error)), RetryDecision::Rethrow, "{error:?}");
         }
-        let error = unavailable();
-        let lost = Failure { cause: FailureCause::ConnectionLost, ..first(&error) };
-        assert_eq!(FallthroughRetry.decide(&lost), RetryDecision::Rethrow);
+        assert_eq!(decide(&FallthroughRetry, &lost()), RetryDecision::Rethrow);
     }
 
     #[test]
     fn never_retry_moves_on_only_after_errors_of_the_request() {
         for (number, error) in all().iter().enumerate() {
             let expected = if number < 3 { RetryDecision::Rethrow } else { RetryDecision::NextHost(None) };
-            assert_eq!(NeverRetry.decide(&first(error)), expected, "{error:?}");
+            assert_eq!(decide(&NeverRetry, &first(error)), expected, "{error:?}");
         }
-        let error = unavailable();
-        let lost = Failure { cause: FailureCause::ConnectionLost, ..first(&error) };
-        assert_eq!(NeverRetry.decide(&lost), RetryDecision::NextHost(None));
+        assert_eq!(decide(&NeverRetry, &lost()), RetryDecision::NextHost(None));
     }
 }

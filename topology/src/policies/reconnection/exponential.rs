@@ -1,21 +1,9 @@
-//! How long to wait before the next connect to a host that could not be reached.
+//! Waits that double, so that a host that is down for long costs little and one that restarts is found soon.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
+use super::{ReconnectionPolicy, ReconnectionSchedule};
 use crate::rng::Rng;
-
-/// Makes one schedule for each time a host is lost.
-pub trait ReconnectionPolicy: Send + Sync + Debug {
-    /// A fresh schedule.
-    fn schedule(&self) -> Box<dyn ReconnectionSchedule + Send>;
-}
-
-/// The waits of one reconnection. The first applies before the first attempt.
-pub trait ReconnectionSchedule {
-    /// The wait before the next attempt; `None` to give up.
-    fn next_delay(&mut self, rng: &mut Rng) -> Option<Duration>;
-}
 
 /// Waits that double up to a cap, each varied by 15 % either way so that clients which lost a host together do not come
 /// back together.
