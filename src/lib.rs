@@ -57,8 +57,7 @@ mod timestamp;
 pub use chorus_protocol as protocol;
 
 pub use chorus_actors::config::{
-    AddressTranslator, ApplicationInfo, ContactPoint, EventWindows, Heartbeat, Limits, PoolSize,
-    ShardAwareness,
+    ApplicationInfo, ContactPoint, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness,
 };
 pub use chorus_actors::{Placement, ShutdownReport};
 pub use chorus_derive::*;
@@ -68,7 +67,7 @@ pub use chorus_protocol::{
     CqlTimeuuid, CqlType, CqlValue, CqlVarint, CustomPayload, FromCql, FromRow, IntoRow, MaybeEmpty,
     MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, ValueError,
 };
-pub use chorus_topology::{ClusterState, Host, HostIndex};
+pub use chorus_topology::{AddressTranslator, ClusterState, Host, HostIndex};
 
 pub use cluster::Cluster;
 pub use concurrent::{Concurrent, ConcurrentStream, Source, StatementSource, ValueSource};

@@ -54,6 +54,7 @@ impl Session {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let policies = ExecutionPolicies {
             load_balancing: Arc::clone(&config.engine.load_balancing),
+            view: chorus_topology::ViewId::SESSION,
             retry: Arc::clone(&config.engine.retry),
         };
         let keyspace = config.engine.keyspace.clone();

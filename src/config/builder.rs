@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_actors::config::{
-    AddressTranslator, ApplicationInfo, ContactPoint, EngineConfig, EventWindows, Heartbeat, Limits,
-    PoolSize, ShardAwareness,
+    ApplicationInfo, ContactPoint, EngineConfig, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness,
 };
 use chorus_actors::{CompressionChoice, Credentials, Placement};
 use chorus_protocol::{Compression, Consistency, ProtocolVersion, SerialConsistency};
-use chorus_topology::{LoadBalancingPolicy, ReconnectionPolicy, RetryPolicy};
+use chorus_topology::{AddressTranslator, LoadBalancingPolicy, ReconnectionPolicy, RetryPolicy};
 use secrecy::SecretString;
 
 use super::{ExecutionProfile, IntoContactPoint, SessionConfig};

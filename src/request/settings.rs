@@ -118,6 +118,7 @@ impl Settings {
         }
         Some(Arc::new(ExecutionPolicies {
             load_balancing: Arc::clone(load_balancing.unwrap_or(&defaults.policies.load_balancing)),
+            view: defaults.policies.view,
             retry: Arc::clone(retry.unwrap_or(&defaults.policies.retry)),
         }))
     }
@@ -177,7 +178,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use chorus_topology::{DefaultRetry, FallthroughRetry, TokenAware};
+    use chorus_topology::{DefaultRetry, FallthroughRetry, TokenAware, ViewId};
 
     use super::*;
     use crate::statement::Timeout;
@@ -189,6 +190,7 @@ mod tests {
             profile,
             policies: ExecutionPolicies {
                 load_balancing: Arc::new(TokenAware::default()),
+                view: ViewId::SESSION,
                 retry: Arc::new(DefaultRetry::default()),
             },
             timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),

@@ -57,8 +57,8 @@ fn cluster() -> &'static Cluster {
         builder.keyspaces([&KeyspaceRouting {
             name: "ks".into(),
             replication: ReplicationStrategy::NetworkTopology(network.into()),
+            consistency: None,
             tables: vec!["t".into()],
-            has_leaders: false,
         }]);
         let policy = TokenAware::new(DcAwareRoundRobin::preferring("dc0"));
         Cluster { route: builder.finish(&policy), policy, ring }

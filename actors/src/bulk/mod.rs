@@ -162,13 +162,14 @@ impl BulkJob {
             consistency: options.consistency,
             is_lwt: options.lwt,
             is_read: options.kind == RequestKind::Read,
+            preferred: None,
         };
         let policies = options.policies.as_ref().unwrap_or_else(|| self.engine.policies());
         let target = match options.host {
             Some(host) => Some((host, None, RoutingQuality::Unrouted)),
             None => policies
                 .load_balancing
-                .next(&query, &self.route, &self.load, &[], &mut self.rng)
+                .next(&query, self.route.view(policies.view), &self.load, &[], &mut self.rng)
                 .map(|target| (target.host, target.shard, target.quality)),
         };
         let (lane, host, shard, quality) = match target {

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use chorus_protocol::ProtocolVersion;
 use chorus_topology::{
-    DefaultRetry, ExponentialReconnection, LoadBalancingPolicy, ReconnectionPolicy, RetryPolicy, TokenAware,
+    AddressTranslator, DefaultRetry, ExponentialReconnection, LoadBalancingPolicy, ReconnectionPolicy,
+    RetryPolicy, TokenAware,
 };
 use uuid::Uuid;
 
@@ -24,9 +25,7 @@ use crate::reactor::Placement;
 pub(crate) use contact_names::ContactNames;
 pub use contact_point::ContactPoint;
 pub use error::ConfigError;
-pub use options::{
-    AddressTranslator, ApplicationInfo, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness,
-};
+pub use options::{ApplicationInfo, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness};
 
 /// The most reactor threads one engine may have.
 const MAX_THREADS: usize = 256;

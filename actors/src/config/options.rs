@@ -1,7 +1,5 @@
 //! The small option types of [`EngineConfig`](super::EngineConfig).
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -148,12 +146,6 @@ pub struct ApplicationInfo {
     pub version: Option<String>,
     /// `CLIENT_ID` of STARTUP.
     pub client_id: Option<String>,
-}
-
-/// Maps an address that the cluster told about one of its hosts to the one reachable from here.
-pub trait AddressTranslator: Send + Sync + fmt::Debug {
-    /// The address to connect to instead of `address`. Called on a reactor: it must not block.
-    fn translate(&self, address: SocketAddr) -> SocketAddr;
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::task::Context as Task;
 
-use chorus_topology::{HostIndex, Route, RoutingQuality, RoutingQuery};
+use chorus_topology::{HostIndex, Route, RoutingQuality, RoutingQuery, preferred_target};
 
 use super::{CoordinatorActor, pools::Pick};
 use crate::{
@@ -159,11 +159,14 @@ impl CoordinatorActor {
             consistency: request.options.consistency,
             is_lwt: request.options.lwt,
             is_read: request.options.kind == RequestKind::Read,
+            preferred: request.options.preferred,
         };
         let policies = request.options.policies.as_ref().unwrap_or(&self.policies);
-        let pools = self.port.pools.borrow();
-        let target =
-            policies.load_balancing.next(&query, route, &*pools, &request.progress.tried, &mut self.rng)?;
+        let (pools, view) = (self.port.pools.borrow(), route.view(policies.view));
+        let tried = &request.progress.tried;
+        let preferred = preferred_target(&query, view, &*pools, tried);
+        let target = preferred
+            .or_else(|| policies.load_balancing.next(&query, view, &*pools, tried, &mut self.rng))?;
         Some((target.host, target.shard, target.quality))
     }
 
@@ -192,12 +195,13 @@ impl CoordinatorActor {
                     consistency: options.consistency,
                     is_lwt: options.lwt,
                     is_read: options.kind == RequestKind::Read,
+                    preferred: None,
                 };
                 let policies = options.policies.as_ref().unwrap_or(&self.policies);
                 let pools = self.port.pools.borrow();
                 policies
                     .load_balancing
-                    .next(&query, &route, &*pools, &tried, &mut self.rng)
+                    .next(&query, route.view(policies.view), &*pools, &tried, &mut self.rng)
                     .map(|target| (target.host, target.shard, target.quality))
             });
             let Some((host, shard, quality)) = target else { break };

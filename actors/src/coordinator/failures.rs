@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use chorus_protocol::{Consistency, Opcode};
-use chorus_topology::HostIndex;
+use chorus_topology::{HostIndex, Load};
 
-use super::{CoordinatorActor, Parked, execution, execution::Effect, pools::Pick, port::Failed};
+use super::{
+    CoordinatorActor, Parked, execution,
+    execution::{Circumstances, Effect, Judge},
+    pools::Pick,
+    port::Failed,
+};
 use crate::request::{Attempt, Outcome, Request, RequestErrorKind};
 
 impl CoordinatorActor {
@@ -33,14 +38,22 @@ impl CoordinatorActor {
             request.progress.attempts.push(Attempt { host: connection.address, error });
         }
         let policies = Arc::clone(request.options.policies.as_ref().unwrap_or(&self.policies));
-        let mut refusals = 0;
-        let in_flight = connection.in_flight();
+        let host = Circumstances {
+            now_us: self.port.clock().now_us(),
+            in_flight: connection.in_flight(),
+            latency_us: self.port.pools.borrow().latency_us(connection.host),
+        };
         let effect = if self.draining.as_ref().is_some_and(|draining| draining.expired) {
             Effect::Fail(execution::error_kind(cause))
         } else {
-            execution::judge(&request, cause, in_flight, &*policies.retry, &mut self.budget, &mut refusals)
+            let mut judge = Judge {
+                policy: &*policies.retry,
+                budget: &mut self.budget,
+                rng: &mut self.rng,
+                refusals: &mut self.port.stats.borrow_mut().budget_refusals,
+            };
+            judge.judge(&request, cause, host)
         };
-        self.port.stats.borrow_mut().budget_refusals += refusals;
         match effect {
             Effect::Fail(kind) => {
                 // The last attempt is the error itself, not one that came before it.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chorus_topology::Rng;
+use chorus_topology::{Rng, ViewId};
 use tokio::sync::oneshot;
 
 use super::{Engine, Published, Shared};
@@ -36,6 +36,7 @@ impl Engine {
         let placement = config.placement.resolve();
         let policies = Arc::new(ExecutionPolicies {
             load_balancing: Arc::clone(&config.load_balancing),
+            view: ViewId::SESSION,
             retry: Arc::clone(&config.retry),
         });
         let relay = relay_for(placement);

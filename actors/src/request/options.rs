@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chorus_protocol::{Consistency, token::Token};
-use chorus_topology::{HostIndex, LoadBalancingPolicy, RetryPolicy, TableId};
+use chorus_topology::{HostIndex, LoadBalancingPolicy, RetryPolicy, TableId, ViewId};
 
 /// What a request does, for metrics and policies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -25,6 +25,8 @@ pub enum RequestKind {
 pub struct ExecutionPolicies {
     /// Which hosts, in which order.
     pub load_balancing: Arc<dyn LoadBalancingPolicy>,
+    /// Which view of a route is that policy's.
+    pub view: ViewId,
     /// What to do after a failure.
     pub retry: Arc<dyn RetryPolicy>,
 }
@@ -86,6 +88,8 @@ pub struct RequestOptions {
     pub timeout: Option<Duration>,
     /// Only this host, no other.
     pub host: Option<HostIndex>,
+    /// This host first, then whichever the policy says.
+    pub preferred: Option<HostIndex>,
     /// Statements the server may have forgotten.
     pub prepared: Preparations,
     /// `None` for the session's.
@@ -104,6 +108,7 @@ impl Default for RequestOptions {
             kind: RequestKind::Read,
             timeout: None,
             host: None,
+            preferred: None,
             prepared: Preparations::None,
             policies: None,
         }

@@ -60,8 +60,8 @@ impl Keyspace {
         KeyspaceRouting {
             name: self.name.clone(),
             replication: self.replication.clone(),
+            consistency: None,
             tables: self.tables.keys().chain(self.views.keys()).cloned().collect(),
-            has_leaders: false,
         }
     }
 }

@@ -24,10 +24,17 @@ pub struct KeyspaceRouting {
     pub name: Arc<str>,
     /// Where its replicas are.
     pub replication: ReplicationStrategy,
+    /// How its replicas agree; `None` for eventually.
+    pub consistency: Option<String>,
     /// Names of its tables and materialized views.
     pub tables: Vec<Arc<str>>,
-    /// Whether it is strongly consistent: each of its tablets then has a leader, which serves best.
-    pub has_leaders: bool,
+}
+
+impl KeyspaceRouting {
+    /// Whether each of its tablets has a leader, which serves best: where the replicas of a tablet form one group.
+    fn has_leaders(&self) -> bool {
+        self.consistency.as_deref() == Some("global")
+    }
 }
 
 /// Makes the next [`Route`]: starts as the last one, takes the changes, and shares every part they do not touch.
@@ -127,7 +134,7 @@ impl RouteBuilder {
                 let table = names.intern_table(&keyspace.name, table);
                 let old = self.route.tables.get(table.as_usize());
                 let tablets = old.filter(|_| same).and_then(|route| route.tablets.clone());
-                let route = TableRoute::new(id, tablets, keyspace.has_leaders);
+                let route = TableRoute::new(id, tablets, keyspace.has_leaders());
                 match tables.get_mut(table.as_usize()) {
                     Some(slot) => *slot = route,
                     None => tables.push(route),
@@ -273,8 +280,8 @@ mod tests {
         KeyspaceRouting {
             name: name.into(),
             replication: ReplicationStrategy::Simple(ReplicationFactor::new(factor)),
+            consistency: None,
             tables: tables.iter().map(|table| Arc::from(*table)).collect(),
-            has_leaders: false,
         }
     }
 

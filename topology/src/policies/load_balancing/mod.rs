@@ -246,8 +246,8 @@ pub(crate) mod testing {
         builder.keyspaces([&KeyspaceRouting {
             name: "ks".into(),
             replication: ReplicationStrategy::Simple(ReplicationFactor::new(factor)),
+            consistency: None,
             tables: vec!["t".into()],
-            has_leaders: false,
         }]);
         builder.finish(policy)
     }

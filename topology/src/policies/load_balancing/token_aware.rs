@@ -161,8 +161,8 @@ mod tests {
         KeyspaceRouting {
             name: "ks".into(),
             replication: ReplicationStrategy::NetworkTopology(factors.collect::<BTreeMap<_, _>>()),
+            consistency: Some("global".into()),
             tables: vec!["t".into()],
-            has_leaders: true,
         }
     }
 
