@@ -27,7 +27,10 @@ mod store;
 mod system;
 mod value;
 
-pub use cluster::{EmbeddedCluster, EmbeddedClusterBuilder, StartError};
+pub use cluster::{
+    EmbeddedCluster, EmbeddedClusterBuilder, RoutingCounts, RoutingReport, ShardPort, Shards, StartError,
+    Tablet, TabletError,
+};
 pub use cql::{CqlError, CqlErrorKind};
 pub use execute::{
     BatchMember, Database, DatabaseOptions, ExecContext, ExecResult, NoSystemTables, Outcome, Plan,

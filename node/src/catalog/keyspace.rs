@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::scylla::TabletOptions;
 use super::table::TableSchema;
 use super::user_type::UserType;
 use crate::cql::CqlError;
@@ -109,6 +110,8 @@ pub struct Keyspace {
     pub replication: Replication,
     /// Whether writes would go to a commit log; stored and shown only.
     pub durable_writes: bool,
+    /// How its tables are divided into tablets; `None` when the ring says where their partitions are.
+    pub tablets: Option<TabletOptions>,
     pub(crate) tables: BTreeMap<String, Arc<TableSchema>>,
     pub(crate) types: BTreeMap<String, Arc<UserType>>,
 }
@@ -125,6 +128,7 @@ impl Keyspace {
             kind,
             replication,
             durable_writes,
+            tablets: None,
             tables: BTreeMap::new(),
             types: BTreeMap::new(),
         }

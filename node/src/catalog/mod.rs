@@ -6,6 +6,7 @@
 mod column;
 mod keyspace;
 mod options;
+mod scylla;
 mod table;
 mod user_type;
 
@@ -21,6 +22,8 @@ pub use column::{Column, ColumnKind, ColumnType};
 pub use keyspace::{Keyspace, KeyspaceKind, Replication};
 pub(crate) use options::MAX_TTL;
 pub use options::{OptionValue, TableOptions};
+pub(crate) use scylla::RATE_LIMIT;
+pub use scylla::{Dialect, RateLimit, TabletOptions};
 pub(crate) use table::TableBuilder;
 pub use table::{IndexKind, IndexSchema, TableSchema};
 pub use user_type::UserType;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::scylla::{RATE_LIMIT, RateLimit};
 use crate::cql::CqlError;
 use crate::cql::ast::OptionValue as Written;
 
@@ -61,6 +62,8 @@ pub struct TableOptions {
     pub default_time_to_live: i32,
     /// Seconds that tombstones are kept for late, older writes.
     pub gc_grace_seconds: i32,
+    /// How often one partition may be asked for; ScyllaDB only.
+    pub rate_limit: RateLimit,
 }
 
 impl Default for TableOptions {
@@ -81,7 +84,7 @@ impl Default for TableOptions {
                 (*name, value)
             })
             .collect();
-        Self { values, default_time_to_live: 0, gc_grace_seconds: 864_000 }
+        Self { values, default_time_to_live: 0, gc_grace_seconds: 864_000, rate_limit: RateLimit::default() }
     }
 }
 
@@ -110,6 +113,10 @@ impl TableOptions {
     /// Takes over what a WITH clause says.
     pub(crate) fn apply(&mut self, written: &[(String, Written)]) -> Result<(), CqlError> {
         for (name, value) in written {
+            if name == RATE_LIMIT {
+                self.rate_limit = RateLimit::parse(value)?;
+                continue;
+            }
             let Some((name, shape, _)) = OPTIONS.iter().find(|(known, ..)| known == name) else {
                 return Err(CqlError::syntax(format!("Unknown property '{name}'")));
             };

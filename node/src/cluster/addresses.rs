@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
+use tokio::net::TcpSocket;
+
 use super::StartError;
 
 /// Binds a listener for each of `nodes` nodes, the first one at `first`.
@@ -51,6 +53,26 @@ pub(super) fn beside(
             other => other,
         },
     }
+}
+
+/// Binds the shard-aware port beside a node's ordinary one: `wanted`, or a free one.
+pub(super) fn shard_aware(
+    beside: SocketAddr,
+    wanted: Option<u16>,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    listen(SocketAddr::new(beside.ip(), wanted.unwrap_or(0)))
+}
+
+/// Takes a free port beside a node's ordinary one, at which connections are refused.
+pub(super) fn refusing(beside: SocketAddr) -> Result<(TcpSocket, u16), StartError> {
+    let address = SocketAddr::new(beside.ip(), 0);
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind(address)?;
+        let port = socket.local_addr()?.port();
+        Ok((socket, port))
+    };
+    bound().map_err(|source| StartError::Listen { address, source })
 }
 
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

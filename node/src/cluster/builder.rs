@@ -4,12 +4,16 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use chorus_protocol::ProtocolVersion;
+
 use super::addresses::bind;
 use super::membership::{Membership, Roster, Seat};
+use super::shards::Shards;
 use super::{EmbeddedCluster, Newcomers};
+use crate::catalog::Dialect;
 use crate::cql::CqlError;
 use crate::execute::{Database, DatabaseOptions};
-use crate::server::{Credentials, FaultRules, Limits, Shared};
+use crate::server::{Credentials, Limits, Settings, Shared, Versions};
 use crate::system::{ClusterTables, Traces};
 
 /// Describes a cluster and starts it.
@@ -27,6 +31,8 @@ pub struct EmbeddedClusterBuilder {
     credentials: Option<Credentials>,
     limits: Limits,
     memory_limit: Option<u64>,
+    shards: Option<Shards>,
+    newest_protocol: Option<ProtocolVersion>,
 }
 
 /// Why a cluster or a node did not start.
@@ -50,6 +56,9 @@ pub enum StartError {
     /// A node was to join a datacenter that the cluster has not got.
     #[error("the cluster has no datacenter {0}")]
     UnknownDatacenter(String),
+    /// Nodes of a cluster without shards cannot get any.
+    #[error("the nodes of the cluster have no shards")]
+    NoShards,
     /// The node has left the cluster for good.
     #[error("the node at {0} was removed from the cluster")]
     Removed(SocketAddr),
@@ -78,6 +87,8 @@ impl EmbeddedClusterBuilder {
             credentials: None,
             limits: Limits::default(),
             memory_limit: None,
+            shards: None,
+            newest_protocol: None,
         }
     }
 
@@ -126,6 +137,25 @@ impl EmbeddedClusterBuilder {
     /// is the same.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Divides each node into shards, which makes the cluster look like ScyllaDB: see [`Shards`]. A number is as many
+    /// shards, everything else by default. Defaults to none.
+    ///
+    /// Nodes then offer the protocol extensions of ScyllaDB (shards and the shard-aware port, tablets, rate limit errors, the
+    /// mark of conditional statements, result metadata ids), understand the CQL it adds
+    /// ([`Dialect::Scylla`](crate::catalog::Dialect::Scylla)), and speak the protocol up to version 4.
+    ///
+    /// The shard-aware port is 10,000 above the ordinary one where that was given, else a free one.
+    pub fn shards(mut self, shards: impl Into<Shards>) -> Self {
+        self.shards = Some(shards.into());
+        self
+    }
+
+    /// The newest version of the protocol that nodes speak. Defaults to 5, and with shards to 4.
+    pub fn newest_protocol(mut self, version: ProtocolVersion) -> Self {
+        self.newest_protocol = Some(version);
         self
     }
 
@@ -180,24 +210,42 @@ impl EmbeddedClusterBuilder {
         let seats = places
             .into_iter()
             .zip(addresses)
-            .map(|((datacenter, rack), address)| Seat { address, datacenter, rack })
+            .map(|((datacenter, rack), address)| Seat {
+                address,
+                datacenter,
+                rack,
+                shards: self.shards.clone(),
+            })
             .collect();
         let membership = Membership::new(self.name, seats, self.tokens, self.seed);
         let roster = Arc::new(Roster::new(membership));
         let traces = Arc::new(Traces::default());
+        let (dialect, newest) = match self.shards {
+            Some(_) => (Dialect::Scylla, ProtocolVersion::V4),
+            None => (Dialect::Cassandra, ProtocolVersion::V5),
+        };
+        let versions = Versions::up_to(self.newest_protocol.unwrap_or(newest));
         let options = DatabaseOptions {
             datacenters: datacenters.into_iter().map(|(name, _)| name).collect(),
             memory_limit: self.memory_limit,
+            dialect,
         };
-        let tables = ClusterTables { roster: Arc::clone(&roster), traces: Arc::clone(&traces) };
+        let tables =
+            ClusterTables { roster: Arc::clone(&roster), traces: Arc::clone(&traces), versions, dialect };
         let database =
             Database::with_system_tables(options, Arc::new(tables)).map_err(StartError::SystemTables)?;
-        let faults = FaultRules::new(self.seed);
-        let shared = Shared::new(roster, Arc::new(database), traces, faults, self.limits, self.credentials);
-        let newcomers = Newcomers { tokens: self.tokens, seed: self.seed };
+        let settings =
+            Settings { limits: self.limits, credentials: self.credentials, versions, seed: self.seed };
+        let shared = Shared::new(roster, Arc::new(database), traces, settings);
+        let newcomers = Newcomers {
+            tokens: self.tokens,
+            seed: self.seed,
+            shards: self.shards,
+            named_ports: self.listen.port() != 0,
+        };
         let threads = self
             .threads
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)));
-        EmbeddedCluster::launch(shared, listeners, threads, newcomers).map_err(StartError::Threads)
+        EmbeddedCluster::launch(shared, listeners, threads, newcomers)
     }
 }

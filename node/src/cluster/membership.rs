@@ -1,13 +1,15 @@
 //! The members of a cluster as its system tables tell them.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use uuid::Uuid;
 
 use super::ring::{self, Sequence};
+use super::shards::Shards;
 
-/// What never changes about a node.
+/// What a node is. A change makes another one with the same number and host id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
     /// Its number in the cluster, the first being 0.
@@ -19,11 +21,19 @@ pub(crate) struct Member {
     pub(crate) rack: String,
     /// Sorted.
     pub(crate) tokens: Vec<i64>,
+    /// How it is divided; `None` when it is not.
+    pub(crate) shards: Option<Shards>,
 }
 
 impl Member {
     fn new(index: usize, seat: Seat, host_id: Uuid, tokens: Vec<i64>) -> Self {
-        Self { index, address: seat.address, host_id, datacenter: seat.datacenter, rack: seat.rack, tokens }
+        let Seat { address, datacenter, rack, shards } = seat;
+        Self { index, address, host_id, datacenter, rack, tokens, shards }
+    }
+
+    /// How many shards it has, one that is not divided having one.
+    pub(crate) fn shard_count(&self) -> u16 {
+        self.shards.as_ref().map_or(1, |shards| shards.count)
     }
 }
 
@@ -38,11 +48,13 @@ pub(crate) struct Membership {
 #[derive(Debug)]
 pub(crate) struct Roster {
     current: RwLock<Arc<Membership>>,
+    /// Rises with every change, after it was made.
+    epoch: AtomicU64,
 }
 
 impl Roster {
     pub(crate) fn new(membership: Membership) -> Self {
-        Self { current: RwLock::new(Arc::new(membership)) }
+        Self { current: RwLock::new(Arc::new(membership)), epoch: AtomicU64::new(0) }
     }
 
     pub(crate) fn now(&self) -> Arc<Membership> {
@@ -52,6 +64,13 @@ impl Roster {
     pub(crate) fn change(&self, change: impl FnOnce(&mut Membership)) {
         let mut current = self.current.write().expect("no code panics with the lock held");
         change(Arc::make_mut(&mut current));
+        self.epoch.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often it has changed.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 }
 
@@ -61,6 +80,7 @@ pub(crate) struct Seat {
     pub(crate) address: SocketAddr,
     pub(crate) datacenter: String,
     pub(crate) rack: String,
+    pub(crate) shards: Option<Shards>,
 }
 
 impl Membership {
@@ -109,6 +129,13 @@ impl Membership {
         member
     }
 
+    /// Puts another node in the place of the one with its number, if that is still there.
+    pub(crate) fn replace(&mut self, member: &Arc<Member>) {
+        if let Some(place) = self.members.iter_mut().find(|known| known.index == member.index) {
+            *place = Arc::clone(member);
+        }
+    }
+
     pub(crate) fn leave(&mut self, index: usize) {
         self.members.retain(|member| member.index != index);
     }
@@ -125,7 +152,7 @@ mod tests {
 
     fn seat(last: u8, datacenter: &str) -> Seat {
         let address = SocketAddr::from(([127, 0, 0, last], 9042));
-        Seat { address, datacenter: datacenter.to_owned(), rack: "rack1".to_owned() }
+        Seat { address, datacenter: datacenter.to_owned(), rack: "rack1".to_owned(), shards: None }
     }
 
     #[test]

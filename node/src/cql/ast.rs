@@ -8,6 +8,8 @@ pub(crate) struct Parsed {
     pub(crate) statement: Statement,
     /// The name of each marker in the order of the text; `None` for `?`.
     pub(crate) markers: Vec<Option<String>>,
+    /// What in the statement only ScyllaDB understands, if anything. It has no effect here beyond being allowed or not.
+    pub(crate) scylla_only: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! The database: the schema, the tables, and the way in.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chorus_protocol::request::BatchKind;
@@ -17,7 +17,7 @@ use super::select::SelectPlan;
 use super::system_tables::{NoSystemTables, SystemTables};
 use super::table::{Table, TableRef};
 use super::write::{ListClock, WritePlan, explicit_timestamp, run, run_batch};
-use crate::catalog::{Catalog, TableSchema};
+use crate::catalog::{Catalog, Dialect, TableSchema};
 use crate::cql::ast::{Statement, TableName, Term};
 use crate::cql::{CqlError, CqlErrorKind, parse};
 use crate::store::Store;
@@ -31,11 +31,13 @@ pub struct DatabaseOptions {
     pub datacenters: Vec<String>,
     /// Estimated bytes of data above which writes are refused as overloaded. Defaults to no limit.
     pub memory_limit: Option<u64>,
+    /// Whose CQL is understood. Defaults to Cassandra's.
+    pub dialect: Dialect,
 }
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
-        Self { datacenters: vec!["datacenter1".to_owned()], memory_limit: None }
+        Self { datacenters: vec!["datacenter1".to_owned()], memory_limit: None, dialect: Dialect::Cassandra }
     }
 }
 
@@ -52,6 +54,8 @@ pub struct Database {
     /// The last timestamp given out.
     last_timestamp: AtomicI64,
     lists: ListClock,
+    /// Rises with every schema change, after it was made: whoever derives something from the schema compares it.
+    epoch: AtomicU64,
 }
 
 impl fmt::Debug for Database {
@@ -70,6 +74,11 @@ pub struct Plan {
 impl Plan {
     /// The keyspace whose data the statement reads or writes; `None` for one that is about the schema.
     pub fn keyspace(&self) -> Option<&str> {
+        self.table().map(|table| &*table.keyspace)
+    }
+
+    /// The table the statement reads or writes, as it was when it was prepared; the first one of a batch.
+    pub fn table(&self) -> Option<&TableSchema> {
         let table = match &self.kind {
             PlanKind::Schema(_) => return None,
             PlanKind::Truncate(table) => table,
@@ -77,7 +86,7 @@ impl Plan {
             PlanKind::Write(write) => &write.table,
             PlanKind::Batch { writes, .. } => &writes.first()?.table,
         };
-        Some(&table.schema.keyspace)
+        Some(&table.schema)
     }
 }
 
@@ -160,6 +169,7 @@ impl Database {
             timeuuids: TimeuuidSource::new(),
             last_timestamp: AtomicI64::new(0),
             lists: ListClock::default(),
+            epoch: AtomicU64::new(0),
         }
     }
 
@@ -170,6 +180,11 @@ impl Database {
     /// The text is not CQL, or not CQL that could run against the schema as it is.
     pub fn prepare(&self, cql: &str, keyspace: Option<&str>) -> Result<PreparedPlan, CqlError> {
         let parsed = parse(cql)?;
+        if let Some(what) = parsed.scylla_only
+            && self.options.dialect == Dialect::Cassandra
+        {
+            return Err(CqlError::unsupported(what));
+        }
         let mut markers = Markers::new(parsed.markers);
         let marker_count = markers.len();
         let (kind, key_length) = self.plan(parsed.statement, keyspace, &mut markers)?;
@@ -422,6 +437,12 @@ impl Database {
         self.catalog().version()
     }
 
+    /// How often the schema has changed.
+    #[inline]
+    pub(crate) fn schema_epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
     /// Estimated bytes of all data.
     pub fn memory_used(&self) -> u64 {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
@@ -430,6 +451,7 @@ impl Database {
 
     pub(super) fn set_catalog(&self, catalog: Catalog) {
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn add_table(&self, id: Uuid, table: Table) {

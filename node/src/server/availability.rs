@@ -10,17 +10,17 @@ use crate::cluster::{Availability, Shortage};
 use crate::execute::PreparedPlan;
 
 impl Session {
-    /// With nodes down, whether enough of those are up that have the partition.
+    /// With nodes down, whether enough of those are up that have the partition at `token`.
     #[inline]
     pub(super) fn check_replicas(
         &self,
         plan: &PreparedPlan,
-        values: &[BoundValue<'_>],
+        token: Option<i64>,
         parameters: &QueryParameters<'_>,
     ) -> Result<(), Refused> {
         match self.node.shared.down() {
             None => Ok(()),
-            Some(down) => self.check_replicas_with(&down, plan, values, parameters),
+            Some(down) => self.check_replicas_with(&down, plan, token, parameters),
         }
     }
 
@@ -28,19 +28,22 @@ impl Session {
         &self,
         down: &[usize],
         plan: &PreparedPlan,
-        values: &[BoundValue<'_>],
+        token: Option<i64>,
         parameters: &QueryParameters<'_>,
     ) -> Result<(), Refused> {
+        let Some(table) = plan.plan.table() else { return Ok(()) };
         let shared = &self.node.shared;
+        let owners = shared.owners(table);
+        let tablet = token.and_then(|token| owners.tablet(token));
         let catalog = shared.database.catalog();
-        let Some(keyspace) = plan.plan.keyspace().and_then(|keyspace| catalog.keyspace(keyspace)) else {
-            return Ok(());
-        };
-        let (membership, local) = (shared.roster.now(), &self.node.member.datacenter);
+        let Some(keyspace) = catalog.keyspace(&table.keyspace) else { return Ok(()) };
+        let (membership, local) = (shared.roster.now(), &self.member.datacenter);
         let availability = Availability { membership: &membership, down, local };
-        let token = token(&plan.pk_indexes, values);
         let check = |consistency| {
-            let shortage = availability.check(&keyspace.replication, token, consistency);
+            let shortage = match tablet {
+                Some(tablet) => availability.check_tablet(tablet, consistency),
+                None => availability.check(&keyspace.replication, token, consistency),
+            };
             shortage.map_err(|Shortage { required, alive }| Refused::Unavailable {
                 consistency,
                 required,
@@ -58,13 +61,16 @@ impl Session {
 }
 
 /// The token of the partition key among bound values, if all of it is there.
-fn token(pk_indexes: &[u16], values: &[BoundValue<'_>]) -> Option<i64> {
-    let parts: Vec<&[u8]> =
-        pk_indexes.iter().map(|index| values.get(usize::from(*index))?.bytes()).collect::<Option<_>>()?;
-    if parts.is_empty() {
-        return None;
+pub(super) fn token(pk_indexes: &[u16], values: &[BoundValue<'_>]) -> Option<i64> {
+    let part = |index: &u16| values.get(usize::from(*index))?.bytes();
+    match pk_indexes {
+        [] => None,
+        [only] => Some(murmur3_token(part(only)?).0),
+        several => {
+            let parts: Vec<&[u8]> = several.iter().map(part).collect::<Option<_>>()?;
+            let mut key = Vec::new();
+            composite_key(&parts, &mut key).ok()?;
+            Some(murmur3_token(&key).0)
+        }
     }
-    let mut key = Vec::new();
-    composite_key(&parts, &mut key).ok()?;
-    Some(murmur3_token(&key).0)
 }

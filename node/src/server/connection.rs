@@ -47,11 +47,14 @@ enum End {
     Now,
     /// What has been answered is sent first.
     AfterAnswers,
+    /// The client's end is reset.
+    Reset,
 }
 
 /// Serves a client until it leaves, is disconnected, or the node stops.
-pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, admission: Admission) {
+pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, mut admission: Admission) {
     let node = Arc::clone(admission.node());
+    let place = admission.take_place();
     let socket = match TcpStream::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => {
@@ -62,18 +65,23 @@ pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, admission: Adm
     let limits = node.shared.limits.clone();
     let mut connection = Connection {
         socket,
-        inbound: Inbound::new(limits.max_request),
+        inbound: Inbound::new(limits.max_request, node.shared.versions),
         outbound: Outbound::default(),
         stopped: node.stopped.subscribe(),
         events: None,
         handshake_until: Some(Instant::now() + limits.handshake_timeout),
         write_until: None,
-        session: Session::new(node, peer),
+        session: Session::new(node, peer, admission.number(), place),
         limits,
         admission,
     };
-    if let End::AfterAnswers = connection.run().await {
-        connection.linger().await;
+    match connection.run().await {
+        End::Now => {}
+        End::AfterAnswers => connection.linger().await,
+        End::Reset => {
+            // Not reset is closed at least.
+            let _ = connection.socket.set_zero_linger();
+        }
     }
     tracing::trace!(%peer, "connection ended");
 }
@@ -102,6 +110,7 @@ impl Connection {
                 Flow::Continue => {}
                 Flow::Close => return End::AfterAnswers,
                 Flow::Abort => return End::Now,
+                Flow::Reset => return End::Reset,
             }
             let reading = self.outbound.backlog() < self.limits.pause_reading_at;
             if reading && self.inbound.is_stalled() {
@@ -117,7 +126,8 @@ impl Connection {
 
     /// Waits until there is something to do, and reads if it is that.
     async fn wait(&mut self, reading: bool) -> Result<(), End> {
-        let interest = match (reading, self.outbound.backlog() > 0) {
+        let writing = !self.outbound.unwritten(Instant::now()).is_empty();
+        let interest = match (reading, writing) {
             (true, false) => Some(Interest::READABLE),
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (false, true) => Some(Interest::WRITABLE),
@@ -177,10 +187,15 @@ impl Connection {
     /// Hands the socket what it takes without waiting.
     fn write(&mut self) -> io::Result<()> {
         let mut progress = false;
-        while !self.outbound.unwritten().is_empty() {
-            match self.socket.try_write(self.outbound.unwritten()) {
+        loop {
+            let now = Instant::now();
+            let unwritten = self.outbound.unwritten(now);
+            if unwritten.is_empty() {
+                break;
+            }
+            match self.socket.try_write(unwritten) {
                 Ok(count) => {
-                    self.outbound.advance(count);
+                    self.outbound.advance(count, now);
                     progress = true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -237,8 +252,12 @@ impl Connection {
     /// Sends what is left, then waits for the client to close: closing at once could destroy the answers it has not read.
     async fn linger(&mut self) {
         let farewell = async {
-            while !self.outbound.unwritten().is_empty() {
-                self.socket.writable().await?;
+            while self.outbound.backlog() > 0 {
+                if self.outbound.unwritten(Instant::now()).is_empty() {
+                    sleep_until(self.outbound.next_byte()).await;
+                } else {
+                    self.socket.writable().await?;
+                }
                 self.write()?;
             }
             self.socket.shutdown().await?;

@@ -16,6 +16,9 @@ pub struct Requests {
     opcode: Option<Opcode>,
     statement: Option<String>,
     node: Option<usize>,
+    shard: Option<u16>,
+    connection: Option<u64>,
+    nth_on_connection: Option<u64>,
     skip: u64,
     limit: Option<u64>,
     probability: Option<f64>,
@@ -53,6 +56,24 @@ impl Requests {
     /// Only requests that reach the node of that number, the first being 0.
     pub fn on_node(mut self, node: usize) -> Self {
         self.node = Some(node);
+        self
+    }
+
+    /// Only requests that arrive at that shard of a node. Without effect on nodes that have none: no request arrives there.
+    pub fn on_shard(mut self, shard: u16) -> Self {
+        self.shard = Some(shard);
+        self
+    }
+
+    /// Only requests on the `n`th connection that a node has accepted, the first being 1.
+    pub fn on_connection(mut self, n: u64) -> Self {
+        self.connection = Some(n);
+        self
+    }
+
+    /// Only the `n`th request on each connection, the first being 1; those of the handshake count.
+    pub fn nth_on_connection(mut self, n: u64) -> Self {
+        self.nth_on_connection = Some(n);
         self
     }
 
@@ -94,10 +115,24 @@ pub enum Fault {
     Close,
     /// The request is carried out, and the connection closed instead of answering it.
     CloseAfter,
+    /// The request is carried out, and the connection closed after that many bytes of its answer; before the last one in any
+    /// case.
+    CloseMidAnswer(usize),
+    /// The connection is reset without carrying the request out. Answers to earlier requests may be lost.
+    Reset,
     /// The request is not carried out, and answered with an error and its message.
     Error(DbError, String),
     /// Those bytes are sent as they are instead of an answer, whatever they mean.
     Garbage(Vec<u8>),
+    /// The request is carried out, and the body of its answer ends after that many bytes, as its header says.
+    Truncate(usize),
+    /// The request is carried out, and its answer sent on the stream that many numbers further, modulo those there are.
+    WrongStream(i16),
+    /// The request is carried out, and answered twice.
+    AnswerTwice,
+    /// The request is carried out, and its answer sent byte by byte with that pause before each. What comes behind it on the
+    /// connection waits.
+    Trickle(Duration),
 }
 
 /// Names a rule, to remove it.
@@ -130,6 +165,11 @@ struct Rule {
 /// A request as rules see it.
 pub(crate) struct Seen<'a> {
     pub(crate) node: usize,
+    pub(crate) shard: Option<u16>,
+    /// Which of the node's connections it came on, the first being 1.
+    pub(crate) connection: u64,
+    /// Which request on that connection it is, the first being 1.
+    pub(crate) number: u64,
     pub(crate) opcode: u8,
     pub(crate) statements: &'a [&'a str],
 }
@@ -209,6 +249,9 @@ impl Requests {
     fn hold_for(&self, request: &Seen<'_>) -> bool {
         self.opcode.is_none_or(|opcode| opcode.as_u8() == request.opcode)
             && self.node.is_none_or(|node| node == request.node)
+            && self.shard.is_none_or(|shard| Some(shard) == request.shard)
+            && self.connection.is_none_or(|connection| connection == request.connection)
+            && self.nth_on_connection.is_none_or(|number| number == request.number)
             && self.statement.as_ref().is_none_or(|text| {
                 request.statements.iter().any(|statement| statement.to_lowercase().contains(text.as_str()))
             })
@@ -228,7 +271,11 @@ mod tests {
     use super::*;
 
     fn query<'a>(statements: &'a [&'a str]) -> Seen<'a> {
-        Seen { node: 0, opcode: Opcode::Query.as_u8(), statements }
+        seen(0, Opcode::Query, statements)
+    }
+
+    fn seen<'a>(node: usize, opcode: Opcode, statements: &'a [&'a str]) -> Seen<'a> {
+        Seen { node, shard: None, connection: 1, number: 3, opcode: opcode.as_u8(), statements }
     }
 
     fn fires(rules: &FaultRules, request: &Seen<'_>) -> bool {
@@ -251,14 +298,26 @@ mod tests {
     fn all_conditions_of_a_rule_must_hold() {
         let rules = FaultRules::new(1);
         rules.add(Requests::opcode(Opcode::Execute).on_node(2).with_statement("x"), Fault::Close);
-        let mut request = Seen { node: 2, opcode: Opcode::Execute.as_u8(), statements: &["axb"] };
+        let mut request = seen(2, Opcode::Execute, &["axb"]);
         assert!(fires(&rules, &request));
         request.node = 1;
         assert!(!fires(&rules, &request));
-        request = Seen { node: 2, opcode: Opcode::Query.as_u8(), statements: &["x"] };
+        request = seen(2, Opcode::Query, &["x"]);
         assert!(!fires(&rules, &request));
-        request = Seen { node: 2, opcode: Opcode::Execute.as_u8(), statements: &[] };
+        request = seen(2, Opcode::Execute, &[]);
         assert!(!fires(&rules, &request));
+    }
+
+    #[test]
+    fn shards_and_connections_are_conditions_like_any_other() {
+        let rules = FaultRules::new(1);
+        rules.add(Requests::all().on_shard(3).on_connection(7).nth_on_connection(2), Fault::Close);
+        let right = Seen { shard: Some(3), connection: 7, number: 2, ..query(&[]) };
+        assert!(fires(&rules, &right));
+        assert!(!fires(&rules, &Seen { shard: Some(2), ..right }));
+        assert!(!fires(&rules, &Seen { shard: None, ..right }));
+        assert!(!fires(&rules, &Seen { connection: 6, ..right }));
+        assert!(!fires(&rules, &Seen { number: 1, ..right }));
     }
 
     #[test]

@@ -10,13 +10,21 @@ use chorus_protocol::{FrameHeader, Opcode};
 use super::fault::{Fault, Seen};
 use super::outbound::Outbound;
 use super::session::{Flow, Session};
+use crate::cluster::Place;
 
 impl Session {
     /// What shall go wrong with a request.
     pub(super) fn fault(&mut self, opcode: Opcode, body: &[u8]) -> Option<Fault> {
         let texts = self.texts(opcode, body);
         let statements: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let seen = Seen { node: self.node.index, opcode: opcode.as_u8(), statements: &statements };
+        let seen = Seen {
+            node: self.node.index,
+            shard: self.place.as_ref().map(Place::shard),
+            connection: self.number,
+            number: self.requests,
+            opcode: opcode.as_u8(),
+            statements: &statements,
+        };
         self.node.shared.faults.decide(&seen)
     }
 
@@ -85,6 +93,32 @@ impl Session {
                 self.dispatch(header, opcode, body, out);
                 out.discard(start);
                 Flow::Close
+            }
+            Fault::CloseMidAnswer(bytes) => {
+                self.dispatch(header, opcode, body, out);
+                out.cut(start, bytes);
+                Flow::Close
+            }
+            Fault::Reset => Flow::Reset,
+            Fault::Truncate(bytes) => {
+                let flow = self.dispatch(header, opcode, body, out);
+                out.truncate_body(start, bytes);
+                flow
+            }
+            Fault::WrongStream(distance) => {
+                let flow = self.dispatch(header, opcode, body, out);
+                out.redirect(start, distance);
+                flow
+            }
+            Fault::AnswerTwice => {
+                let flow = self.dispatch(header, opcode, body, out);
+                out.repeat(start);
+                flow
+            }
+            Fault::Trickle(pause) => {
+                let flow = self.dispatch(header, opcode, body, out);
+                out.trickle(start, pause, Instant::now());
+                flow
             }
             Fault::Error(error, message) => {
                 self.reply(header, out).error(error, message);

@@ -4,7 +4,7 @@ use bytes::{Buf, BytesMut};
 use chorus_protocol::segment::SegmentDecoder;
 use chorus_protocol::{FrameError, FrameHeader, HEADER_LEN};
 
-use super::VERSIONS;
+use super::startup::Versions;
 
 const LEAST_ROOM: usize = 4 << 10;
 const MOST_ROOM: usize = 256 << 10;
@@ -42,6 +42,7 @@ pub(crate) struct Inbound {
     /// Bytes of an oversized body that have still to be skipped.
     skip: usize,
     max_request: usize,
+    versions: Versions,
     /// How many bytes the next read may bring.
     room: usize,
     /// There may be a whole envelope left.
@@ -49,7 +50,7 @@ pub(crate) struct Inbound {
 }
 
 impl Inbound {
-    pub(crate) fn new(max_request: usize) -> Self {
+    pub(crate) fn new(max_request: usize, versions: Versions) -> Self {
         Self {
             received: BytesMut::new(),
             segments: None,
@@ -58,6 +59,7 @@ impl Inbound {
             taken: 0,
             skip: 0,
             max_request,
+            versions,
             room: LEAST_ROOM,
             stalled: false,
         }
@@ -132,7 +134,7 @@ impl Inbound {
         let Some(&version) = source.first() else { return Peek::Incomplete };
         // The answer does not wait for a whole header: those of versions 1 and 2 are shorter, and what is not this
         // protocol at all has none.
-        if !VERSIONS.contains(version & 0x7f) {
+        if !self.versions.contains(version & 0x7f) {
             return Peek::Broken(Refusal::Version(version & 0x7f));
         }
         let Some(bytes) = source.first_chunk::<HEADER_LEN>() else { return Peek::Incomplete };
@@ -182,7 +184,13 @@ enum Peek {
 
 #[cfg(test)]
 mod tests {
+    use chorus_protocol::ProtocolVersion;
+
     use super::*;
+
+    fn receiving(max_request: usize) -> Inbound {
+        Inbound::new(max_request, Versions::up_to(ProtocolVersion::V5))
+    }
 
     fn frame(stream: u8, length: u32, body: &[u8]) -> Vec<u8> {
         let mut bytes = vec![4, 0, 0, stream, 5];
@@ -210,7 +218,7 @@ mod tests {
 
     #[test]
     fn room_follows_what_a_client_sends() {
-        let mut inbound = Inbound::new(1 << 20);
+        let mut inbound = receiving(1 << 20);
         for _ in 0..10 {
             let bytes = vec![0; inbound.room];
             inbound.buffer().extend_from_slice(&bytes);
@@ -232,7 +240,7 @@ mod tests {
         bytes.extend(frame(2, 0, b""));
         bytes.extend(frame(3, 1, b"x"));
         for cut in 0..=bytes.len() {
-            let mut inbound = Inbound::new(100);
+            let mut inbound = receiving(100);
             feed(&mut inbound, &bytes[..cut]);
             let mut seen = streams(&mut inbound);
             feed(&mut inbound, &bytes[cut..]);
@@ -244,7 +252,7 @@ mod tests {
 
     #[test]
     fn an_oversized_body_is_skipped_as_it_arrives_and_never_kept() {
-        let mut inbound = Inbound::new(100);
+        let mut inbound = receiving(100);
         feed(&mut inbound, &frame(1, 1_000_000, b"start"));
         assert_eq!(streams(&mut inbound), [(-1, 0)]);
         let mut left = 1_000_000 - 5;
@@ -261,7 +269,7 @@ mod tests {
 
     #[test]
     fn an_announced_length_reserves_no_memory() {
-        let mut inbound = Inbound::new(256 << 20);
+        let mut inbound = receiving(256 << 20);
         feed(&mut inbound, &frame(1, 200 << 20, b"a little"));
         assert!(inbound.next().is_none());
         assert!(inbound.buffer().capacity() < 1 << 20);
@@ -269,11 +277,11 @@ mod tests {
 
     #[test]
     fn a_negative_length_and_a_strange_version_are_refused() {
-        let mut inbound = Inbound::new(100);
+        let mut inbound = receiving(100);
         feed(&mut inbound, &frame(1, u32::MAX, b""));
         let Some(Received::Broken(refusal)) = inbound.next() else { panic!("accepted") };
         assert_eq!(refusal, Refusal::Frame(FrameError::NegativeLength(-1)));
-        let mut inbound = Inbound::new(100);
+        let mut inbound = receiving(100);
         feed(&mut inbound, b"GET / HTTP/1.1\r\n");
         let Some(Received::Broken(refusal)) = inbound.next() else { panic!("accepted") };
         assert_eq!(refusal, Refusal::Version(b'G'));

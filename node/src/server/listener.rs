@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::connection;
-use super::node::{Admission, Node, TaskGuard};
-use crate::cluster::WorkersHandle;
+use super::node::{Admission, TaskGuard};
+use crate::cluster::{Door, WorkersHandle};
 
-/// Accepts until the node is stopped. Runs on a worker; connections are spread over all of them.
-pub(crate) async fn listen(listener: StdListener, node: Arc<Node>, workers: WorkersHandle) {
-    let guard = TaskGuard::new(&node);
+/// Accepts at one of a node's doors until the node is stopped. Runs on a worker; connections are spread over all of them.
+pub(crate) async fn listen(listener: StdListener, guard: TaskGuard, door: Door, workers: WorkersHandle) {
+    let node = Arc::clone(guard.node());
     let mut stopped = node.stopped.subscribe();
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
@@ -35,7 +35,7 @@ pub(crate) async fn listen(listener: StdListener, node: Arc<Node>, workers: Work
                 continue;
             }
         };
-        let Some(admission) = Admission::request(&node) else {
+        let Some(admission) = Admission::request(&node, door, peer.port()) else {
             tracing::debug!(%peer, node = node.index, "too many connections, closing this one");
             continue;
         };

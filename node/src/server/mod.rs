@@ -4,9 +4,11 @@
 //! reads bytes ([`inbound`]), lets its [`session`] answer the requests in them, and writes the answers ([`outbound`]).
 //! What requests mean is the database's affair; [`requests`] translates both ways.
 
+mod aim;
 mod auth;
 mod availability;
 mod connection;
+mod extensions;
 mod fault;
 mod faulty;
 mod inbound;
@@ -15,6 +17,7 @@ mod listener;
 mod node;
 mod outbound;
 mod prepared;
+mod rate;
 mod reply;
 mod requests;
 mod session;
@@ -27,5 +30,5 @@ pub use limits::Limits;
 
 pub(crate) use auth::Credentials;
 pub(crate) use listener::listen;
-pub(crate) use node::{Node, Shared};
-pub(crate) use startup::VERSIONS;
+pub(crate) use node::{Node, Settings, Shared, TaskGuard};
+pub(crate) use startup::Versions;

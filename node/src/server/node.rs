@@ -11,9 +11,14 @@ use super::auth::Credentials;
 use super::fault::FaultRules;
 use super::limits::Limits;
 use super::prepared::PreparedStore;
+use super::rate::RateLimiter;
+use super::startup::Versions;
 use super::statement::Prepared;
 use crate::Database;
-use crate::cluster::{Member, Roster};
+use crate::catalog::TableSchema;
+use crate::cluster::{
+    AimCounters, Division, Door, Epochs, Member, OwnerCache, Owners, Place, Roster, TabletStore,
+};
 use crate::system::Traces;
 
 /// Events a client may leave unread before it is disconnected.
@@ -28,6 +33,10 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// Who may connect; anybody if `None`.
     pub(crate) credentials: Option<Credentials>,
+    pub(crate) versions: Versions,
+    pub(crate) tablets: TabletStore,
+    pub(crate) rates: RateLimiter,
+    owners: OwnerCache,
     /// What registered clients are told.
     pub(crate) events: broadcast::Sender<Arc<Event>>,
     /// The numbers of the nodes that are down, and how many they are.
@@ -35,18 +44,55 @@ pub(crate) struct Shared {
     down_count: AtomicUsize,
 }
 
+/// What is said about a cluster when it is made.
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) versions: Versions,
+    /// What the places of tablets and the chances of fault rules are drawn from.
+    pub(crate) seed: u64,
+}
+
 impl Shared {
     pub(crate) fn new(
         roster: Arc<Roster>,
         database: Arc<Database>,
         traces: Arc<Traces>,
-        faults: FaultRules,
-        limits: Limits,
-        credentials: Option<Credentials>,
+        settings: Settings,
     ) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        let (down, down_count) = (RwLock::default(), AtomicUsize::new(0));
-        Self { roster, database, traces, faults, limits, credentials, events, down, down_count }
+        let Settings { limits, credentials, versions, seed } = settings;
+        Self {
+            roster,
+            database,
+            traces,
+            faults: FaultRules::new(seed),
+            limits,
+            credentials,
+            versions,
+            tablets: TabletStore::new(seed),
+            rates: RateLimiter::default(),
+            owners: OwnerCache::default(),
+            events,
+            down: RwLock::default(),
+            down_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// What changes whenever [`owners`](Self::owners) may.
+    #[inline]
+    pub(crate) fn epochs(&self) -> Epochs {
+        [self.database.schema_epoch(), self.roster.epoch(), self.tablets.epoch()]
+    }
+
+    /// Who has the partitions of a table.
+    pub(crate) fn owners(&self, table: &TableSchema) -> Arc<Owners> {
+        // Read before what they tell of: a change in between makes the answer look old, never the other way round.
+        let epochs = self.epochs();
+        let (catalog, membership) = (self.database.catalog(), self.roster.now());
+        self.owners.of(epochs, &catalog, table, &membership, |keyspace| {
+            self.tablets.of(&catalog, keyspace, table, &membership)
+        })
     }
 
     /// Notes that a node is up or down.
@@ -77,7 +123,11 @@ impl Shared {
 /// A node: what it remembers, who is connected, and whether it is to stop.
 pub(crate) struct Node {
     pub(crate) index: usize,
-    pub(crate) member: Arc<Member>,
+    member: RwLock<Arc<Member>>,
+    /// Its shards since it was started last; `None` when it has none.
+    division: RwLock<Option<Arc<Division>>>,
+    /// How well its clients aim.
+    pub(crate) aims: AimCounters,
     pub(crate) shared: Arc<Shared>,
     pub(crate) prepared: PreparedStore<Prepared>,
     pub(crate) counters: Counters,
@@ -108,13 +158,32 @@ impl Node {
         let (stopped, _) = watch::channel(true);
         Self {
             index: member.index,
-            member,
+            member: RwLock::new(member),
+            division: RwLock::default(),
+            aims: AimCounters::default(),
             shared,
             prepared,
             counters: Counters::default(),
             stopped,
             presence: Presence::default(),
         }
+    }
+
+    /// What it is now.
+    pub(crate) fn member(&self) -> Arc<Member> {
+        Arc::clone(&self.member.read().expect("no code panics with the lock held"))
+    }
+
+    pub(crate) fn set_member(&self, member: Arc<Member>) {
+        *self.member.write().expect("no code panics with the lock held") = member;
+    }
+
+    pub(crate) fn division(&self) -> Option<Arc<Division>> {
+        self.division.read().expect("no code panics with the lock held").clone()
+    }
+
+    pub(crate) fn set_division(&self, division: Option<Arc<Division>>) {
+        *self.division.write().expect("no code panics with the lock held") = division;
     }
 
     /// Connections there are.
@@ -148,6 +217,10 @@ impl TaskGuard {
         *node.presence.tasks.lock().expect("no code panics with the lock held") += 1;
         Self { node: Arc::clone(node) }
     }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
 }
 
 impl Drop for TaskGuard {
@@ -161,11 +234,15 @@ impl Drop for TaskGuard {
 pub(crate) struct Admission {
     task: TaskGuard,
     unready: bool,
+    /// Which of the connections to the node it is, the first being 1.
+    number: u64,
+    /// Its place on a shard, until somebody takes it.
+    place: Option<Place>,
 }
 
 impl Admission {
-    /// A place for one more client that has not said who it is, if there is one.
-    pub(crate) fn request(node: &Arc<Node>) -> Option<Self> {
+    /// A place for one more client that has not said who it is, if there is one. It came through `door` from `port`.
+    pub(crate) fn request(node: &Arc<Node>, door: Door, port: u16) -> Option<Self> {
         let limits = &node.shared.limits;
         let presence = &node.presence;
         if presence.connections.load(Ordering::Relaxed) >= limits.max_connections
@@ -175,12 +252,21 @@ impl Admission {
         }
         presence.connections.fetch_add(1, Ordering::Relaxed);
         presence.unready.fetch_add(1, Ordering::Relaxed);
-        node.counters.connections.fetch_add(1, Ordering::Relaxed);
-        Some(Self { task: TaskGuard::new(node), unready: true })
+        let number = node.counters.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let place = node.division().map(|division| Place::take(&division, door, port));
+        Some(Self { task: TaskGuard::new(node), unready: true, number, place })
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
     }
 
     pub(crate) fn node(&self) -> &Arc<Node> {
-        &self.task.node
+        self.task.node()
     }
 
     /// The client has finished its handshake.

@@ -2,10 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chorus_protocol::segment::SegmentEncoder;
-use chorus_protocol::{Compression, HEADER_LEN, LENGTH_OFFSET, flags};
+use chorus_protocol::{Compression, HEADER_LEN, LENGTH_OFFSET, STREAM_OFFSET, flags};
 
 /// Bodies shorter than this are not worth compressing.
 const COMPRESS_FROM: usize = 512;
@@ -27,6 +27,16 @@ pub(crate) struct Outbound {
     delayed: BinaryHeap<Reverse<Delayed>>,
     delayed_bytes: usize,
     delayed_count: u64,
+    slow: Option<Slow>,
+}
+
+/// Bytes of `ready` that go out one by one.
+struct Slow {
+    from: usize,
+    until: usize,
+    pause: Duration,
+    /// When the next one may.
+    next: Instant,
 }
 
 /// Envelopes that a fault rule holds back.
@@ -100,13 +110,23 @@ impl Outbound {
     }
 
     /// When the next answer that is held back is due.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    fn next_delayed(&self) -> Option<Instant> {
         self.delayed.peek().map(|Reverse(delayed)| delayed.until)
+    }
+
+    /// When the next byte of an answer that trickles is due, if it is its turn.
+    pub(crate) fn next_byte(&self) -> Option<Instant> {
+        self.slow.as_ref().filter(|slow| slow.from <= self.written).map(|slow| slow.next)
+    }
+
+    /// When there will be something to do.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        [self.next_delayed(), self.next_byte()].into_iter().flatten().min()
     }
 
     /// Lets go of the answers that are due.
     pub(crate) fn release(&mut self, now: Instant) {
-        while self.next_due().is_some_and(|due| due <= now) {
+        while self.next_delayed().is_some_and(|due| due <= now) {
             let Some(Reverse(delayed)) = self.delayed.pop() else { break };
             self.delayed_bytes -= delayed.envelopes.len();
             self.envelopes.extend_from_slice(&delayed.envelopes);
@@ -117,6 +137,55 @@ impl Outbound {
     pub(crate) fn garbage(&mut self, bytes: &[u8]) {
         self.seal();
         self.ready.extend_from_slice(bytes);
+    }
+
+    /// Lets the body of the envelope at `start`, if there is one, end after `keep` bytes.
+    pub(crate) fn truncate_body(&mut self, start: usize, keep: usize) {
+        let end = start + HEADER_LEN + keep;
+        if self.envelopes.len() > end {
+            self.envelopes.truncate(end);
+            self.envelopes[start + LENGTH_OFFSET..start + HEADER_LEN]
+                .copy_from_slice(&(keep as u32).to_be_bytes());
+        }
+    }
+
+    /// Sends the envelope at `start`, if there is one, to another stream.
+    pub(crate) fn redirect(&mut self, start: usize, distance: i16) {
+        if let Some(stream) = self.envelopes[start..].get_mut(STREAM_OFFSET..STREAM_OFFSET + 2) {
+            let number = i16::from_be_bytes([stream[0], stream[1]]);
+            stream.copy_from_slice(&(number.wrapping_add(distance) & i16::MAX).to_be_bytes());
+        }
+    }
+
+    /// Sends everything from `start` on once more.
+    pub(crate) fn repeat(&mut self, start: usize) {
+        self.envelopes.extend_from_within(start..);
+    }
+
+    /// Sends only that many bytes of what is from `start` on, and never all of it.
+    pub(crate) fn cut(&mut self, start: usize, bytes: usize) {
+        let from = self.seal_apart(start);
+        let most = (self.ready.len() - from).saturating_sub(1);
+        self.ready.truncate(from + bytes.min(most));
+    }
+
+    /// Sends what is from `start` on byte by byte.
+    pub(crate) fn trickle(&mut self, start: usize, pause: Duration, now: Instant) {
+        let from = self.seal_apart(start);
+        let until = self.ready.len();
+        // An answer that trickles already goes on before this one.
+        let from = self.slow.as_ref().map_or(from, |slow| slow.from);
+        self.slow = Some(Slow { from, until, pause, next: now + pause });
+    }
+
+    /// Seals what is before `start`, then what is from there on, and says where in `ready` that begins.
+    fn seal_apart(&mut self, start: usize) -> usize {
+        let apart = self.envelopes.split_off(start);
+        self.seal();
+        let before = self.ready.len() - self.written;
+        self.envelopes = apart;
+        self.seal();
+        self.written + before
     }
 
     /// Makes bytes of the connection of all envelopes.
@@ -138,14 +207,25 @@ impl Outbound {
         self.envelopes.clear();
     }
 
-    /// The sealed bytes that the socket has not taken yet.
-    pub(crate) fn unwritten(&self) -> &[u8] {
-        &self.ready[self.written..]
+    /// The sealed bytes that the socket has not taken yet and may have now.
+    pub(crate) fn unwritten(&self, now: Instant) -> &[u8] {
+        match &self.slow {
+            None => &self.ready[self.written..],
+            Some(slow) if self.written < slow.from => &self.ready[self.written..slow.from],
+            Some(slow) if now >= slow.next => &self.ready[self.written..self.written + 1],
+            Some(_) => &[],
+        }
     }
 
     /// The socket took that many bytes.
-    pub(crate) fn advance(&mut self, count: usize) {
+    pub(crate) fn advance(&mut self, count: usize, now: Instant) {
         self.written += count;
+        if let Some(slow) = &mut self.slow {
+            slow.next = now + slow.pause;
+            if self.written >= slow.until {
+                self.slow = None;
+            }
+        }
         if self.written == self.ready.len() {
             self.ready.clear();
             self.written = 0;
@@ -167,5 +247,81 @@ impl Outbound {
     /// All bytes held for the client, those that are held back included.
     pub(crate) fn held(&self) -> usize {
         self.backlog() + self.delayed_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An envelope on stream 5 with a body of that length.
+    fn envelope(out: &mut Outbound, body: u8) -> usize {
+        let start = out.envelopes().len();
+        out.envelopes().extend([0x84, 0, 0, 5, 8, 0, 0, 0, 0]);
+        out.envelopes().extend(1..=body);
+        out.finish(start);
+        start
+    }
+
+    fn drain(out: &mut Outbound, now: Instant) -> Vec<u8> {
+        let bytes = out.unwritten(now).to_vec();
+        out.advance(bytes.len(), now);
+        bytes
+    }
+
+    #[test]
+    fn the_last_envelope_can_be_shortened_redirected_and_repeated() {
+        let now = Instant::now();
+        let mut out = Outbound::default();
+        envelope(&mut out, 1);
+        let start = envelope(&mut out, 4);
+        out.truncate_body(start, 2);
+        out.truncate_body(start, 200);
+        out.redirect(start, 3);
+        out.repeat(start);
+        out.seal();
+        let whole = [0x84, 0, 0, 5, 8, 0, 0, 0, 1, 1];
+        let short = [0x84, 0, 0, 8, 8, 0, 0, 0, 2, 1, 2];
+        assert_eq!(drain(&mut out, now), [&whole[..], &short, &short].concat());
+        let nothing = out.envelopes().len();
+        out.truncate_body(nothing, 1);
+        out.redirect(nothing, 1);
+        out.repeat(nothing);
+        out.cut(nothing, 1);
+        assert!(out.unwritten(now).is_empty());
+    }
+
+    #[test]
+    fn a_cut_answer_is_never_whole_and_those_before_it_are() {
+        for (bytes, left) in [(0, 0), (3, 3), (13, 12), (usize::MAX, 12)] {
+            let now = Instant::now();
+            let mut out = Outbound::default();
+            envelope(&mut out, 1);
+            let start = envelope(&mut out, 4);
+            out.cut(start, bytes);
+            assert_eq!(drain(&mut out, now).len(), 10 + left);
+        }
+    }
+
+    #[test]
+    fn a_trickling_answer_goes_byte_by_byte_and_holds_up_the_rest() {
+        let (start, pause) = (Instant::now(), Duration::from_millis(5));
+        let mut out = Outbound::default();
+        envelope(&mut out, 1);
+        let slow = envelope(&mut out, 1);
+        out.trickle(slow, pause, start);
+        envelope(&mut out, 2);
+        out.seal();
+        assert_eq!(drain(&mut out, start).len(), 10, "what was before it is not held up");
+        assert_eq!(out.next_due(), Some(start + pause));
+        assert!(out.unwritten(start + pause / 2).is_empty());
+        let mut now = start;
+        for byte in 0..10 {
+            now = out.next_due().unwrap();
+            assert_eq!(drain(&mut out, now).len(), 1, "byte {byte}");
+        }
+        assert!(now >= start + 10 * pause);
+        assert_eq!((out.next_due(), drain(&mut out, now).len()), (None, 11));
+        assert_eq!(out.backlog(), 0);
     }
 }

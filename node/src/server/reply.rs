@@ -19,6 +19,8 @@ pub(crate) struct Reply<'a> {
     shape: &'a FrameShape,
     stream: i16,
     tracing: Option<Uuid>,
+    /// A `[bytes map]`.
+    payload: Option<&'a [u8]>,
 }
 
 /// How much a client wants to know about the columns of its rows.
@@ -34,12 +36,18 @@ pub(crate) enum Columns {
 
 impl<'a> Reply<'a> {
     pub(crate) fn new(out: &'a mut Outbound, shape: &'a FrameShape, stream: i16) -> Self {
-        Self { out, shape, stream, tracing: None }
+        Self { out, shape, stream, tracing: None, payload: None }
     }
 
     /// Tells the client where to find the trace of its request.
     pub(crate) fn traced(mut self, session: Option<Uuid>) -> Self {
         self.tracing = session;
+        self
+    }
+
+    /// Puts a custom payload, encoded as a `[bytes map]`, before the answer.
+    pub(crate) fn with_payload(mut self, payload: Option<&'a [u8]>) -> Self {
+        self.payload = payload;
         self
     }
 
@@ -112,12 +120,13 @@ impl<'a> Reply<'a> {
     #[inline]
     fn begin(&mut self, opcode: Opcode) -> usize {
         let tracing = if self.tracing.is_some() { flags::TRACING } else { 0 };
+        let payload = if self.payload.is_some() { flags::CUSTOM_PAYLOAD } else { 0 };
         let envelopes = self.out.envelopes();
         let start = envelopes.len();
         let [high, low] = self.stream.to_be_bytes();
         envelopes.extend_from_slice(&[
             self.shape.version.as_u8() | 0x80,
-            tracing,
+            tracing | payload,
             high,
             low,
             opcode.as_u8(),
@@ -129,6 +138,7 @@ impl<'a> Reply<'a> {
         if let Some(session) = self.tracing {
             envelopes.extend_from_slice(session.as_bytes());
         }
+        envelopes.extend_from_slice(self.payload.unwrap_or_default());
         start
     }
 }

@@ -10,14 +10,16 @@ use chorus_protocol::wire::Reader;
 use chorus_protocol::{BoundValue, ColumnSpec, Consistency, DecodeError, Event, FrameHeader, Opcode, flags};
 use uuid::Uuid;
 
+use super::availability::token;
 use super::outbound::Outbound;
 use super::prepared::PreparedId;
+use super::rate::Operation;
 use super::reply::Columns;
 use super::session::{Flow, Session};
 use super::statement::{Prepared, metadata_id};
 use super::traced::new_trace_id;
 use crate::cql::{CqlError, CqlErrorKind};
-use crate::execute::{BatchMember, ExecContext, Outcome, RowSet};
+use crate::execute::{BatchMember, ExecContext, Outcome, PreparedPlan, RowSet};
 use crate::system::describe;
 
 /// Why a request is not answered with a result.
@@ -30,6 +32,8 @@ pub(super) enum Refused {
     Unprepared(Bytes),
     /// Too few of the nodes that have the data are up.
     Unavailable { consistency: Consistency, required: usize, alive: usize },
+    /// The partition was asked for too often.
+    TooOften(Operation),
 }
 
 impl From<DecodeError> for Refused {
@@ -48,6 +52,14 @@ impl From<CqlError> for Refused {
 struct Done {
     outcome: Outcome,
     columns: Columns,
+    /// What the client should know about the tablet it asked for: a custom payload.
+    news: Option<Vec<u8>>,
+}
+
+impl Done {
+    fn new(outcome: Outcome, columns: Columns) -> Self {
+        Self { outcome, columns, news: None }
+    }
 }
 
 impl Session {
@@ -107,6 +119,7 @@ impl Session {
                     let (required, alive) = (count(required), count(alive));
                     reply.error(DbError::Unavailable { consistency, required, alive }, message);
                 }
+                Refused::TooOften(operation) => self.refuse_as_too_often(reply, operation),
             }
         }
         if let (Some(session_id), Some(started)) = (session, started) {
@@ -116,9 +129,12 @@ impl Session {
     }
 
     fn answer(&mut self, header: &FrameHeader, done: Done, session: Option<Uuid>, out: &mut Outbound) {
+        let news = done.news.as_deref();
         match done.outcome {
-            Outcome::Void => self.reply(header, out).traced(session).void(),
-            Outcome::Rows(rows) => self.reply(header, out).traced(session).rows(&rows, done.columns),
+            Outcome::Void => self.reply(header, out).traced(session).with_payload(news).void(),
+            Outcome::Rows(rows) => {
+                self.reply(header, out).traced(session).with_payload(news).rows(&rows, done.columns);
+            }
             Outcome::SetKeyspace(keyspace) => {
                 self.keyspace = Some(keyspace.as_str().into());
                 let body = ResultBody::SetKeyspace(keyspace);
@@ -140,13 +156,15 @@ impl Session {
         let context = self.context(&query.parameters, keyspace)?;
         let columns = if query.parameters.skip_metadata { Columns::Skipped } else { Columns::Full };
         if let Some(rows) = describe(query.cql, keyspace, &database, &self.node.shared.roster) {
-            return Ok(Done { outcome: Outcome::Rows(rows?), columns });
+            return Ok(Done::new(Outcome::Rows(rows?), columns));
         }
         let plan = database.prepare(query.cql, keyspace)?;
         let values = bind(&query.parameters.values, &plan.bind)?;
-        self.check_replicas(&plan, &values, &query.parameters)?;
+        let token = token(&plan.pk_indexes, &values);
+        self.check_rate(&plan, token)?;
+        self.check_replicas(&plan, token, &query.parameters)?;
         let outcome = database.execute(&plan.plan, &context, &values)?;
-        Ok(Done { outcome, columns })
+        Ok(Done::new(outcome, columns))
     }
 
     fn prepare(&mut self, mut reader: Reader<'_>) -> Result<Arc<Prepared>, Refused> {
@@ -163,7 +181,10 @@ impl Session {
         let parameters = &execute.parameters;
         let values = bind(&parameters.values, &statement.plan.bind)?;
         let context = self.context(parameters, statement.keyspace.as_deref())?;
-        self.check_replicas(&statement.plan, &values, parameters)?;
+        let token = token(&statement.plan.pk_indexes, &values);
+        let aim = statement.plan.plan.table().and_then(|table| self.count_aim(table, token));
+        self.check_rate(&statement.plan, token)?;
+        self.check_replicas(&statement.plan, token, parameters)?;
         let outcome = self
             .node
             .shared
@@ -174,7 +195,13 @@ impl Session {
             Outcome::Rows(rows) => self.columns(rows, &statement, &execute),
             _ => Columns::Full,
         };
-        Ok(Done { outcome, columns })
+        let news = match (&aim, token) {
+            (Some((owners, aim)), Some(token)) => {
+                self.tablet_news(owners, *aim, token, execute.tablet_version_block)
+            }
+            _ => None,
+        };
+        Ok(Done { outcome, columns, news })
     }
 
     /// Since version 5 a client names the columns it knows and is told when they are others; before, it is believed.
@@ -213,24 +240,32 @@ impl Session {
         };
         let mut ids: Vec<Option<PreparedId>> = Vec::with_capacity(batch.entries.len());
         let mut items = Vec::with_capacity(batch.entries.len());
+        let mut first = None;
         for entry in &batch.entries {
             let (plan, values) = match entry.statement {
                 BatchStatement::Query(cql) => {
                     let plan = database.prepare(cql, keyspace.as_deref())?;
                     let values = bind(&entry.values, &plan.bind)?;
-                    self.check_replicas(&plan, &values, &parameters)?;
+                    self.check_member(&plan, &values, &parameters)?;
                     ids.push(None);
                     (plan.plan, values)
                 }
                 BatchStatement::Prepared(id) => {
                     let statement = self.find(id)?;
                     let values = bind(&entry.values, &statement.plan.bind)?;
-                    self.check_replicas(&statement.plan, &values, &parameters)?;
+                    let token = self.check_member(&statement.plan, &values, &parameters)?;
+                    first = first.or_else(|| Some((Arc::clone(&statement.plan.plan), token?)));
                     ids.push(Some(statement.id));
                     (Arc::clone(&statement.plan.plan), values)
                 }
             };
             items.push((plan, values));
+        }
+        // A batch is sent to where its first partition is.
+        if let Some((plan, token)) = &first
+            && let Some(table) = plan.table()
+        {
+            self.count_aim(table, Some(*token));
         }
         let context = self.context(&parameters, keyspace.as_deref())?;
         let members: Vec<BatchMember<'_>> =
@@ -242,7 +277,20 @@ impl Session {
                 _ => Refused::Cql(error),
             }
         })?;
-        Ok(Done { outcome, columns: Columns::Full })
+        Ok(Done::new(outcome, Columns::Full))
+    }
+
+    /// Whether a member of a batch may be carried out, and the token of its partition.
+    fn check_member(
+        &self,
+        plan: &PreparedPlan,
+        values: &[BoundValue<'_>],
+        parameters: &QueryParameters<'_>,
+    ) -> Result<Option<i64>, Refused> {
+        let token = token(&plan.pk_indexes, values);
+        self.check_rate(plan, token)?;
+        self.check_replicas(plan, token, parameters)?;
+        Ok(token)
     }
 
     fn find(&mut self, id: &[u8]) -> Result<Arc<Prepared>, Refused> {

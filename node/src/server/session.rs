@@ -21,8 +21,9 @@ use chorus_protocol::wire::Reader;
 use chorus_protocol::{Compression, Event, FrameHeader, FrameShape, Opcode, ProtocolVersion, flags};
 use tokio::sync::broadcast;
 
-use super::VERSIONS;
+use super::aim::KnownOwners;
 use super::auth::{AUTHENTICATOR, Refusal as LoginRefusal};
+use super::extensions;
 use super::inbound::{Inbound, Refusal};
 use super::node::Node;
 use super::outbound::Outbound;
@@ -30,6 +31,7 @@ use super::prepared::PreparedCache;
 use super::reply::Reply;
 use super::startup::{self, supported};
 use super::statement::Prepared;
+use crate::cluster::{Member, Place};
 
 /// What happens to a connection after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(crate) enum Flow {
     Close,
     /// It is closed at once.
     Abort,
+    /// It is closed at once, and what was not received yet is destroyed.
+    Reset,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +63,16 @@ pub(crate) enum Framing {
 /// One client's state.
 pub(crate) struct Session {
     pub(super) node: Arc<Node>,
+    /// What the node was when the client connected.
+    pub(super) member: Arc<Member>,
     pub(super) peer: SocketAddr,
+    /// Which of the connections to the node it is.
+    pub(super) number: u64,
+    /// Its shard, where nodes have shards.
+    pub(super) place: Option<Place>,
+    pub(super) owners: KnownOwners,
+    /// Requests received.
+    pub(super) requests: u64,
     phase: Phase,
     /// Fixed by STARTUP; before, each request says its own.
     version: Option<ProtocolVersion>,
@@ -74,13 +87,18 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(node: Arc<Node>, peer: SocketAddr) -> Self {
+    pub(crate) fn new(node: Arc<Node>, peer: SocketAddr, number: u64, place: Option<Place>) -> Self {
         Self {
+            shape: FrameShape::new(node.shared.versions.newest()),
+            member: node.member(),
             node,
             peer,
+            number,
+            place,
+            owners: KnownOwners::default(),
+            requests: 0,
             phase: Phase::Start,
             version: None,
-            shape: FrameShape::new(VERSIONS.newest()),
             compression: None,
             framing: None,
             keyspace: None,
@@ -112,8 +130,12 @@ impl Session {
     /// Answers one request.
     pub(crate) fn handle(&mut self, header: &FrameHeader, body: &[u8], out: &mut Outbound) -> Flow {
         self.node.counters.requests.fetch_add(1, Ordering::Relaxed);
+        self.requests += 1;
+        if let Some(place) = &self.place {
+            place.count_request();
+        }
         // The header has been looked at before: it has one of the versions there are.
-        let version = ProtocolVersion::try_from(header.version).unwrap_or(VERSIONS.newest());
+        let version = ProtocolVersion::try_from(header.version).unwrap_or(self.node.shared.versions.newest());
         match self.version {
             None => self.shape = FrameShape::new(version),
             Some(agreed) if agreed != version => {
@@ -156,8 +178,9 @@ impl Session {
     pub(crate) fn refuse_frame(&mut self, refusal: &Refusal, out: &mut Outbound) -> Flow {
         let message = match refusal {
             Refusal::Version(version) => {
+                let versions = self.node.shared.versions;
                 format!(
-                    "Invalid or unsupported protocol version ({version}); supported versions are ({VERSIONS})"
+                    "Invalid or unsupported protocol version ({version}); supported versions are ({versions})"
                 )
             }
             Refusal::Frame(error) => error.to_string(),
@@ -165,7 +188,7 @@ impl Session {
         // Whoever speaks another version at least understands an error in a version near its own.
         let shape = match self.version {
             Some(version) => FrameShape::new(version),
-            None => FrameShape::new(VERSIONS.newest()),
+            None => FrameShape::new(self.node.shared.versions.newest()),
         };
         Reply::new(out, &shape, 0).error(DbError::ProtocolError, message);
         Flow::Close
@@ -245,7 +268,11 @@ impl Session {
         };
         match (self.phase, opcode) {
             (Phase::Start | Phase::Ready, Opcode::Options) => {
-                self.reply(header, out).response(&Response::Supported(supported()));
+                let mut supported = supported(self.node.shared.versions);
+                if let Some(place) = &self.place {
+                    supported.options.extend(extensions::offered(place, self.member.host_id));
+                }
+                self.reply(header, out).response(&Response::Supported(supported));
                 Flow::Continue
             }
             (Phase::Start, Opcode::Startup) => self.startup(header, body, out),
@@ -276,12 +303,15 @@ impl Session {
         let version = self.shape.version;
         let checked = Startup::decode(&mut Reader::new(body))
             .map_err(|error| error.to_string())
-            .and_then(|startup| startup::check(&startup, version));
-        let compression = match checked {
-            Ok(compression) => compression,
+            .and_then(|startup| Ok((startup::check(&startup, version)?, startup)));
+        let (compression, startup) = match checked {
+            Ok(checked) => checked,
             Err(message) => return self.protocol_error(header, out, message),
         };
         self.version = Some(version);
+        if let Some(place) = &self.place {
+            extensions::agree(&startup, place, &mut self.shape);
+        }
         let needs_login = self.node.shared.credentials.is_some();
         let response =
             if needs_login { Response::Authenticate(AUTHENTICATOR.to_owned()) } else { Response::Ready };

@@ -8,10 +8,7 @@ use chorus_protocol::{Compression, ProtocolVersion};
 
 use crate::system::CQL_VERSION;
 
-/// The versions of the protocol that nodes speak.
-pub(crate) const VERSIONS: Versions = Versions { oldest: ProtocolVersion::V3, newest: ProtocolVersion::V5 };
-
-/// A range of protocol versions.
+/// The versions of the protocol that the nodes of a cluster speak: all from the oldest there is to their newest.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Versions {
     oldest: ProtocolVersion,
@@ -19,6 +16,10 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
+    pub(crate) const fn up_to(newest: ProtocolVersion) -> Self {
+        Self { oldest: ProtocolVersion::V3, newest }
+    }
+
     pub(crate) fn newest(self) -> ProtocolVersion {
         self.newest
     }
@@ -46,11 +47,11 @@ impl fmt::Display for Versions {
 }
 
 /// The answer to OPTIONS.
-pub(crate) fn supported() -> Supported {
+pub(crate) fn supported(versions: Versions) -> Supported {
     let option = |key: &str, values: Vec<String>| (key.to_owned(), values);
     Supported {
         options: vec![
-            option("PROTOCOL_VERSIONS", VERSIONS.names().collect()),
+            option("PROTOCOL_VERSIONS", versions.names().collect()),
             option("COMPRESSION", vec!["snappy".to_owned(), "lz4".to_owned()]),
             option("CQL_VERSION", vec![CQL_VERSION.to_owned()]),
         ],
@@ -134,13 +135,15 @@ mod tests {
 
     #[test]
     fn versions_are_listed_as_cassandra_lists_them() {
-        assert_eq!(VERSIONS.to_string(), "3/v3, 4/v4, 5/v5");
+        let versions = Versions::up_to(ProtocolVersion::V5);
+        assert_eq!(versions.to_string(), "3/v3, 4/v4, 5/v5");
         assert!(
-            VERSIONS.contains(3) && VERSIONS.contains(5) && !VERSIONS.contains(6) && !VERSIONS.contains(2)
+            versions.contains(3) && versions.contains(5) && !versions.contains(6) && !versions.contains(2)
         );
         assert_eq!(
-            supported().protocol_versions(),
+            supported(versions).protocol_versions(),
             [ProtocolVersion::V3, ProtocolVersion::V4, ProtocolVersion::V5]
         );
+        assert!(!Versions::up_to(ProtocolVersion::V4).contains(5));
     }
 }

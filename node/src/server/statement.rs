@@ -37,10 +37,12 @@ impl Prepared {
     pub(crate) fn body(&self, shape: &FrameShape) -> PreparedBody {
         let pk_indexes =
             if shape.version.has_partition_key_indexes() { self.plan.pk_indexes.clone() } else { Vec::new() };
+        // Where the client understands it, a conditional statement is marked as one.
+        let mark = shape.lwt_mask.filter(|_| self.plan.is_lwt).unwrap_or_default();
         PreparedBody {
             id: Bytes::copy_from_slice(&self.id),
             result_metadata_id: shape.metadata_id.then(|| self.result_metadata_id.clone()),
-            bind: BindMetadata { flags: 0, columns: Arc::clone(&self.plan.bind), pk_indexes },
+            bind: BindMetadata { flags: mark, columns: Arc::clone(&self.plan.bind), pk_indexes },
             result: metadata(&self.plan.result),
         }
     }

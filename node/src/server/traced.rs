@@ -44,7 +44,7 @@ impl Session {
         self.node.shared.traces.record(Trace {
             session_id,
             client: self.peer.ip(),
-            coordinator: self.node.member.address,
+            coordinator: self.member.address,
             request,
             query,
             started_at: chrono::Utc::now().timestamp_millis() - elapsed.as_millis() as i64,

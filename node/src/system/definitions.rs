@@ -76,6 +76,12 @@ pub(crate) const SYSTEM_SCHEMA: &[&str] = &[
      WITH comment = 'user defined aggregate definitions'",
 ];
 
+/// What `system_schema` has beyond that in ScyllaDB.
+pub(crate) const SCYLLA_SCHEMA: &[&str] = &[
+    "CREATE TABLE scylla_keyspaces (keyspace_name text PRIMARY KEY, consistency text, initial_tablets int, \
+     storage_options frozen<map<text, text>>, storage_type text) WITH comment = 'what ScyllaDB adds to keyspaces'",
+];
+
 /// `system_traces`: what requests with the tracing flag did.
 pub(crate) const SYSTEM_TRACES: &[&str] = &[
     "CREATE TABLE sessions (session_id uuid PRIMARY KEY, client inet, command text, coordinator inet, \

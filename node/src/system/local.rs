@@ -3,7 +3,7 @@
 use super::cell::{self, Cell};
 use crate::catalog::Catalog;
 use crate::cluster::{Member, Membership};
-use crate::server::VERSIONS;
+use crate::server::Versions;
 
 type Row = Vec<Cell>;
 
@@ -15,7 +15,7 @@ const PARTITIONER: &str = "org.apache.cassandra.dht.Murmur3Partitioner";
 /// The port nodes of a cluster would talk to each other on. Nobody listens there.
 const STORAGE_PORT: i32 = 7000;
 
-pub(crate) fn local_row(membership: &Membership, own: &Member, catalog: &Catalog) -> Row {
+pub(crate) fn local_row(membership: &Membership, own: &Member, catalog: &Catalog, versions: Versions) -> Row {
     let address = own.address.ip();
     vec![
         cell::text("local"),
@@ -29,7 +29,7 @@ pub(crate) fn local_row(membership: &Membership, own: &Member, catalog: &Catalog
         cell::uuid(own.host_id),
         cell::inet(address),
         cell::int(STORAGE_PORT),
-        cell::text(VERSIONS.newest().as_u8().to_string()),
+        cell::text(versions.newest().as_u8().to_string()),
         cell::text(PARTITIONER),
         cell::text(&own.rack),
         cell::text(RELEASE_VERSION),

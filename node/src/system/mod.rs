@@ -12,9 +12,10 @@ mod traces;
 
 use std::sync::Arc;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Dialect};
 use crate::cluster::Roster;
 use crate::execute::{SystemKeyspace, SystemTables};
+use crate::server::Versions;
 
 use cell::Cell;
 pub(crate) use describe::describe;
@@ -26,6 +27,8 @@ pub(crate) use traces::{Trace, Traces};
 pub(crate) struct ClusterTables {
     pub(crate) roster: Arc<Roster>,
     pub(crate) traces: Arc<Traces>,
+    pub(crate) versions: Versions,
+    pub(crate) dialect: Dialect,
 }
 
 impl SystemTables for ClusterTables {
@@ -35,9 +38,13 @@ impl SystemTables for ClusterTables {
             is_virtual,
             definitions: definitions.iter().map(|definition| (*definition).to_owned()).collect(),
         };
+        let mut system_schema = definitions::SYSTEM_SCHEMA.to_vec();
+        if self.dialect == Dialect::Scylla {
+            system_schema.extend(definitions::SCYLLA_SCHEMA);
+        }
         vec![
             keyspace("system", false, definitions::SYSTEM),
-            keyspace("system_schema", false, definitions::SYSTEM_SCHEMA),
+            keyspace("system_schema", false, &system_schema),
             keyspace("system_traces", false, definitions::SYSTEM_TRACES),
             keyspace("system_virtual_schema", true, definitions::SYSTEM_VIRTUAL_SCHEMA),
             keyspace("system_views", true, definitions::SYSTEM_VIEWS),
@@ -48,7 +55,7 @@ impl SystemTables for ClusterTables {
         let membership = &*self.roster.now();
         let Some(own) = membership.member(node) else { return Vec::new() };
         match (keyspace, table) {
-            ("system", "local") => vec![local::local_row(membership, own, catalog)],
+            ("system", "local") => vec![local::local_row(membership, own, catalog, self.versions)],
             ("system", "peers") => local::peer_rows(membership, own, catalog),
             ("system", "peers_v2") => local::peer_v2_rows(membership, own, catalog),
             ("system_schema", table) => schema::rows(table, catalog),

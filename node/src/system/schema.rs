@@ -20,6 +20,14 @@ pub(crate) fn rows(table: &str, catalog: &Catalog) -> Vec<Row> {
         "indexes" => tables()
             .flat_map(|table| table.indexes.iter().map(move |index| index_row(table, index)))
             .collect(),
+        // As in ScyllaDB, keyspaces without anything special are not there.
+        "scylla_keyspaces" => stored()
+            .filter_map(|keyspace| {
+                let initial = keyspace.tablets?.initial.unwrap_or_default();
+                let initial = cell::int(i32::try_from(initial).unwrap_or(i32::MAX));
+                Some(vec![cell::text(&keyspace.name), None, initial, None, None])
+            })
+            .collect(),
         "types" => stored().flat_map(|keyspace| keyspace.types()).map(|typ| type_row(typ)).collect(),
         // There are no triggers, views, functions, aggregates or masks to tell of.
         _ => Vec::new(),

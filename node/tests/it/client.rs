@@ -4,11 +4,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use chorus_protocol::request::{Execute, Prepare, Query, QueryParameters, Register, Request, Startup};
+use chorus_protocol::request::{
+    Execute, Prepare, Query, QueryParameters, Register, Request, Startup, Values,
+};
 use chorus_protocol::segment::{SegmentDecoder, SegmentEncoder};
 use chorus_protocol::{
-    Bytes, Compression, Envelope, ErrorBody, FrameHeader, FrameShape, HEADER_LEN, Opcode, PreparedBody,
-    ProtocolVersion, Response, ResultBody, STREAM_OFFSET, begin_frame, finish_frame, flags,
+    Bytes, Compression, CustomPayload, Envelope, ErrorBody, FrameHeader, FrameShape, HEADER_LEN, Opcode,
+    PreparedBody, ProtocolVersion, Response, ResultBody, STREAM_OFFSET, Supported, begin_frame, finish_frame,
+    flags,
 };
 
 /// How long an answer may take.
@@ -22,11 +25,39 @@ pub(crate) struct Client {
     raw: Vec<u8>,
     envelopes: Vec<u8>,
     tracing_id: Option<uuid::Uuid>,
+    /// What came before the last answer.
+    pub(crate) payload: CustomPayload,
 }
 
 impl Client {
     pub(crate) fn open(address: SocketAddr, version: ProtocolVersion) -> Self {
-        let socket = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap(), version)
+    }
+
+    /// Connects from a local port of that many modulo `modulus`.
+    pub(crate) fn open_from(
+        address: SocketAddr,
+        remainder: u16,
+        modulus: u16,
+        version: ProtocolVersion,
+    ) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let socket = runtime.block_on(async {
+            for port in (50_000..65_000).filter(|port| port % modulus == remainder) {
+                let socket = tokio::net::TcpSocket::new_v4().unwrap();
+                let local = SocketAddr::new(address.ip(), port);
+                if socket.bind(local).is_ok() {
+                    let socket = socket.connect(address).await.unwrap().into_std().unwrap();
+                    socket.set_nonblocking(false).unwrap();
+                    return socket;
+                }
+            }
+            panic!("no local port is free")
+        });
+        Self::over(socket, version)
+    }
+
+    fn over(socket: TcpStream, version: ProtocolVersion) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
@@ -39,7 +70,30 @@ impl Client {
             raw: Vec::new(),
             envelopes: Vec::new(),
             tracing_id: None,
+            payload: CustomPayload::new(),
         }
+    }
+
+    /// Connects with version 4 and every extension the node offers, and says what that is.
+    pub(crate) fn scylla(address: SocketAddr) -> (Self, Supported) {
+        let mut client = Self::open(address, ProtocolVersion::V4);
+        let supported = client.extend();
+        (client, supported)
+    }
+
+    /// Finishes a handshake with every extension the node offers.
+    pub(crate) fn extend(&mut self) -> Supported {
+        let supported = match self.ask(&Request::Options) {
+            Response::Supported(supported) => supported,
+            other => panic!("{other:?}"),
+        };
+        let mut startup = Startup::new("3.0.0");
+        for (key, value) in supported.extension_echo(self.shape.version) {
+            startup.set(key, value);
+        }
+        assert_eq!(self.ask(&Request::Startup(startup)), Response::Ready);
+        self.shape = supported.shape(self.shape.version);
+        supported
     }
 
     /// Connects and finishes a handshake without authentication.
@@ -151,6 +205,7 @@ impl Client {
         }
         let parts = Envelope::split(header.flags, Bytes::from(body)).unwrap();
         self.tracing_id = parts.tracing_id;
+        self.payload = parts.custom_payload;
         let response = Response::decode(header.opcode, parts.body, &self.shape).unwrap();
         (header, response)
     }
@@ -166,6 +221,12 @@ impl Client {
         let (stream, response) = self.answer();
         assert_eq!(stream, 7);
         response
+    }
+
+    /// Asks for what the server offers, and takes whatever comes, in whichever version.
+    pub(crate) fn ask_anything(&mut self) -> Response {
+        self.send(7, &Request::Options);
+        self.receive().expect("the connection is open").1
     }
 
     pub(crate) fn query(&mut self, cql: &str) -> Response {
@@ -185,6 +246,18 @@ impl Client {
             id,
             result_metadata_id: None,
             parameters,
+            tablet_version_block: 0,
+        }))
+    }
+
+    /// Executes with one int.
+    pub(crate) fn execute_int(&mut self, statement: &PreparedBody, value: i32) -> Response {
+        let bytes = [&4i32.to_be_bytes()[..], &value.to_be_bytes()].concat();
+        let values = Values::Positional { count: 1, bytes: &bytes };
+        self.ask(&Request::Execute(Execute {
+            id: &statement.id,
+            result_metadata_id: statement.result_metadata_id.as_deref(),
+            parameters: QueryParameters { values, ..QueryParameters::default() },
             tablet_version_block: 0,
         }))
     }

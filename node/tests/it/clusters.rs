@@ -148,6 +148,54 @@ fn nodes_join_and_leave_and_everybody_is_told() {
 }
 
 #[test]
+fn a_node_gets_other_tokens_or_another_address_and_stays_who_it_is() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    let mut watcher = Client::v4(cluster.address(0));
+    watcher.register(vec![EventKind::TopologyChange, EventKind::StatusChange]);
+    let mut asking = Client::v4(cluster.address(0));
+    let mut peer = |column: &str| match asking.query(&format!("SELECT {column} FROM system.peers_v2")) {
+        Response::Result(ResultBody::Rows(rows)) => rows.content,
+        other => panic!("{other:?}"),
+    };
+    let (id, tokens, old) = (peer("host_id"), peer("tokens"), cluster.address(1));
+    let topology = |kind, address| (-1, Response::Event(Event::TopologyChange { kind, address }));
+    let status = |kind, address| (-1, Response::Event(Event::StatusChange { kind, address }));
+
+    cluster.move_node(1).unwrap();
+    assert_eq!(watcher.answer(), topology(TopologyChangeKind::MovedNode, old));
+    assert_ne!(peer("tokens"), tokens);
+    let tokens = peer("tokens");
+    assert!(cluster.is_up(1));
+
+    let new = cluster.readdress_node(1).unwrap();
+    assert_ne!(new, old);
+    assert_eq!((cluster.address(1), cluster.is_up(1)), (new, true));
+    assert_eq!(watcher.answer(), status(StatusChangeKind::Down, old));
+    assert_eq!(watcher.answer(), topology(TopologyChangeKind::RemovedNode, old));
+    assert_eq!(watcher.answer(), topology(TopologyChangeKind::NewNode, new));
+    assert_eq!(watcher.answer(), status(StatusChangeKind::Up, new));
+    assert_eq!((peer("host_id"), peer("tokens")), (id, tokens));
+    assert!(TcpStream::connect(old).is_err());
+    Client::v4(new);
+    let third = cluster.add_node("datacenter1").unwrap();
+    assert!(![old, new].contains(&cluster.address(third)), "no address is given out twice");
+    cluster.remove_node(1);
+    assert!(matches!(cluster.move_node(1), Err(StartError::Removed(_))));
+    assert!(matches!(cluster.readdress_node(1), Err(StartError::Removed(_))));
+}
+
+#[test]
+fn nodes_join_racks() {
+    let cluster = EmbeddedCluster::builder().nodes(2).racks(2).start().unwrap();
+    cluster.add_node_in("datacenter1", "rack7").unwrap();
+    let mut client = Client::v4(cluster.address(0));
+    match client.query("SELECT rack FROM system.peers_v2 WHERE rack = 'rack7' ALLOW FILTERING") {
+        Response::Result(ResultBody::Rows(rows)) => assert_eq!(rows.row_count, 1),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn with_nodes_down_only_what_enough_replicas_have_is_served() {
     let cluster = EmbeddedCluster::start(3).unwrap();
     let mut client = Client::v4(cluster.address(0));

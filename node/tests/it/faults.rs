@@ -112,3 +112,83 @@ fn garbage_is_sent_as_it_is() {
     client.socket.read_exact(&mut received).unwrap();
     assert_eq!(&received, b"not a frame");
 }
+
+#[test]
+fn an_answer_may_be_short_on_another_stream_or_there_twice() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let ask = "DESCRIBE CLUSTER";
+    for version in ProtocolVersion::ALL {
+        let mut client = Client::connect(cluster.address(0), version, None);
+        cluster.faults().add(Requests::containing("cluster").times(1), Fault::WrongStream(3));
+        client.send(1, &query(ask));
+        assert_eq!(client.answer().0, 4);
+        cluster.faults().add(Requests::containing("cluster").times(1), Fault::AnswerTwice);
+        client.send(1, &query(ask));
+        let (first, second) = (client.answer(), client.answer());
+        assert_eq!((first.0, &first), (1, &second));
+        cluster.faults().clear();
+    }
+    // An empty body is still a frame, and what follows is understood.
+    let mut client = Client::v4(cluster.address(0));
+    cluster.faults().add(Requests::containing("cluster").times(1), Fault::Truncate(0));
+    client.send(1, &query(ask));
+    let mut header = [0; 9];
+    std::io::Read::read_exact(&mut client.socket, &mut header).unwrap();
+    assert_eq!(header, [0x84, 0, 0, 1, 8, 0, 0, 0, 0]);
+    client.send(2, &query(ask));
+    assert_eq!(client.answer().0, 2);
+}
+
+#[test]
+fn a_connection_ends_within_an_answer_or_is_reset() {
+    use std::io::{ErrorKind, Read};
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    cluster.faults().add(Requests::containing("cluster"), Fault::CloseMidAnswer(12));
+    let mut client = Client::v4(cluster.address(0));
+    client.send(1, &query("DESCRIBE CLUSTER"));
+    let mut received = Vec::new();
+    client.socket.read_to_end(&mut received).unwrap();
+    assert_eq!((received.len(), received[4]), (12, Opcode::Result.as_u8()));
+
+    cluster.faults().add(Requests::containing("keyspaces"), Fault::Reset);
+    let mut client = Client::v4(cluster.address(0));
+    client.send(1, &query("DESCRIBE KEYSPACES"));
+    let error = client.socket.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn an_answer_trickles_in_and_is_whole_in_the_end() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    for version in [ProtocolVersion::V4, ProtocolVersion::V5] {
+        let mut client = Client::connect(cluster.address(0), version, None);
+        let pause = Duration::from_millis(1);
+        cluster.faults().add(Requests::containing("cluster").times(1), Fault::Trickle(pause));
+        let started = Instant::now();
+        client.send(1, &query("DESCRIBE CLUSTER"));
+        client.send(2, &query("DESCRIBE KEYSPACES"));
+        let (stream, answer) = client.answer();
+        assert_eq!(stream, 1);
+        assert!(matches!(answer, Response::Result(_)));
+        assert!(started.elapsed() >= 100 * pause, "{:?}", started.elapsed());
+        assert_eq!(client.answer().0, 2);
+        cluster.faults().clear();
+    }
+}
+
+#[test]
+fn rules_can_be_about_one_connection_or_one_request_of_each() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let busy = || Fault::Error(DbError::Overloaded, "busy".to_owned());
+    cluster.faults().add(Requests::opcode(Opcode::Query).on_connection(2), busy());
+    let (mut first, mut second) = (Client::v4(cluster.address(0)), Client::v4(cluster.address(0)));
+    assert!(matches!(first.query("DESCRIBE CLUSTER"), Response::Result(_)));
+    assert_eq!(error(second.query("DESCRIBE CLUSTER")).0, 0x1001);
+    cluster.faults().clear();
+    // The first request of each connection was STARTUP, the second one the query above.
+    cluster.faults().add(Requests::all().nth_on_connection(3), busy());
+    for client in [&mut first, &mut second] {
+        assert_eq!(error(client.query("DESCRIBE CLUSTER")).0, 0x1001);
+        assert!(matches!(client.query("DESCRIBE CLUSTER"), Response::Result(_)));
+    }
+}

@@ -9,3 +9,5 @@ mod handshake;
 mod hostile;
 mod limits;
 mod requests;
+mod shards;
+mod tablets;

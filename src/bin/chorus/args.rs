@@ -157,6 +157,10 @@ pub(crate) struct NodeArgs {
     /// How many nodes.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) nodes: u8,
+
+    /// Divide each node into that many shards, and look like ScyllaDB. The shard-aware port is 10,000 above the other.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) shards: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -25,7 +25,7 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, CqlError> {
     if parser.token != Token::End {
         return Err(parser.mismatch("EOF"));
     }
-    Ok(Parsed { statement, markers: parser.markers })
+    Ok(Parsed { statement, markers: parser.markers, scylla_only: parser.scylla_only })
 }
 
 struct Parser<'a> {
@@ -36,6 +36,8 @@ struct Parser<'a> {
     start: usize,
     /// Names of the bind markers met so far.
     markers: Vec<Option<String>>,
+    /// What was met that only ScyllaDB understands.
+    scylla_only: Option<&'static str>,
     depth: usize,
 }
 
@@ -43,7 +45,7 @@ impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Result<Self, CqlError> {
         let mut lexer = Lexer::new(text);
         let (token, start) = lexer.next()?;
-        Ok(Self { lexer, token, start, markers: Vec::new(), depth: 0 })
+        Ok(Self { lexer, token, start, markers: Vec::new(), scylla_only: None, depth: 0 })
     }
 
     fn statement(&mut self) -> Result<Statement, CqlError> {

@@ -61,11 +61,13 @@ impl Parser<'_> {
             self.expect_keyword("filtering")?;
             select.allow_filtering = true;
         }
-        if self.is_keyword("bypass") {
-            return Err(CqlError::unsupported("BYPASS CACHE"));
+        if self.accept_keyword("bypass")? {
+            self.expect_keyword("cache")?;
+            self.scylla_only = Some("BYPASS CACHE");
         }
-        if self.is_keyword("using") {
-            return Err(CqlError::unsupported("USING in a SELECT"));
+        if self.accept_keyword("using")? {
+            self.expect_keyword("timeout")?;
+            self.timeout()?;
         }
         Ok(select)
     }

@@ -1,7 +1,7 @@
 //! WHERE clauses, IF clauses and USING clauses.
 
 use super::super::ast::{
-    ColumnCondition, Condition, ConditionPart, ConditionTest, InValues, Operator, Relation, Using,
+    ColumnCondition, Condition, ConditionPart, ConditionTest, InValues, Literal, Operator, Relation, Using,
 };
 use super::super::error::CqlError;
 use super::super::lexer::Token;
@@ -127,14 +127,23 @@ impl Parser<'_> {
                 using.timestamp = Some(self.term()?);
             } else if using.ttl.is_none() && self.accept_keyword("ttl")? {
                 using.ttl = Some(self.term()?);
-            } else if self.is_keyword("timeout") {
-                return Err(CqlError::unsupported("USING TIMEOUT"));
+            } else if self.accept_keyword("timeout")? {
+                self.timeout()?;
             } else {
                 return Err(self.unexpected());
             }
             if !self.accept_keyword("and")? {
                 return Ok(using);
             }
+        }
+    }
+
+    /// The duration behind USING TIMEOUT. Nothing here ever takes that long.
+    pub(super) fn timeout(&mut self) -> Result<(), CqlError> {
+        self.scylla_only = Some("USING TIMEOUT");
+        match self.accept_literal()? {
+            Some(Literal::Duration(_)) => Ok(()),
+            _ => Err(self.unexpected()),
         }
     }
 

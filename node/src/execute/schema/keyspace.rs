@@ -3,10 +3,19 @@
 use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 
 use super::{Change, changed, check_keyspace_name, check_user_keyspace};
-use crate::catalog::{Keyspace, KeyspaceKind, Replication};
+use crate::catalog::{Dialect, Keyspace, KeyspaceKind, Replication, TabletOptions};
 use crate::cql::ast::{AlterKeyspace, CreateKeyspace, OptionValue, Options};
 use crate::cql::{CqlError, CqlErrorKind};
 use crate::execute::database::Database;
+
+/// The options of a keyspace that a statement names.
+#[derive(Default)]
+struct Written {
+    replication: Option<Replication>,
+    durable_writes: Option<bool>,
+    /// `Some(None)` when it says that there shall be no tablets.
+    tablets: Option<Option<TabletOptions>>,
+}
 
 impl Database {
     pub(super) fn create_keyspace(&self, create: &CreateKeyspace) -> Change {
@@ -21,11 +30,13 @@ impl Database {
                 message: format!("Cannot add existing keyspace \"{}\"", create.name),
             });
         }
-        let (replication, durable_writes) = self.keyspace_options(&create.options, &create.name)?;
+        let written = self.keyspace_options(&create.options, &create.name)?;
         let replication =
-            replication.ok_or_else(|| CqlError::invalid("Missing mandatory option 'replication'"))?;
-        let durable_writes = durable_writes.unwrap_or(true);
-        let keyspace = Keyspace::new(&create.name, KeyspaceKind::User, replication, durable_writes);
+            written.replication.ok_or_else(|| CqlError::invalid("Missing mandatory option 'replication'"))?;
+        let durable_writes = written.durable_writes.unwrap_or(true);
+        let mut keyspace = Keyspace::new(&create.name, KeyspaceKind::User, replication, durable_writes);
+        keyspace.tablets = written.tablets.flatten();
+        check_tablets(&keyspace)?;
         self.set_catalog(catalog.with_keyspace(keyspace));
         changed(SchemaChangeKind::Created, &create.name, SchemaTarget::Keyspace)
     }
@@ -39,10 +50,17 @@ impl Database {
             }
             return Err(CqlError::invalid(format!("Keyspace '{}' doesn't exist", alter.name)));
         };
-        let (replication, durable_writes) = self.keyspace_options(&alter.options, &alter.name)?;
+        let written = self.keyspace_options(&alter.options, &alter.name)?;
         let mut keyspace = Keyspace::clone(old);
-        keyspace.replication = replication.unwrap_or(keyspace.replication);
-        keyspace.durable_writes = durable_writes.unwrap_or(keyspace.durable_writes);
+        keyspace.replication = written.replication.unwrap_or(keyspace.replication);
+        keyspace.durable_writes = written.durable_writes.unwrap_or(keyspace.durable_writes);
+        if let Some(tablets) = written.tablets {
+            if tablets.is_some() != old.tablets.is_some() {
+                return Err(CqlError::config("Cannot alter replication between vnodes and tablets"));
+            }
+            keyspace.tablets = tablets;
+        }
+        check_tablets(&keyspace)?;
         self.set_catalog(catalog.with_keyspace(keyspace));
         changed(SchemaChangeKind::Updated, &alter.name, SchemaTarget::Keyspace)
     }
@@ -61,20 +79,15 @@ impl Database {
         changed(SchemaChangeKind::Dropped, name, SchemaTarget::Keyspace)
     }
 
-    fn keyspace_options(
-        &self,
-        options: &Options,
-        name: &str,
-    ) -> Result<(Option<Replication>, Option<bool>), CqlError> {
-        let mut replication = None;
-        let mut durable_writes = None;
+    fn keyspace_options(&self, options: &Options, name: &str) -> Result<Written, CqlError> {
+        let mut written = Written::default();
         for (option, value) in options {
             match (option.as_str(), value) {
                 ("replication", OptionValue::Map(entries)) => {
-                    replication = Some(self.placed(Replication::parse(entries)?, name)?);
+                    written.replication = Some(self.placed(Replication::parse(entries)?, name)?);
                 }
                 ("durable_writes", OptionValue::Text(text)) => {
-                    durable_writes = match text.to_ascii_lowercase().as_str() {
+                    written.durable_writes = match text.to_ascii_lowercase().as_str() {
                         "true" | "yes" | "1" => Some(true),
                         "false" | "no" | "0" => Some(false),
                         _ => {
@@ -84,13 +97,16 @@ impl Database {
                         }
                     };
                 }
+                ("tablets", OptionValue::Map(entries)) if self.options.dialect == Dialect::Scylla => {
+                    written.tablets = Some(TabletOptions::parse(entries)?);
+                }
                 ("replication" | "durable_writes", _) => {
                     return Err(CqlError::syntax(format!("Invalid value for property '{option}'")));
                 }
                 _ => return Err(CqlError::syntax(format!("Unknown property '{option}'"))),
             }
         }
-        Ok((replication, durable_writes))
+        Ok(written)
     }
 
     /// Spreads a replication factor for all over the datacenters there are, and refuses datacenters there are not.
@@ -110,4 +126,12 @@ impl Database {
             None => Ok(replication),
         }
     }
+}
+
+/// Tablets are placed by datacenter.
+fn check_tablets(keyspace: &Keyspace) -> Result<(), CqlError> {
+    if keyspace.tablets.is_none() || keyspace.replication.class.ends_with("NetworkTopologyStrategy") {
+        return Ok(());
+    }
+    Err(CqlError::config("Tablets are supported with NetworkTopologyStrategy only"))
 }

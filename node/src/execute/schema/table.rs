@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::resolve::{contains_duration, resolve};
 use super::{Change, changed, check_table_name};
-use crate::catalog::{ColumnKind, ColumnType, Keyspace, TableBuilder, TableSchema};
-use crate::cql::ast::{AlterTable, ColumnDefinition, CreateTable, Order, TableChange, TableName};
+use crate::catalog::{ColumnKind, ColumnType, Dialect, Keyspace, RATE_LIMIT, TableBuilder, TableSchema};
+use crate::cql::ast::{AlterTable, ColumnDefinition, CreateTable, Options, Order, TableChange, TableName};
 use crate::cql::{CqlError, CqlErrorKind};
 use crate::execute::database::Database;
 
@@ -27,6 +27,7 @@ impl Database {
                 message: format!("Cannot add already existing table \"{name}\" to keyspace \"{keyspace}\""),
             });
         }
+        self.check_table_options(&create.options)?;
         let schema = define(create, old)?;
         let id = schema.id;
         if catalog.keyspaces().any(|keyspace| keyspace.tables().any(|table| table.id == id)) {
@@ -67,6 +68,7 @@ impl Database {
                 }
             }
             TableChange::With(options) => {
+                self.check_table_options(options)?;
                 let mut applied = schema.options.clone();
                 applied.apply(options)?;
                 if applied.default_time_to_live != 0 && schema.is_counter() {
@@ -99,6 +101,16 @@ impl Database {
         self.set_catalog(catalog.with_keyspace(changed_keyspace));
         self.remove_table(schema.id);
         changed(SchemaChangeKind::Dropped, keyspace, SchemaTarget::Table(name.to_owned()))
+    }
+
+    /// Refuses options that only ScyllaDB has where that is not what the database is.
+    fn check_table_options(&self, options: &Options) -> Result<(), CqlError> {
+        match options.iter().find(|(name, _)| name == RATE_LIMIT) {
+            Some((name, _)) if self.options.dialect == Dialect::Cassandra => {
+                Err(CqlError::syntax(format!("Unknown property '{name}'")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

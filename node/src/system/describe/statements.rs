@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::catalog::{Column, ColumnKind, IndexSchema, Keyspace, KeyspaceKind, TableSchema, UserType};
+use crate::catalog::{
+    Column, ColumnKind, IndexSchema, Keyspace, KeyspaceKind, RATE_LIMIT, TableSchema, TabletOptions, UserType,
+};
 use crate::cql::quote;
 
 /// The options of a table, in the order Cassandra writes them, and whether their values are strings.
@@ -42,9 +44,16 @@ pub(super) fn keyspace(keyspace: &Keyspace) -> String {
     for (key, value) in &keyspace.replication.options {
         replication.push_str(&format!(", {}: {}", string(key), string(value)));
     }
+    let tablets = match keyspace.tablets {
+        None => String::new(),
+        Some(TabletOptions { initial: None }) => " AND tablets = {'enabled': true}".to_owned(),
+        Some(TabletOptions { initial: Some(initial) }) => {
+            format!(" AND tablets = {{'enabled': true, 'initial': {initial}}}")
+        }
+    };
     // Two blanks, as in Cassandra.
     format!(
-        "CREATE KEYSPACE {name} WITH replication = {replication}}}  AND durable_writes = {};",
+        "CREATE KEYSPACE {name} WITH replication = {replication}}}  AND durable_writes = {}{tablets};",
         keyspace.durable_writes
     )
 }
@@ -88,10 +97,23 @@ pub(super) fn table(keyspace: &Keyspace, table: &TableSchema) -> String {
             };
             Some(format!("{name} = {value}"))
         })
+        .chain(rate_limit(table))
         .collect();
     text.push_str(&options.join("\n    AND "));
     text.push(';');
     text
+}
+
+/// The limit on requests, where there is one.
+fn rate_limit(table: &TableSchema) -> Option<String> {
+    let limit = &table.options.rate_limit;
+    let entry = |name: &str, limit: Option<u32>| limit.map(|limit| format!("'{name}': {limit}"));
+    let entries: Vec<String> =
+        [entry("max_reads_per_second", limit.reads), entry("max_writes_per_second", limit.writes)]
+            .into_iter()
+            .flatten()
+            .collect();
+    (!entries.is_empty()).then(|| format!("{RATE_LIMIT} = {{{}}}", entries.join(", ")))
 }
 
 /// The columns between parentheses: keys, static ones, those stored whole, those stored in parts.
