@@ -11,6 +11,7 @@ mod owners;
 mod replicas;
 mod ring;
 mod shards;
+mod spread;
 mod tablets;
 mod views;
 mod workers;

@@ -8,6 +8,7 @@ mod database;
 mod expression;
 mod markers;
 mod outcome;
+mod plan;
 mod provided;
 mod reader;
 mod restriction;
@@ -17,8 +18,9 @@ mod system_tables;
 mod table;
 mod write;
 
-pub use database::{BatchMember, Database, DatabaseOptions, Plan, PreparedPlan};
+pub use database::{Database, DatabaseOptions};
 pub use outcome::{ExecContext, ExecResult, Outcome, RowSet};
+pub use plan::{BatchMember, Plan, PreparedPlan};
 pub use system_tables::{NoSystemTables, SystemKeyspace, SystemTables};
 
 #[cfg(test)]
