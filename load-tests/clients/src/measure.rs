@@ -1,24 +1,12 @@
 //! What a phase cost this process.
 
-use std::io;
 use std::time::{Duration, Instant};
 
-use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 /// How many allocations this process made so far, where the binary counts them.
 pub type AllocationCounter = fn() -> u64;
-
-/// Restricts this thread, and the threads it will start, to some cores; none means all.
-pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
-    if cores.is_empty() {
-        return Ok(());
-    }
-    let mut set = CpuSet::new();
-    cores.iter().for_each(|core| set.set(*core));
-    Ok(sched_setaffinity(None, &set)?)
-}
 
 /// User and system time of all threads of this process.
 fn cpu_time() -> Duration {
@@ -26,10 +14,10 @@ fn cpu_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The most memory this process ever had.
-pub(crate) fn peak_resident_kib() -> u64 {
+/// A line of this process's status, in KiB.
+fn status(line: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|text| text.strip_prefix(line));
     line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
@@ -46,28 +34,50 @@ impl Started {
         Started { at: Instant::now(), cpu: cpu_time(), allocations }
     }
 
-    /// The end of the phase. `latencies` are nanoseconds of some of the operations, evenly chosen.
-    pub(crate) fn finish(self, operations: u64, mut latencies: Vec<u64>) -> Report {
-        let seconds = self.at.elapsed().as_secs_f64();
-        let cpu = cpu_time() - self.cpu;
-        let each = |total: f64| if operations == 0 { 0.0 } else { total / operations as f64 };
-        let allocations = self.allocations.map(|(count, before)| each((count() - before) as f64));
+    pub(crate) fn finish(self) -> Cost {
+        let allocations = self.allocations.map(|(count, before)| count() - before);
+        Cost {
+            elapsed: self.at.elapsed(),
+            cpu: cpu_time() - self.cpu,
+            allocations,
+            resident_kib: status("VmRSS:"),
+        }
+    }
+}
+
+/// What was used between two moments.
+#[derive(Debug)]
+pub(crate) struct Cost {
+    elapsed: Duration,
+    cpu: Duration,
+    allocations: Option<u64>,
+    /// At the end.
+    resident_kib: u64,
+}
+
+impl Cost {
+    /// Divides by what was done. `latencies` are nanoseconds of some of the operations, evenly chosen.
+    pub(crate) fn report(self, operations: u64, mut latencies: Vec<u32>) -> Report {
+        let seconds = self.elapsed.as_secs_f64();
+        let each = |total: f64| if operations == 0 { None } else { Some(total / operations as f64) };
         latencies.sort_unstable();
         let quantile = |q: f64| {
             let rank = ((latencies.len() as f64 * q) as usize).min(latencies.len().saturating_sub(1));
-            latencies.get(rank).map(|nanoseconds| *nanoseconds as f64 / 1000.0)
+            latencies.get(rank).map(|nanoseconds| f64::from(*nanoseconds) / 1000.0)
         };
         Report {
             operations,
-            all_operations: operations,
             seconds,
             operations_per_second: operations as f64 / seconds,
-            cpu_us_per_operation: each(cpu.as_secs_f64() * 1e6),
+            cpu_us_per_operation: each(self.cpu.as_secs_f64() * 1e6),
+            cpu_percent: self.cpu.as_secs_f64() / seconds * 100.0,
             p50_us: quantile(0.5),
             p99_us: quantile(0.99),
             p999_us: quantile(0.999),
-            allocations_per_operation: allocations,
-            peak_resident_kib: 0,
+            worst_lateness_us: None,
+            allocations_per_operation: self.allocations.and_then(|count| each(count as f64)),
+            resident_kib: self.resident_kib,
+            peak_resident_kib: status("VmHWM:"),
         }
     }
 }
@@ -75,15 +85,20 @@ impl Started {
 /// What one run prints.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
-    pub(crate) operations: u64,
-    /// With those of the warm-up, for counts that cover the whole process.
-    pub(crate) all_operations: u64,
+    operations: u64,
     seconds: f64,
     operations_per_second: f64,
-    cpu_us_per_operation: f64,
+    cpu_us_per_operation: Option<f64>,
+    /// Of one core.
+    cpu_percent: f64,
     p50_us: Option<f64>,
     p99_us: Option<f64>,
     p999_us: Option<f64>,
+    /// How long after its deadline the latest failure came.
+    pub(crate) worst_lateness_us: Option<f64>,
     allocations_per_operation: Option<f64>,
-    pub(crate) peak_resident_kib: u64,
+    /// At the end of the measured part.
+    resident_kib: u64,
+    /// The most this process ever had.
+    peak_resident_kib: u64,
 }

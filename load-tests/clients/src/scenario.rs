@@ -1,10 +1,11 @@
-//! What a run does.
+//! What a run does, from its arguments.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-/// The command line of one measured process.
+/// Runs one scenario with one driver and prints what it cost as JSON.
 #[derive(Debug, Clone, Parser)]
 pub(crate) struct Arguments {
     #[arg(long)]
@@ -22,9 +23,18 @@ pub(crate) struct Arguments {
     /// Time before the measured part
     #[arg(long, default_value_t = 0.5)]
     warm_up: f64,
-    /// Run on these cores only
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) cores: Vec<usize>,
+    /// Say "ready" before the measured part, and wait for a line on standard input then and before the end
+    #[arg(long)]
+    pub(crate) hand_shake: bool,
+    /// Compress frames with LZ4
+    #[arg(long)]
+    pub(crate) lz4: bool,
+    /// Speak TLS and trust the certificate in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// What `csv` loads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -40,12 +50,16 @@ impl Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Driver {
+    /// No driver: a blocking socket, frames encoded beforehand, replies counted
+    Raw,
     /// Chorus, its actors on the caller's current-thread runtime
     ChorusLocal,
     /// Chorus, its actors as a task of a multi-thread runtime of two workers
     ChorusHosted,
     /// Chorus, its actors on one thread of their own, the callers on a multi-thread runtime of two workers
     ChorusDedicated,
+    /// The same with two threads of their own
+    ChorusDedicated2,
     /// The scylla crate, two worker threads, the system's allocator, its own defaults
     ScyllaDefault,
     /// The scylla crate at its best: current-thread runtime, no client timeout
@@ -66,9 +80,21 @@ pub(crate) enum Scenario {
     Concurrent,
     /// Inserts through the driver's interface for loading
     Bulk,
+    /// A file of five columns into a table, from opening it to the last acknowledged row; an operation is a row
+    Csv,
+    /// A session that nobody uses
+    Idle,
+    /// Callers that insert, beside one whose requests are never answered and time out after ten milliseconds
+    Deadline,
 }
 
 pub(crate) const INSERT: &str = "INSERT INTO bench.kv (id, payload) VALUES (?, ?)";
 pub(crate) const READ: &str = "SELECT id, payload FROM bench.kv WHERE id = ?";
 pub(crate) const PAGE: &str = "SELECT id, payload FROM bench.kv";
+/// The sink takes it and says nothing.
+pub(crate) const NEVER: &str = "INSERT INTO bench.never (id, payload) VALUES (?, ?)";
+pub(crate) const PEOPLE: &str =
+    "INSERT INTO bench.people (id, name, email, score, created) VALUES (?, ?, ?, ?, ?)";
 pub(crate) const PAYLOAD: [u8; 100] = [0x70; 100];
+/// How long a request of the scenario `deadline` may take.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(10);

@@ -1,7 +1,8 @@
 //! cdrs-tokio on a current-thread runtime.
 
-use cdrs_tokio::cluster::session::{Session, SessionBuilder, TcpSessionBuilder};
+use cdrs_tokio::cluster::session::{Session, SessionBuilder as _, TcpSessionBuilder};
 use cdrs_tokio::cluster::{NodeTcpConfigBuilder, TcpConnectionManager};
+use cdrs_tokio::compression::Compression;
 use cdrs_tokio::frame::Envelope;
 use cdrs_tokio::load_balancing::RoundRobinLoadBalancingStrategy;
 use cdrs_tokio::query::PreparedQuery;
@@ -12,21 +13,38 @@ use cdrs_tokio::types::blob::Blob;
 
 use crate::Failure;
 use crate::measure::{AllocationCounter, Report};
-use crate::scenario::{Arguments, INSERT, PAGE, PAYLOAD, READ};
+use crate::phases::Phases;
+use crate::scenario::{Arguments, INSERT, PAGE, PAYLOAD, READ, Scenario};
 use crate::workers::{self, Requests};
 
+/// Callers when many statements are wanted: there is no interface for them.
+const MANY: usize = 1024;
+
 pub(crate) fn run(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
+    let callers = match arguments.scenario {
+        Scenario::Insert | Scenario::Read | Scenario::Page => arguments.concurrency,
+        Scenario::Concurrent | Scenario::Bulk => MANY,
+        other => return Err(format!("cdrs-tokio has no scenario {other:?}").into()),
+    };
+    if arguments.tls_certificate.is_some() {
+        return Err("not with TLS".into());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let work = async {
         let config = NodeTcpConfigBuilder::new()
             .with_contact_point(arguments.contact_point.as_str().into())
             .build()
             .await?;
-        let session = TcpSessionBuilder::new(RoundRobinLoadBalancingStrategy::new(), config).build().await?;
+        let compression = if arguments.lz4 { Compression::Lz4 } else { Compression::None };
+        let session = TcpSessionBuilder::new(RoundRobinLoadBalancingStrategy::new(), config)
+            .with_compression(compression)
+            .build()
+            .await?;
         let insert = session.prepare(INSERT).await?;
         let read = session.prepare(READ).await?;
         let page = session.prepare(PAGE).await?;
-        workers::run(Cdrs { session, insert, read, page }, arguments, allocations).await
+        let cdrs = Cdrs { session, insert, read, page };
+        workers::run(cdrs, arguments.scenario, callers, Phases::start(arguments, allocations)).await
     };
     runtime.block_on(work)
 }
@@ -68,5 +86,9 @@ impl Requests for Cdrs {
 
     async fn page(&self) -> Result<u64, Failure> {
         decode(self.session.exec(&self.page).await?)
+    }
+
+    async fn ask_in_vain(&self, _: i64) -> Result<(), Failure> {
+        Err("cdrs-tokio has no time-outs".into())
     }
 }

@@ -1,13 +1,15 @@
 //! Chorus, in each place where its actors can run.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use chorus::{Placement, PreparedStatement, Session};
+use chorus::bulk::{BulkLoader, Source};
+use chorus::{Compression, ErrorKind, Placement, PreparedStatement, Session};
 
 use crate::Failure;
+use crate::many::Rows;
 use crate::measure::{AllocationCounter, Report, Started};
-use crate::scenario::{Arguments, INSERT, PAGE, PAYLOAD, READ, Scenario};
+use crate::phases::{self, Phases};
+use crate::scenario::{Arguments, DEADLINE, INSERT, NEVER, PAGE, PAYLOAD, READ, Scenario};
 use crate::workers::{self, Requests};
 
 /// The actors on the caller's current-thread runtime.
@@ -19,8 +21,9 @@ pub(crate) fn local(
     runtime.block_on(run(Placement::Local, arguments, allocations))
 }
 
-/// The actors as a task of the caller's multi-thread runtime, which is where they are by default.
-pub(crate) fn hosted(
+/// The actors elsewhere than on a current-thread runtime; the callers are on a multi-thread one.
+pub(crate) fn beside_workers(
+    placement: Placement,
     arguments: &Arguments,
     allocations: Option<AllocationCounter>,
 ) -> Result<Report, Failure> {
@@ -28,20 +31,7 @@ pub(crate) fn hosted(
     runtime.block_on(async {
         let arguments = arguments.clone();
         // From a worker, as a service would: block_on runs on a thread of its own.
-        tokio::spawn(async move { run(Placement::Hosted, &arguments, allocations).await }).await?
-    })
-}
-
-/// The actors on a thread of their own.
-pub(crate) fn dedicated(
-    arguments: &Arguments,
-    allocations: Option<AllocationCounter>,
-) -> Result<Report, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let arguments = arguments.clone();
-        tokio::spawn(async move { run(Placement::Dedicated { threads: 1 }, &arguments, allocations).await })
-            .await?
+        tokio::spawn(async move { run(placement, &arguments, allocations).await }).await?
     })
 }
 
@@ -50,22 +40,59 @@ async fn run(
     arguments: &Arguments,
     allocations: Option<AllocationCounter>,
 ) -> Result<Report, Failure> {
-    let session = Session::builder()
-        .contact_point(arguments.contact_point.as_str())
-        .placement(placement)
-        .connect()
-        .await?;
+    if arguments.scenario == Scenario::Csv {
+        return load(placement, arguments, allocations).await;
+    }
+    let session = connect(placement, arguments).await?;
     let insert = session.prepare(INSERT).await?;
     let read = session.prepare(READ).await?;
     let page = session.prepare(PAGE).await?;
-    let chorus = Chorus { session, insert, read, page };
-    if !matches!(arguments.scenario, Scenario::Concurrent | Scenario::Bulk) {
-        return workers::run(chorus, arguments, allocations).await;
+    let never = session.prepare(NEVER).await?.timeout(DEADLINE);
+    let chorus = Chorus { session, insert, read, page, never };
+    let (phases, clock) = Phases::start(arguments, allocations);
+    match arguments.scenario {
+        Scenario::Concurrent => {
+            let (mut rows, taken) = Rows::new(phases);
+            while !rows.is_over() {
+                chorus.concurrent(&mut rows).await?;
+            }
+            Ok(clock.cost().await?.report(taken.load(Ordering::Relaxed), Vec::new()))
+        }
+        Scenario::Bulk => {
+            let (rows, taken) = Rows::new(phases);
+            chorus.session.bulk(&chorus.insert).load(rows).await?;
+            Ok(clock.cost().await?.report(taken.load(Ordering::Relaxed), Vec::new()))
+        }
+        Scenario::Idle => Ok(clock.cost().await?.report(0, Vec::new())),
+        scenario => workers::run(chorus, scenario, arguments.concurrency, (phases, clock)).await,
     }
-    let warm_up = chorus.many(arguments.scenario, arguments.warm_up(), None).await?;
-    let mut report = chorus.many(arguments.scenario, arguments.duration(), allocations).await?;
-    report.all_operations += warm_up.operations;
-    Ok(report)
+}
+
+async fn connect(placement: Placement, arguments: &Arguments) -> Result<Session, Failure> {
+    let builder = Session::builder().contact_point(arguments.contact_point.as_str()).placement(placement);
+    let builder = builder.compression(arguments.lz4.then_some(Compression::Lz4));
+    if arguments.tls_certificate.is_some() {
+        return Err("Chorus has no TLS".into());
+    }
+    Ok(builder.connect().await?)
+}
+
+/// A file into a table, connecting included.
+async fn load(
+    placement: Placement,
+    arguments: &Arguments,
+    allocations: Option<AllocationCounter>,
+) -> Result<Report, Failure> {
+    let path = arguments.csv.as_ref().ok_or("which file?")?;
+    phases::ready(arguments)?;
+    let started = Started::now(allocations);
+    let session = connect(placement, arguments).await?;
+    let source = Source::path(path).open()?;
+    let loaded = BulkLoader::new(&session, "bench.people".parse()?).load(source).await?;
+    if loaded.written != loaded.read {
+        return Err(format!("{} of {} rows were written", loaded.written, loaded.read).into());
+    }
+    Ok(started.finish().report(loaded.written, Vec::new()))
 }
 
 struct Chorus {
@@ -73,39 +100,22 @@ struct Chorus {
     insert: PreparedStatement,
     read: PreparedStatement,
     page: PreparedStatement,
+    never: PreparedStatement,
 }
 
 /// Rows whose results are kept together.
-const KEPT: i64 = 100_000;
+const KEPT: usize = 100_000;
 
 impl Chorus {
-    /// One phase of the interfaces for many statements.
-    async fn many(
-        &self,
-        scenario: Scenario,
-        duration: Duration,
-        allocations: Option<AllocationCounter>,
-    ) -> Result<Report, Failure> {
-        let stop = workers::stop_after(duration);
-        let started = Started::now(allocations);
-        let mut operations = 0;
-        if scenario == Scenario::Bulk {
-            let rows =
-                (0_i64..).take_while(|_| !stop.load(Ordering::Relaxed)).map(|id| (id, PAYLOAD.as_slice()));
-            operations = self.session.bulk(&self.insert).load(rows).await?.written;
-        } else {
-            while !stop.load(Ordering::Relaxed) {
-                let rows = (0..KEPT).map(|id| (id, PAYLOAD.as_slice()));
-                let results = self
-                    .session
-                    .execute_concurrent_with_args(&self.insert, rows)
-                    .concurrency(1024)
-                    .run()
-                    .await?;
-                operations += results.len() as u64;
-            }
-        }
-        Ok(started.finish(operations, Vec::new()))
+    async fn concurrent(&self, rows: &mut Rows) -> Result<(), Failure> {
+        let results = self
+            .session
+            .execute_concurrent_with_args(&self.insert, rows.take(KEPT))
+            .concurrency(1024)
+            .run()
+            .await?;
+        std::hint::black_box(results);
+        Ok(())
     }
 }
 
@@ -129,5 +139,13 @@ impl Requests for Chorus {
             count += 1;
         }
         Ok(count)
+    }
+
+    async fn ask_in_vain(&self, id: i64) -> Result<(), Failure> {
+        match self.session.execute(&self.never, (id, PAYLOAD.as_slice())).await {
+            Err(error) if error.kind() == ErrorKind::Timeout => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err("an answer that never came".into()),
+        }
     }
 }

@@ -1,13 +1,23 @@
 //! The scylla crate, as it comes and at its best.
 
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use chrono::DateTime;
+use futures::{StreamExt as _, TryStreamExt as _};
+use scylla::client::Compression;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::errors::ExecutionError;
 use scylla::statement::prepared::PreparedStatement;
+use scylla::value::CqlTimestamp;
 
 use crate::Failure;
-use crate::measure::{AllocationCounter, Report};
-use crate::scenario::{Arguments, INSERT, PAGE, PAYLOAD, READ};
+use crate::many::Rows;
+use crate::measure::{AllocationCounter, Report, Started};
+use crate::phases::{self, Phases};
+use crate::scenario::{Arguments, DEADLINE, INSERT, NEVER, PAGE, PAYLOAD, PEOPLE, READ, Scenario};
 use crate::workers::{self, Requests};
 
 /// Two worker threads, as a program on two cores has by default.
@@ -16,8 +26,7 @@ pub(crate) fn as_it_comes(
     allocations: Option<AllocationCounter>,
 ) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let builder = SessionBuilder::new().known_node(&arguments.contact_point);
-    runtime.block_on(run(builder, arguments, allocations))
+    runtime.block_on(run(SessionBuilder::new(), arguments, allocations))
 }
 
 /// One thread and no timer a request; the binary brings the allocator.
@@ -27,9 +36,7 @@ pub(crate) fn tuned(
 ) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let profile = ExecutionProfile::builder().request_timeout(None).build();
-    let builder = SessionBuilder::new()
-        .known_node(&arguments.contact_point)
-        .default_execution_profile_handle(profile.into_handle());
+    let builder = SessionBuilder::new().default_execution_profile_handle(profile.into_handle());
     runtime.block_on(run(builder, arguments, allocations))
 }
 
@@ -38,11 +45,74 @@ async fn run(
     arguments: &Arguments,
     allocations: Option<AllocationCounter>,
 ) -> Result<Report, Failure> {
+    let builder =
+        builder.known_node(&arguments.contact_point).compression(arguments.lz4.then_some(Compression::Lz4));
+    let builder = encrypt(builder, arguments.tls_certificate.as_deref())?;
+    if arguments.scenario == Scenario::Csv {
+        return load(builder, arguments, allocations).await;
+    }
     let session = builder.build().await?;
     let insert = session.prepare(INSERT).await?;
     let read = session.prepare(READ).await?;
     let page = session.prepare(PAGE).await?;
-    workers::run(Scylla { session, insert, read, page }, arguments, allocations).await
+    let mut never = session.prepare(NEVER).await?;
+    never.set_request_timeout(Some(DEADLINE));
+    let scylla = Scylla { session, insert, read, page, never };
+    let (phases, clock) = Phases::start(arguments, allocations);
+    match arguments.scenario {
+        Scenario::Concurrent | Scenario::Bulk => {
+            let (mut rows, taken) = Rows::new(phases);
+            while !rows.is_over() {
+                scylla.concurrent(&mut rows, arguments.concurrency).await?;
+            }
+            Ok(clock.cost().await?.report(taken.load(Ordering::Relaxed), Vec::new()))
+        }
+        Scenario::Idle => Ok(clock.cost().await?.report(0, Vec::new())),
+        scenario => workers::run(scylla, scenario, arguments.concurrency, (phases, clock)).await,
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn encrypt(builder: SessionBuilder, certificate: Option<&Path>) -> Result<SessionBuilder, Failure> {
+    if certificate.is_some() { Err("built without TLS".into()) } else { Ok(builder) }
+}
+
+#[cfg(feature = "tls")]
+fn encrypt(builder: SessionBuilder, certificate: Option<&Path>) -> Result<SessionBuilder, Failure> {
+    use scylla::client::session::TlsContext;
+
+    let config = certificate.map(crate::tls::trust_only).transpose()?;
+    Ok(builder.tls_context(config.map(TlsContext::Rustls023)))
+}
+
+/// A file into a table the way a program would do it without a loader: records read and parsed one after the other,
+/// many inserts under way. Connecting included.
+async fn load(
+    builder: SessionBuilder,
+    arguments: &Arguments,
+    allocations: Option<AllocationCounter>,
+) -> Result<Report, Failure> {
+    let path = arguments.csv.as_ref().ok_or("which file?")?;
+    phases::ready(arguments)?;
+    let started = Started::now(allocations);
+    let session = builder.build().await?;
+    let insert = session.prepare(PEOPLE).await?;
+    let mut reader = csv::Reader::from_path(path)?;
+    let (session, insert) = (&session, &insert);
+    let written = futures::stream::iter(reader.records())
+        .map(|record| async move {
+            let record = record?;
+            let cell = |column| record.get(column).ok_or("a short record");
+            let created = DateTime::parse_from_rfc3339(cell(4)?)?.timestamp_millis();
+            let score: f64 = cell(3)?.parse()?;
+            let row = (cell(0)?.parse::<i64>()?, cell(1)?, cell(2)?, score, CqlTimestamp(created));
+            session.execute_unpaged(insert, row).await?;
+            Ok::<_, Failure>(())
+        })
+        .buffer_unordered(IN_ONE_TASK)
+        .try_fold(0, async |written, ()| Ok(written + 1))
+        .await?;
+    Ok(started.finish().report(written, Vec::new()))
 }
 
 struct Scylla {
@@ -50,6 +120,24 @@ struct Scylla {
     insert: PreparedStatement,
     read: PreparedStatement,
     page: PreparedStatement,
+    never: PreparedStatement,
+}
+
+/// Requests in flight of one task.
+const IN_ONE_TASK: usize = 64;
+/// Rows whose results are kept together.
+const KEPT: usize = 100_000;
+
+impl Scylla {
+    async fn concurrent(&self, rows: &mut Rows, width: usize) -> Result<(), Failure> {
+        let results: Vec<_> = futures::stream::iter(rows.take(KEPT))
+            .map(|row| self.session.execute_unpaged(&self.insert, row))
+            .buffered(width)
+            .try_collect()
+            .await?;
+        std::hint::black_box(results);
+        Ok(())
+    }
 }
 
 impl Requests for Scylla {
@@ -73,5 +161,13 @@ impl Requests for Scylla {
             count += 1;
         }
         Ok(count)
+    }
+
+    async fn ask_in_vain(&self, id: i64) -> Result<(), Failure> {
+        match self.session.execute_unpaged(&self.never, (id, PAYLOAD.as_slice())).await {
+            Err(ExecutionError::RequestTimeout(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err("an answer that never came".into()),
+        }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::measure::{AllocationCounter, Report, Started};
-use crate::scenario::{Arguments, Scenario};
+use crate::measure::Report;
+use crate::phases::{Clock, Phase, Phases};
+use crate::scenario::{DEADLINE, Scenario};
 
 /// A driver's prepared statements, each a way to make one request.
 pub(crate) trait Requests: Send + Sync + 'static {
@@ -16,39 +16,22 @@ pub(crate) trait Requests: Send + Sync + 'static {
     fn read(&self, id: i64) -> impl Future<Output = Result<(), Failure>> + Send;
     /// Reads and decodes a page; how many rows it had.
     fn page(&self) -> impl Future<Output = Result<u64, Failure>> + Send;
+    /// Sends an insert that is never answered, to give up after [`DEADLINE`]; any other end is a failure.
+    fn ask_in_vain(&self, id: i64) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// Callers when a driver has no interface for many statements of its own: what was best for each in trials.
-const MANY: usize = 1024;
-
-/// A warm-up and a measured phase of callers on the current runtime.
+/// Runs callers on the current runtime until the clock says that it is over.
 pub(crate) async fn run<R: Requests>(
     requests: R,
-    arguments: &Arguments,
-    allocations: Option<AllocationCounter>,
-) -> Result<Report, Failure> {
-    let requests = Arc::new(requests);
-    let callers = match arguments.scenario {
-        Scenario::Insert | Scenario::Read | Scenario::Page => arguments.concurrency,
-        Scenario::Concurrent | Scenario::Bulk => MANY,
-    };
-    let warm_up = phase(&requests, arguments.scenario, callers, arguments.warm_up(), None).await?;
-    let mut report = phase(&requests, arguments.scenario, callers, arguments.duration(), allocations).await?;
-    report.all_operations += warm_up.operations;
-    Ok(report)
-}
-
-async fn phase<R: Requests>(
-    requests: &Arc<R>,
     scenario: Scenario,
     callers: usize,
-    duration: Duration,
-    allocations: Option<AllocationCounter>,
+    (phases, clock): (Phases, Clock),
 ) -> Result<Report, Failure> {
-    let stop = stop_after(duration);
-    let started = Started::now(allocations);
+    let requests = Arc::new(requests);
+    let in_vain = (scenario == Scenario::Deadline)
+        .then(|| tokio::spawn(wait_in_vain(Arc::clone(&requests), phases.clone())));
     let tasks: Vec<_> = (0..callers)
-        .map(|caller| tokio::spawn(call(Arc::clone(requests), scenario, caller, callers, Arc::clone(&stop))))
+        .map(|caller| tokio::spawn(call(Arc::clone(&requests), scenario, caller, callers, phases.clone())))
         .collect();
     let mut operations = 0;
     let mut latencies = Vec::new();
@@ -57,19 +40,18 @@ async fn phase<R: Requests>(
         operations += made;
         latencies.extend(seen);
     }
-    Ok(started.finish(operations, latencies))
+    let mut report = clock.cost().await?.report(operations, latencies);
+    if let Some(in_vain) = in_vain {
+        report.worst_lateness_us = Some(in_vain.await??.as_secs_f64() * 1e6);
+    }
+    Ok(report)
 }
 
-/// A flag that a thread sets when the time is over: callers need no clock to know when to stop.
-pub(crate) fn stop_after(duration: Duration) -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    std::thread::spawn(move || {
-        std::thread::sleep(duration);
-        flag.store(true, Ordering::Relaxed);
-    });
-    stop
-}
+/// Latencies that all callers together have room for. Fixed, so that remembering them allocates nothing.
+const SAMPLES: usize = 1 << 21;
+/// With as many callers, each times only one request in so many: two clock reads cost more than a tenth of the
+/// cheapest request.
+const SAMPLED: usize = 16;
 
 /// One caller's requests; how many operations they were, and the latencies of some in nanoseconds.
 async fn call<R: Requests>(
@@ -77,33 +59,57 @@ async fn call<R: Requests>(
     scenario: Scenario,
     caller: usize,
     callers: usize,
-    stop: Arc<AtomicBool>,
-) -> Result<(u64, Vec<u64>), Failure> {
-    // Two clock reads cost more than a tenth of the cheapest request: with many callers, each times one request in
-    // sixteen, and not all the same one.
-    let every = if callers >= 16 { 16 } else { 1 };
-    let mut latencies = Vec::new();
+    phases: Phases,
+) -> Result<(u64, Vec<u32>), Failure> {
+    let every = if callers >= SAMPLED { SAMPLED } else { 1 };
+    let room = SAMPLES / callers;
+    let mut latencies = Vec::with_capacity(room);
     let mut operations = 0;
+    // Not all callers time the same turn.
     let mut turn = caller;
     let mut id = caller as i64;
-    while !stop.load(Ordering::Relaxed) {
-        let started = turn.is_multiple_of(every).then(Instant::now);
-        match scenario {
-            Scenario::Insert | Scenario::Concurrent | Scenario::Bulk => {
-                requests.insert(id).await?;
-                operations += 1;
-            }
-            Scenario::Read => {
-                requests.read(id).await?;
-                operations += 1;
-            }
-            Scenario::Page => operations += requests.page().await?,
+    loop {
+        let phase = phases.now();
+        if phase == Phase::Over {
+            return Ok((operations, latencies));
         }
-        if let Some(started) = started {
-            latencies.push(started.elapsed().as_nanos() as u64);
+        let started = turn.is_multiple_of(every).then(Instant::now);
+        let made = match scenario {
+            Scenario::Read => requests.read(id).await.map(|()| 1)?,
+            Scenario::Page => requests.page().await?,
+            _ => requests.insert(id).await.map(|()| 1)?,
+        };
+        if phase == Phase::Measured {
+            operations += made;
+            if let Some(started) = started
+                && latencies.len() < room
+            {
+                latencies.push(u32::try_from(started.elapsed().as_nanos()).unwrap_or(u32::MAX));
+            }
         }
         turn += 1;
         id += callers as i64;
     }
-    Ok((operations, latencies))
+}
+
+/// How late the latest failure of the measured part was.
+async fn wait_in_vain<R: Requests>(requests: Arc<R>, phases: Phases) -> Result<Duration, Failure> {
+    let mut worst = Duration::ZERO;
+    let mut id = 0;
+    loop {
+        let phase = phases.now();
+        if phase == Phase::Over {
+            return Ok(worst);
+        }
+        let started = Instant::now();
+        requests.ask_in_vain(id).await?;
+        let elapsed = started.elapsed();
+        if elapsed < DEADLINE {
+            return Err(format!("gave up after {elapsed:?}, before the deadline").into());
+        }
+        if phase == Phase::Measured {
+            worst = worst.max(elapsed - DEADLINE);
+        }
+        id += 1;
+    }
 }

@@ -1,45 +1,24 @@
 //! What is run, and in which order: all clients take turns, so that a machine that slows down slows down for all.
 
-use std::str::FromStr;
+use crate::cell::Cell;
+use crate::clients::Client;
+use crate::counting::Counter;
+use crate::programs::Programs;
+use crate::run::{Report, Run};
+use crate::sink::Sinks;
+use crate::{Failure, Machine};
 
-use crate::clients::{Client, Programs, Report, Run};
-use crate::sink::Sink;
-use crate::{Compare, Failure};
-
-/// A column of the comparison: a scenario, and for single requests how many are in flight.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cell {
-    pub(crate) scenario: String,
-    pub(crate) concurrency: Option<usize>,
-}
-
-const SINGLE: [&str; 3] = ["insert", "read", "page"];
-const WHOLE: [&str; 2] = ["concurrent", "bulk"];
-
-impl FromStr for Cell {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Cell, String> {
-        let known =
-            || format!("{text}: one of {} with @ and a number, or {}", SINGLE.join(", "), WHOLE.join(", "));
-        match text.split_once('@') {
-            Some((scenario, number)) if SINGLE.contains(&scenario) => {
-                let concurrency = number.parse().ok().filter(|number| *number > 0).ok_or_else(known)?;
-                Ok(Cell { scenario: scenario.to_owned(), concurrency: Some(concurrency) })
-            }
-            None if WHOLE.contains(&text) => Ok(Cell { scenario: text.to_owned(), concurrency: None }),
-            _ => Err(known()),
-        }
-    }
-}
-
-impl std::fmt::Display for Cell {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.concurrency {
-            Some(concurrency) => write!(formatter, "{}@{concurrency}", self.scenario),
-            None => formatter.write_str(&self.scenario),
-        }
-    }
+/// A whole comparison.
+pub(crate) struct Plan {
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) runs: usize,
+    pub(crate) seconds: f64,
+    /// An idle session is looked at once, for as long as it takes a heartbeat to come by.
+    pub(crate) idle_seconds: f64,
+    pub(crate) warm_up: f64,
+    pub(crate) counts: bool,
+    pub(crate) machine: Machine,
 }
 
 /// Everything one client did in one cell.
@@ -52,67 +31,94 @@ pub(crate) struct CellResult {
     pub(crate) failures: Vec<String>,
 }
 
-pub(crate) fn carry_out(compare: &Compare, programs: &Programs, sink: &Sink) -> Vec<CellResult> {
-    let mut results: Vec<CellResult> = Vec::new();
-    for cell in &compare.scenarios {
-        for client in &compare.clients {
-            results.push(CellResult {
-                client: *client,
-                cell: cell.clone(),
-                reports: Vec::new(),
-                allocations: None,
-                system_calls: None,
-                failures: Vec::new(),
-            });
-        }
+impl Plan {
+    /// Whether any cell needs this.
+    pub(crate) fn any(&self, of: impl Fn(&Cell) -> bool) -> bool {
+        self.cells.iter().any(of)
     }
-    for turn in 1..=compare.runs {
-        for result in &mut results {
-            eprintln!("run {turn} of {}: {} {}", compare.runs, result.cell, result.client);
-            let (client, cell) = (result.client, result.cell.clone());
-            let run = Run { compare, programs, contact_point: &sink.contact_point, client, cell: &cell };
-            match run.measure() {
-                Ok(report) => result.reports.push(report),
-                Err(error) => result.failed(error),
+
+    /// Runs everything. What fails is noted with its cell, and the others go on.
+    pub(crate) fn carry_out(&self, programs: &Programs) -> Vec<CellResult> {
+        let mut sinks = Sinks::new(programs, &self.machine);
+        let mut results = Vec::new();
+        for cell in &self.cells {
+            for client in self.clients.iter().filter(|client| client.takes_part_in(cell)) {
+                results.push(CellResult::new(*client, cell.clone()));
             }
         }
+        for turn in 1..=self.runs {
+            for result in results.iter_mut().filter(|result| turn == 1 || !result.is_idle()) {
+                eprintln!("run {turn} of {}: {} {}", self.runs, result.cell, result.client);
+                match self.with(&mut sinks, programs, result, |run| run.measure()) {
+                    Ok(report) => result.reports.push(report),
+                    Err(error) => result.failed(error),
+                }
+            }
+        }
+        if self.counts {
+            self.count(&mut sinks, programs, &mut results);
+        }
+        results
     }
-    if compare.counts {
-        for result in &mut results {
+
+    fn count(&self, sinks: &mut Sinks<'_>, programs: &Programs, results: &mut [CellResult]) {
+        let counter = Counter::find();
+        match counter {
+            Some(Counter::Perf) => {}
+            Some(Counter::Strace) => eprintln!("perf may not count system calls here; strace does, slowly"),
+            None => eprintln!("neither perf nor strace can count system calls here: they are not counted"),
+        }
+        for result in results.iter_mut().filter(|result| !result.is_idle()) {
             eprintln!("counting: {} {}", result.cell, result.client);
-            let (client, cell) = (result.client, result.cell.clone());
-            let run = Run { compare, programs, contact_point: &sink.contact_point, client, cell: &cell };
-            match run.allocations() {
+            match self.with(sinks, programs, result, |run| run.allocations()) {
                 Ok(allocations) => result.allocations = allocations,
                 Err(error) => result.failed(error),
             }
-            match run.system_calls() {
+            let Some(counter) = counter else { continue };
+            match self.with(sinks, programs, result, |run| run.system_calls(counter)) {
                 Ok(system_calls) => result.system_calls = system_calls,
                 Err(error) => result.failed(error),
             }
         }
     }
-    results
-}
 
-impl CellResult {
-    fn failed(&mut self, error: Failure) {
-        eprintln!("{} {}: {error}", self.cell, self.client);
-        self.failures.push(error.to_string());
+    fn with<T>(
+        &self,
+        sinks: &mut Sinks<'_>,
+        programs: &Programs,
+        result: &CellResult,
+        work: impl FnOnce(&Run<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        work(&Run {
+            programs,
+            machine: &self.machine,
+            sink: sinks.of(result.cell.surroundings)?,
+            client: result.client,
+            cell: &result.cell,
+            seconds: if result.is_idle() { self.idle_seconds } else { self.seconds },
+            warm_up: self.warm_up,
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_a_scenario_with_a_number_only_for_single_requests() {
-        let cell: Cell = "insert@64".parse().expect("it is one");
-        assert_eq!((cell.scenario.as_str(), cell.concurrency), ("insert", Some(64)));
-        assert_eq!("bulk".parse::<Cell>().expect("it is one").to_string(), "bulk");
-        for wrong in ["insert", "bulk@4", "insert@0", "insert@x", "sleep@1"] {
-            assert!(wrong.parse::<Cell>().is_err(), "{wrong}");
+impl CellResult {
+    fn new(client: Client, cell: Cell) -> CellResult {
+        CellResult {
+            client,
+            cell,
+            reports: Vec::new(),
+            allocations: None,
+            system_calls: None,
+            failures: Vec::new(),
         }
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.cell.scenario == "idle"
+    }
+
+    fn failed(&mut self, error: Failure) {
+        eprintln!("{} {}: {error}", self.cell, self.client);
+        self.failures.push(error.to_string());
     }
 }

@@ -1,36 +1,84 @@
-//! The server, in a process of its own, on addresses nobody else uses.
+//! The servers, each in a process of its own, on addresses nobody else uses.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::clients::Programs;
-use crate::{Compare, Failure};
+use crate::affinity;
+use crate::cell::Surroundings;
+use crate::programs::Programs;
+use crate::{Failure, Machine};
 
 const PORT: u16 = 9042;
 
+/// One for each kind of surroundings, started when first asked for. A sink that nobody talks to costs nothing.
+pub(crate) struct Sinks<'a> {
+    programs: &'a Programs,
+    machine: &'a Machine,
+    running: Vec<Sink>,
+}
+
+impl<'a> Sinks<'a> {
+    pub(crate) fn new(programs: &'a Programs, machine: &'a Machine) -> Sinks<'a> {
+        Sinks { programs, machine, running: Vec::new() }
+    }
+
+    pub(crate) fn of(&mut self, surroundings: Surroundings) -> Result<&Sink, Failure> {
+        let index = match self.running.iter().position(|sink| sink.surroundings == surroundings) {
+            Some(index) => index,
+            None => {
+                self.running.push(Sink::start(self.programs, self.machine, surroundings)?);
+                self.running.len() - 1
+            }
+        };
+        Ok(&self.running[index])
+    }
+}
+
 /// Stopped when dropped.
 pub(crate) struct Sink {
+    surroundings: Surroundings,
     process: Child,
     pub(crate) contact_point: String,
+    /// The certificate it speaks TLS with.
+    pub(crate) certificate: Option<PathBuf>,
 }
 
 impl Sink {
-    pub(crate) fn start(programs: &Programs, compare: &Compare) -> Result<Sink, Failure> {
-        let first = free_block(compare.hosts).ok_or("no free block of loopback addresses")?;
+    fn start(programs: &Programs, machine: &Machine, surroundings: Surroundings) -> Result<Sink, Failure> {
+        let first = free_block(surroundings.hosts).ok_or("no free block of loopback addresses")?;
         let contact_point = format!("{first}:{PORT}");
-        let mut command = Command::new(programs.path("sink"));
-        command.args(["--listen", &contact_point, "--hosts", &compare.hosts.to_string()]);
-        command.args(["--delay-ms", &compare.delay_ms.to_string()]);
-        if !compare.unpinned {
-            command.args(["--core", &compare.sink_core.to_string()]);
+        let mut command = Command::new(programs.release("sink"));
+        command.args(["--listen", &contact_point, "--hosts", &surroundings.hosts.to_string()]);
+        command.args(["--shards", &surroundings.shards.to_string()]);
+        command.args(["--delay-ms", &surroundings.delay_ms.to_string()]);
+        if surroundings.lz4 {
+            command.arg("--lz4");
         }
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let certificate = surroundings
+            .tls
+            .then(|| std::env::temp_dir().join(format!("load-tests-{}-{first}.pem", std::process::id())));
+        if let Some(path) = &certificate {
+            command.arg("--tls-certificate").arg(path);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = affinity::spawn_on(&machine.sink_cores(surroundings.cores), &mut command)?;
         let output = process.stdout.take().ok_or("the sink has no output")?;
-        let sink = Sink { process, contact_point };
+        let sink = Sink { surroundings, process, contact_point, certificate };
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
         if line.starts_with("listening") { Ok(sink) } else { Err("the sink did not start".into()) }
+    }
+
+    /// Seconds that its threads ran so far.
+    pub(crate) fn cpu_seconds(&self) -> Option<f64> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).ok()?;
+        let nanoseconds = tasks.flatten().filter_map(|task| {
+            let times = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            times.split_whitespace().next()?.parse::<f64>().ok()
+        });
+        Some(nanoseconds.sum::<f64>() / 1e9)
     }
 }
 
@@ -38,6 +86,9 @@ impl Drop for Sink {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if let Some(path) = &self.certificate {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

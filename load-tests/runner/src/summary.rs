@@ -1,67 +1,66 @@
-//! Medians, spread, the table and the JSON.
+//! The table and the JSON.
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::clients::{Client, Report};
-use crate::plan::CellResult;
-use crate::{Compare, Failure};
+use crate::Failure;
+use crate::clients::Client;
+use crate::plan::{CellResult, Plan};
+use crate::statistics::{
+    CPU, CPU_PERCENT, LATENESS, Metric, P50, P99, P999, PEAK_MB, RATE, RESIDENT_MB, SINK_CPU, Spread,
+};
 
-/// The middle of an odd number of values, the mean of the two middle ones of an even number.
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
-    Some((low + high) / 2.0)
+/// A column and its digits; those nobody has a number for are left out.
+type Column = (&'static str, usize, fn(&CellResult, &[&CellResult]) -> Option<f64>);
+
+const COLUMNS: [Column; 18] = [
+    ("ops/s", 0, |own, _| own.median(RATE)),
+    ("CPU µs/op", 3, |own, _| own.median(CPU)),
+    ("least", 3, |own, _| own.spread(CPU).map(|spread| spread.least)),
+    ("most", 3, |own, _| own.spread(CPU).map(|spread| spread.most)),
+    ("spread", 2, |own, _| own.spread(CPU).and_then(Spread::factor)),
+    ("p50 µs", 0, |own, _| own.median(P50)),
+    ("p99 µs", 0, |own, _| own.median(P99)),
+    ("p99.9 µs", 0, |own, _| own.median(P999)),
+    ("worst lateness ms", 2, |own, _| own.spread(LATENESS).map(|spread| spread.most / 1000.0)),
+    ("CPU %", 3, |own, _| own.median(CPU_PERCENT).filter(|_| own.is_idle())),
+    ("resident MB", 1, |own, _| own.median(RESIDENT_MB).filter(|_| own.is_idle())),
+    ("peak MB", 0, |own, _| own.median(PEAK_MB)),
+    ("sink busy %", 0, |own, _| own.median(SINK_CPU)),
+    ("allocations/op", 4, |own, _| own.allocations),
+    ("system calls/op", 4, |own, _| own.system_calls),
+    ("CPU to scylla-tuned", 2, |own, all| cpu_ratio(own, all, Client::ScyllaTuned)),
+    ("CPU to cdrs", 2, |own, all| cpu_ratio(own, all, Client::Cdrs)),
+    ("CPU to raw", 2, |own, all| cpu_ratio(own, all, Client::Raw)),
+];
+
+fn cpu_ratio(own: &CellResult, all: &[&CellResult], client: Client) -> Option<f64> {
+    let other = all.iter().find(|result| result.client == client)?;
+    own.median(CPU).zip(other.median(CPU)).map(|(own, other)| own / other)
 }
 
-impl CellResult {
-    fn median(&self, of: impl Fn(&Report) -> Option<f64>) -> Option<f64> {
-        median(self.reports.iter().filter_map(of).collect())
-    }
-
-    fn cpu(&self) -> Option<f64> {
-        self.median(|report| Some(report.cpu_us_per_operation))
-    }
-
-    /// How far apart the runs are: the highest CPU cost over the lowest.
-    fn spread(&self) -> Option<f64> {
-        let costs = || self.reports.iter().map(|report| report.cpu_us_per_operation);
-        let (low, high) = (costs().fold(f64::INFINITY, f64::min), costs().fold(0.0, f64::max));
-        (low > 0.0 && low.is_finite()).then_some(high / low)
-    }
-}
-
-/// A Markdown table for each scenario. The last column compares client CPU with the scylla crate at its best.
-pub(crate) fn table(results: &[CellResult], compare: &Compare) -> String {
+/// A Markdown table for each cell.
+pub(crate) fn tables(results: &[CellResult], plan: &Plan) -> String {
     let mut text = String::new();
-    for cell in &compare.scenarios {
+    for cell in &plan.cells {
         let rows: Vec<&CellResult> = results.iter().filter(|result| result.cell == *cell).collect();
-        let best =
-            rows.iter().find(|result| result.client == Client::ScyllaTuned).and_then(|result| result.cpu());
+        let columns: Vec<&Column> = COLUMNS
+            .iter()
+            .filter(|(_, _, value)| rows.iter().any(|row| value(row, &rows).is_some()))
+            .collect();
         let _ = writeln!(text, "\n### {cell}\n");
-        let _ = writeln!(
-            text,
-            "| client | ops/s | CPU µs/op | spread | p50 µs | p99 µs | p99.9 µs | peak MB | allocations/op | system calls/op | CPU to scylla-tuned |"
-        );
-        let _ = writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
-        for result in rows {
-            let ratio = result.cpu().zip(best).map(|(own, best)| own / best);
-            let cells = [
-                number(result.median(|report| Some(report.operations_per_second)), 0),
-                number(result.cpu(), 3),
-                number(result.spread(), 2),
-                number(result.median(|report| report.p50_us), 0),
-                number(result.median(|report| report.p99_us), 0),
-                number(result.median(|report| report.p999_us), 0),
-                number(result.median(|report| Some(report.peak_resident_kib as f64 / 1024.0)), 0),
-                number(result.allocations, 3),
-                number(result.system_calls, 4),
-                number(ratio, 2),
-            ];
-            let _ = writeln!(text, "| {} | {} |", result.client, cells.join(" | "));
-            for failure in &result.failures {
-                let _ = writeln!(text, "| {} failed: {failure} | | | | | | | | | | |", result.client);
+        let titles: Vec<&str> = columns.iter().map(|(title, _, _)| *title).collect();
+        let _ = writeln!(text, "| client | {} |", titles.join(" | "));
+        let _ = writeln!(text, "|---|{}", "--:|".repeat(columns.len()));
+        for row in &rows {
+            let numbers: Vec<String> =
+                columns.iter().map(|(_, digits, value)| number(value(row, &rows), *digits)).collect();
+            let _ = writeln!(text, "| {} | {} |", row.client, numbers.join(" | "));
+        }
+        for row in &rows {
+            for failure in &row.failures {
+                let _ = writeln!(text, "\n{} failed: {failure}", row.client);
             }
         }
     }
@@ -72,23 +71,38 @@ fn number(value: Option<f64>, digits: usize) -> String {
     value.map(|value| format!("{value:.digits$}")).unwrap_or_default()
 }
 
-/// Everything: settings, machine, medians and each run.
-pub(crate) fn json(results: &[CellResult], compare: &Compare) -> Result<String, Failure> {
+const IN_JSON: [(&str, Metric); 10] = [
+    ("operations_per_second", RATE),
+    ("cpu_us_per_operation", CPU),
+    ("cpu_percent", CPU_PERCENT),
+    ("p50_us", P50),
+    ("p99_us", P99),
+    ("p999_us", P999),
+    ("worst_lateness_us", LATENESS),
+    ("resident_mb", RESIDENT_MB),
+    ("peak_resident_mb", PEAK_MB),
+    ("sink_cpu_percent", SINK_CPU),
+];
+
+/// Everything: settings, machine, medians with their spread, and each run.
+pub(crate) fn json(results: &[CellResult], plan: &Plan) -> Result<Value, Failure> {
     let cells: Vec<Value> = results
         .iter()
         .map(|result| {
+            let metrics: Map<String, Value> = IN_JSON
+                .iter()
+                .filter_map(|(name, metric)| {
+                    let spread = result.spread(*metric)?;
+                    let Spread { median, least, most } = spread;
+                    let numbers =
+                        json!({ "median": median, "min": least, "max": most, "spread": spread.factor() });
+                    Some(((*name).to_owned(), numbers))
+                })
+                .collect();
             json!({
                 "client": result.client.name(),
                 "scenario": result.cell.to_string(),
-                "median": {
-                    "operations_per_second": result.median(|report| Some(report.operations_per_second)),
-                    "cpu_us_per_operation": result.cpu(),
-                    "p50_us": result.median(|report| report.p50_us),
-                    "p99_us": result.median(|report| report.p99_us),
-                    "p999_us": result.median(|report| report.p999_us),
-                    "peak_resident_kib": result.median(|report| Some(report.peak_resident_kib as f64)),
-                },
-                "cpu_spread": result.spread(),
+                "metrics": metrics,
                 "allocations_per_operation": result.allocations,
                 "system_calls_per_operation": result.system_calls,
                 "runs": result.reports,
@@ -96,35 +110,15 @@ pub(crate) fn json(results: &[CellResult], compare: &Compare) -> Result<String, 
             })
         })
         .collect();
-    let all = json!({
+    Ok(json!({
         "machine": { "cpu": processor(), "cores": std::thread::available_parallelism()?.get() },
-        "settings": {
-            "runs": compare.runs,
-            "seconds": compare.seconds,
-            "warm_up": compare.warm_up,
-            "hosts": compare.hosts,
-            "delay_ms": compare.delay_ms,
-            "pinned": !compare.unpinned,
-        },
+        "settings": { "runs": plan.runs, "seconds": plan.seconds, "warm_up": plan.warm_up },
         "results": cells,
-    });
-    Ok(serde_json::to_string_pretty(&all)?)
+    }))
 }
 
 fn processor() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     line.split_once(':').map(|(_, name)| name.trim().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::median;
-
-    #[test]
-    fn the_median_ignores_an_outlier() {
-        assert_eq!(median(vec![3.0, 1.0, 100.0]), Some(3.0));
-        assert_eq!(median(vec![4.0, 2.0]), Some(3.0));
-        assert_eq!(median(Vec::new()), None);
-    }
 }

@@ -1,98 +1,69 @@
-//! The body of every answer.
+//! The bodies of answers that are made when they are asked for: everything but writes and reads of rows.
 
 use crate::catalog::{Catalog, Row, type_of};
 use crate::encode::{Type, cell, int, short, string};
+use crate::host::Host;
+use crate::rows;
+use crate::tables::{KEYSPACE, Kind, Statement, TABLES, Table};
 
-/// What a prepared statement will be answered with. Its number is its id on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Prepared {
-    Write = b'w',
-    ReadOne = b'r',
-    ReadPage = b'p',
-}
-
-/// Rows of a page that asks for many.
-const PAGE_ROWS: i32 = 5000;
-const PAYLOAD: [u8; 100] = [0x70; 100];
-
-const ROWS: i32 = 2;
+pub(crate) const ROWS: i32 = 2;
 const SET_KEYSPACE: i32 = 3;
 const PREPARED: i32 = 4;
-const GLOBAL_TABLE: i32 = 1;
-const NO_METADATA: i32 = 4;
+pub(crate) const GLOBAL_TABLE: i32 = 1;
+pub(crate) const NO_METADATA: i32 = 4;
 
-/// The answers that never change, made once.
-pub(crate) struct Canned {
-    one: Vec<u8>,
-    page: Vec<u8>,
-    one_bare: Vec<u8>,
-    page_bare: Vec<u8>,
+/// The first byte of a prepared id says what to do with it; the second is the number of its table.
+pub(crate) mod prepared {
+    pub(crate) const WRITE: u8 = b'w';
+    pub(crate) const NEVER: u8 = b'n';
+    pub(crate) const READ_ONE: u8 = b'r';
+    pub(crate) const READ_PAGE: u8 = b'p';
 }
 
-impl Canned {
-    pub(crate) fn new() -> Canned {
-        Canned {
-            one: rows_of_kv(1, true),
-            page: rows_of_kv(PAGE_ROWS, true),
-            one_bare: rows_of_kv(1, false),
-            page_bare: rows_of_kv(PAGE_ROWS, false),
-        }
-    }
-
-    /// The rows of a prepared read, with or without the metadata that the client may have kept from PREPARE.
-    pub(crate) fn rows(&self, statement: Prepared, skip_metadata: bool) -> &[u8] {
-        match (statement, skip_metadata) {
-            (Prepared::ReadPage, false) => &self.page,
-            (Prepared::ReadPage, true) => &self.page_bare,
-            (_, false) => &self.one,
-            (_, true) => &self.one_bare,
-        }
+/// `[column]...` of one table, with the table in front.
+pub(crate) fn column_specs(table: &Table, columns: &[(&str, Type)], out: &mut Vec<u8>) {
+    string(KEYSPACE, out);
+    string(table.name, out);
+    for (name, typ) in columns {
+        string(name, out);
+        typ.put(out);
     }
 }
 
-fn rows_of_kv(rows: i32, metadata: bool) -> Vec<u8> {
+/// SUPPORTED: no extension but shards, so that everybody is measured without.
+pub(crate) fn supported(host: &Host, shard: u16) -> Vec<u8> {
+    let settings = &host.settings;
+    let compression: &[&str] = if settings.lz4 { &["lz4"] } else { &[] };
+    let mut options: Vec<(&str, Vec<String>)> = vec![
+        ("CQL_VERSION", vec!["3.4.6".to_owned()]),
+        ("COMPRESSION", compression.iter().map(ToString::to_string).collect()),
+    ];
+    if settings.shards > 0 {
+        let port =
+            if settings.tls.is_some() { "SCYLLA_SHARD_AWARE_PORT_SSL" } else { "SCYLLA_SHARD_AWARE_PORT" };
+        options.extend([
+            ("SCYLLA_SHARD", vec![shard.to_string()]),
+            ("SCYLLA_NR_SHARDS", vec![settings.shards.to_string()]),
+            ("SCYLLA_PARTITIONER", vec!["org.apache.cassandra.dht.Murmur3Partitioner".to_owned()]),
+            ("SCYLLA_SHARDING_ALGORITHM", vec!["biased-token-round-robin".to_owned()]),
+            ("SCYLLA_SHARDING_IGNORE_MSB", vec!["12".to_owned()]),
+            (port, vec![settings.shard_aware_port.to_string()]),
+        ]);
+    }
     let mut out = Vec::new();
-    int(ROWS, &mut out);
-    if metadata {
-        kv_columns(&mut out);
-    } else {
-        int(NO_METADATA, &mut out);
-        int(2, &mut out);
-    }
-    int(rows, &mut out);
-    for row in 0..rows {
-        cell(Some(&i64::from(row).to_be_bytes()), &mut out);
-        cell(Some(&PAYLOAD), &mut out);
+    short(options.len() as u16, &mut out);
+    for (name, values) in options {
+        string(name, &mut out);
+        short(values.len() as u16, &mut out);
+        values.iter().for_each(|value| string(value, &mut out));
     }
     out
 }
 
-fn kv_columns(out: &mut Vec<u8>) {
-    int(GLOBAL_TABLE, out);
-    int(2, out);
-    kv_column_specs(out);
-}
-
-fn kv_column_specs(out: &mut Vec<u8>) {
-    string("bench", out);
-    string("kv", out);
-    string("id", out);
-    Type::Bigint.put(out);
-    string("payload", out);
-    Type::Blob.put(out);
-}
-
-/// SUPPORTED: no compression and no extensions, so that everybody is measured without them.
-pub(crate) fn supported() -> Vec<u8> {
-    let mut out = Vec::new();
-    short(2, &mut out);
-    string("CQL_VERSION", &mut out);
-    short(1, &mut out);
-    string("3.4.6", &mut out);
-    string("COMPRESSION", &mut out);
-    short(0, &mut out);
-    out
+/// Whether a STARTUP asks for LZ4.
+pub(crate) fn wants_lz4(startup: &[u8]) -> bool {
+    // The only value of this kind that any client sends.
+    startup.windows(3).any(|value| value.eq_ignore_ascii_case(b"lz4"))
 }
 
 pub(crate) fn error(code: i32, message: &str) -> Vec<u8> {
@@ -106,61 +77,59 @@ const INVALID: i32 = 0x2200;
 
 /// The answer to PREPARE, or why there is none.
 pub(crate) fn prepare(query: &str, version: u8) -> Result<Vec<u8>, Vec<u8>> {
-    let lower = query.to_ascii_lowercase();
-    let statement = if !lower.contains("kv") {
-        return Err(error(INVALID, "the sink prepares statements on bench.kv only"));
-    } else if !lower.trim_start().starts_with("select") {
-        Prepared::Write
-    } else if lower.contains("where") {
-        Prepared::ReadOne
-    } else {
-        Prepared::ReadPage
+    let Some(Statement { table: number, kind, bound }) = Statement::parse(query) else {
+        return Err(error(INVALID, "the sink prepares statements on its own tables only"));
+    };
+    let table = &TABLES[number];
+    let id = match kind {
+        Kind::Write if !table.answers => prepared::NEVER,
+        Kind::Write => prepared::WRITE,
+        Kind::ReadOne => prepared::READ_ONE,
+        Kind::ReadPage => prepared::READ_PAGE,
     };
     let mut out = Vec::new();
     int(PREPARED, &mut out);
-    short(1, &mut out);
-    out.push(statement as u8);
-    let markers = query.matches('?').count();
+    short(2, &mut out);
+    out.extend([id, number as u8]);
     int(GLOBAL_TABLE, &mut out);
-    int(markers.min(2) as i32, &mut out);
+    int(bound.len() as i32, &mut out);
     if version >= 4 {
-        // The partition key is bound first, in every statement we know.
-        int(markers.min(1) as i32, &mut out);
-        (0..markers.min(1)).for_each(|_| short(0, &mut out));
+        let key = bound.iter().position(|(name, _)| *name == "id");
+        int(i32::from(key.is_some()), &mut out);
+        key.iter().for_each(|place| short(*place as u16, &mut out));
     }
-    string("bench", &mut out);
-    string("kv", &mut out);
-    for (name, typ) in [("id", Type::Bigint), ("payload", Type::Blob)].into_iter().take(markers) {
-        string(name, &mut out);
-        typ.put(&mut out);
-    }
-    match statement {
-        Prepared::Write => {
-            int(NO_METADATA, &mut out);
-            int(0, &mut out);
-        }
-        Prepared::ReadOne | Prepared::ReadPage => kv_columns(&mut out),
+    column_specs(table, &bound, &mut out);
+    if kind == Kind::Write {
+        int(NO_METADATA, &mut out);
+        int(0, &mut out);
+    } else {
+        int(GLOBAL_TABLE, &mut out);
+        int(table.columns.len() as i32, &mut out);
+        column_specs(table, table.columns, &mut out);
     }
     Ok(out)
 }
 
 /// The answer to an unprepared query, or why there is none.
-pub(crate) fn query(query: &str, catalog: &Catalog, canned: &Canned) -> Result<Vec<u8>, Vec<u8>> {
+pub(crate) fn query(query: &str, catalog: &Catalog) -> Result<Vec<u8>, Vec<u8>> {
     let lower = query.to_ascii_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     match words.first() {
         Some(&"use") => {
             let mut out = Vec::new();
             int(SET_KEYSPACE, &mut out);
-            string("bench", &mut out);
+            string(KEYSPACE, &mut out);
             Ok(out)
         }
         Some(&"select") => {
             let table = words.iter().skip_while(|word| **word != "from").nth(1).copied().unwrap_or_default();
             let table = table.trim_end_matches(';');
-            if table.ends_with("kv") {
-                let statement = if words.contains(&"where") { Prepared::ReadOne } else { Prepared::ReadPage };
-                return Ok(canned.rows(statement, false).to_vec());
+            match Statement::parse(&lower) {
+                Some(Statement { table: 0, kind: Kind::ReadOne, .. }) => {
+                    return Ok(rows::ONE.body(false).plain.clone());
+                }
+                Some(Statement { table: 0, .. }) => return Ok(rows::PAGE.body(false).plain.clone()),
+                _ => {}
             }
             let Some((all, rows)) = catalog.table(table) else {
                 return Err(error(INVALID, &format!("unconfigured table {table}")));
@@ -208,21 +177,20 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::host::test_host;
 
     #[test]
-    fn a_write_is_prepared_with_its_key_first_and_no_result() {
-        let body = prepare("INSERT INTO bench.kv (id, payload) VALUES (?, ?)", 4).expect("it is ours");
-        assert_eq!(body[..7], [0, 0, 0, 4, 0, 1, b'w']);
-        assert_eq!(body[7..21], [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0]);
+    fn a_write_is_prepared_with_the_place_of_its_key_and_no_result() {
+        let body = prepare("INSERT INTO bench.kv (payload, id) VALUES (?, ?)", 4).expect("it is ours");
+        assert_eq!(body[..8], [0, 0, 0, 4, 0, 2, b'w', 0]);
+        assert_eq!(body[8..22], [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 1]);
         assert_eq!(body[body.len() - 8..], [0, 0, 0, 4, 0, 0, 0, 0]);
     }
 
     #[test]
     fn a_projection_names_its_columns_and_unknown_tables_are_refused() {
         let catalog = Catalog::new(&[Ipv4Addr::LOCALHOST], 0, 9042);
-        let canned = Canned::new();
-        let body =
-            query("SELECT rack FROM system.local WHERE key='local'", &catalog, &canned).expect("it is known");
+        let body = query("SELECT rack FROM system.local WHERE key='local'", &catalog).expect("it is known");
         let mut expected = vec![0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1];
         string("system", &mut expected);
         string("local", &mut expected);
@@ -230,6 +198,15 @@ mod tests {
         expected.extend([0, 0x0D, 0, 0, 0, 1, 0, 0, 0, 5]);
         expected.extend(b"rack1");
         assert_eq!(body, expected);
-        assert!(query("SELECT * FROM system.nothing", &catalog, &canned).is_err());
+        assert!(query("SELECT * FROM system.nothing", &catalog).is_err());
+    }
+
+    #[test]
+    fn only_a_host_with_shards_speaks_of_them() {
+        let says = |host: &Host| String::from_utf8_lossy(&supported(host, 1)).into_owned();
+        assert!(!says(&test_host(0, false)).contains("SHARD"));
+        let sharded = says(&test_host(2, true));
+        assert!(sharded.contains("SCYLLA_SHARD_AWARE_PORT\0\u{1}\0\u{5}19042"), "{sharded:?}");
+        assert!(sharded.contains("COMPRESSION\0\u{1}\0\u{3}lz4"), "{sharded:?}");
     }
 }

@@ -1,8 +1,9 @@
-//! The system tables of a small cluster with one keyspace and one table, as far as drivers read them.
+//! The system tables of a small cluster with one keyspace, as far as drivers read them.
 
 use std::net::Ipv4Addr;
 
 use crate::encode::{Type, collection};
+use crate::tables::{KEYSPACE, TABLES as OWN_TABLES, Table};
 
 /// One row of a system table: the cells that are not null, by column.
 pub(crate) type Row = Vec<(&'static str, Vec<u8>)>;
@@ -57,8 +58,8 @@ impl Catalog {
             "system.peers" => (PEERS, self.peers.clone()),
             "system.peers_v2" => (PEERS_V2, self.peers.clone()),
             "system_schema.keyspaces" => (KEYSPACES, vec![keyspace()]),
-            "system_schema.tables" => (TABLES, vec![table()]),
-            "system_schema.columns" => (COLUMNS, columns()),
+            "system_schema.tables" => (TABLES, OWN_TABLES.iter().zip(0..).map(table).collect()),
+            "system_schema.columns" => (COLUMNS, OWN_TABLES.iter().flat_map(columns).collect()),
             "system_schema.types" => (TYPES, Vec::new()),
             "system_schema.views" => (VIEWS, Vec::new()),
             "system_schema.indexes" => (INDEXES, Vec::new()),
@@ -212,7 +213,7 @@ fn tokens(index: usize, hosts: usize) -> Vec<u8> {
 fn keyspace() -> Row {
     let replication = ["class", "org.apache.cassandra.locator.SimpleStrategy", "replication_factor", "1"];
     vec![
-        ("keyspace_name", b"bench".to_vec()),
+        ("keyspace_name", KEYSPACE.into()),
         ("durable_writes", vec![1]),
         ("replication", collection(2, replication.into_iter())),
         // cdrs-tokio asks for it like this.
@@ -227,30 +228,32 @@ fn keyspace() -> Row {
     ]
 }
 
-fn table() -> Row {
+fn table((table, number): (&Table, u8)) -> Row {
     vec![
-        ("keyspace_name", b"bench".to_vec()),
-        ("table_name", b"kv".to_vec()),
+        ("keyspace_name", KEYSPACE.into()),
+        ("table_name", table.name.into()),
         ("comment", Vec::new()),
         ("flags", collection(1, ["compound"].into_iter())),
-        ("id", vec![0x4b; 16]),
+        ("id", vec![0x4b + number; 16]),
     ]
 }
 
-fn columns() -> Vec<Row> {
-    let column = |name: &str, kind: &str, position: i32, typ: &str| -> Row {
+fn columns(table: &Table) -> Vec<Row> {
+    let place = |index| if index == 0 { ("partition_key", 0_i32) } else { ("regular", -1) };
+    let column = |(index, (name, typ)): (usize, &(&str, Type))| -> Row {
+        let (kind, position) = place(index);
         vec![
-            ("keyspace_name", b"bench".to_vec()),
-            ("table_name", b"kv".to_vec()),
-            ("column_name", name.into()),
-            ("column_name_bytes", name.into()),
+            ("keyspace_name", KEYSPACE.into()),
+            ("table_name", table.name.into()),
+            ("column_name", (*name).into()),
+            ("column_name_bytes", (*name).into()),
             ("clustering_order", b"none".to_vec()),
             ("kind", kind.into()),
             ("position", position.to_be_bytes().to_vec()),
-            ("type", typ.into()),
+            ("type", typ.name().into()),
         ]
     };
-    vec![column("id", "partition_key", 0, "bigint"), column("payload", "regular", -1, "blob")]
+    table.columns.iter().enumerate().map(column).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub(crate) enum Type {
     Boolean,
     Double,
     Int,
+    Timestamp,
     Uuid,
     Inet,
     ListOfText,
@@ -18,6 +19,17 @@ pub(crate) enum Type {
 }
 
 impl Type {
+    /// What the schema tables call it; for columns of our own tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Type::Bigint => "bigint",
+            Type::Blob => "blob",
+            Type::Double => "double",
+            Type::Timestamp => "timestamp",
+            _ => "text",
+        }
+    }
+
     /// Appends the `[option]` of this type.
     pub(crate) fn put(self, out: &mut Vec<u8>) {
         const TEXT: u16 = 0x0D;
@@ -28,6 +40,7 @@ impl Type {
             Type::Boolean => &[0x04],
             Type::Double => &[0x07],
             Type::Int => &[0x09],
+            Type::Timestamp => &[0x0B],
             Type::Uuid => &[0x0C],
             Type::Inet => &[0x10],
             Type::ListOfText => &[0x20, TEXT],

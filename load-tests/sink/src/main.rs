@@ -1,25 +1,35 @@
 //! A CQL server that does nothing but answer, far cheaper than any client asks.
 //!
-//! It speaks native protocol v3 and v4, knows one table `bench.kv (id bigint PRIMARY KEY, payload blob)` and enough of the system tables for
-//! drivers to connect and route, answers every write with VOID and every read with canned rows. Nothing is stored.
+//! It speaks native protocol v3 and v4 and knows enough of the system tables for drivers to connect and route. Writes into its few
+//! tables are answered with VOID, or for one table never; reads with canned rows. Nothing is stored.
 //!
-//! * [`answers`]: the bytes of every answer, most of them made once.
-//! * [`catalog`]: what the system tables say.
+//! * [`tables`]: the tables it pretends to have.
+//! * [`catalog`]: what the system tables say about them and about the hosts.
+//! * [`answers`]: the bodies of answers that are made when asked for; [`rows`]: of those made once.
+//! * [`host`]: accepts connections; knows its shards.
 //! * [`connection`]: the loop that turns requests into answers, one thread a connection.
+//! * [`wire`]: where answers go: at once, late, or encrypted ([`tls`]).
+//! * [`lz4`]: compressed bodies.
 
 mod answers;
 mod catalog;
 mod connection;
 mod encode;
+mod host;
+mod lz4;
+mod rows;
+mod tables;
+mod tls;
+mod wire;
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 
-use crate::catalog::Catalog;
+use crate::host::Settings;
 
 #[derive(Parser)]
 #[command(about = "A CQL server that answers as cheaply as a server can")]
@@ -30,53 +40,45 @@ struct Arguments {
     /// How many hosts to be
     #[arg(long, default_value_t = 1)]
     hosts: u8,
+    /// How many shards each host says it has; with none it is a Cassandra
+    #[arg(long, default_value_t = 0)]
+    shards: u16,
+    /// Where a host with shards listens besides, for clients that choose theirs by their source port
+    #[arg(long, default_value_t = 19042)]
+    shard_aware_port: u16,
     /// Hold every answer back for this long
     #[arg(long, default_value_t = 0)]
     delay_ms: u64,
-    /// Run on this core only
+    /// Offer LZ4
     #[arg(long)]
-    core: Option<usize>,
+    lz4: bool,
+    /// Speak TLS, with a certificate made now and written to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "delay_ms")]
+    tls_certificate: Option<PathBuf>,
 }
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    if let Some(core) = arguments.core {
-        let mut cores = rustix::thread::CpuSet::new();
-        cores.set(core);
-        rustix::thread::sched_setaffinity(None, &cores)?;
-    }
     let IpAddr::V4(first) = arguments.listen.ip() else {
-        return Err(io::Error::other("hosts follow each other on IPv4 addresses"));
+        return Err("hosts follow each other on IPv4 addresses".into());
     };
     let addresses: Vec<Ipv4Addr> = (0..u32::from(arguments.hosts.max(1)))
         .map(|index| Ipv4Addr::from_bits(first.to_bits() + index))
         .collect();
-    let delay = Duration::from_millis(arguments.delay_ms);
-    let mut listeners = Vec::new();
-    for address in &addresses {
-        listeners.push(TcpListener::bind((*address, arguments.listen.port()))?);
-    }
-    let mut hosts = Vec::new();
-    for (index, listener) in listeners.into_iter().enumerate() {
-        let catalog = Arc::new(Catalog::new(&addresses, index, arguments.listen.port()));
-        hosts.push(std::thread::spawn(move || serve(&listener, &catalog, delay)));
-    }
+    let tls = arguments.tls_certificate.as_deref().map(|path| tls::server(&addresses, path)).transpose()?;
+    let settings = Settings {
+        port: arguments.listen.port(),
+        shards: arguments.shards,
+        shard_aware_port: arguments.shard_aware_port,
+        delay: Duration::from_millis(arguments.delay_ms),
+        lz4: arguments.lz4,
+        tls,
+    };
+    let hosts = host::start(&addresses, &settings)?;
     // Whoever started us waits for this line.
-    println!("listening on {} and {} more", arguments.listen, arguments.hosts.max(1) - 1);
+    println!("listening on {} and {} more", arguments.listen, addresses.len() - 1);
     for host in hosts {
-        host.join().map_err(|_| io::Error::other("a host panicked"))??;
+        host.join().map_err(|_| "a host panicked")??;
     }
     Ok(())
-}
-
-fn serve(listener: &TcpListener, catalog: &Arc<Catalog>, delay: Duration) -> io::Result<()> {
-    loop {
-        let (socket, _) = listener.accept()?;
-        socket.set_nodelay(true)?;
-        let catalog = Arc::clone(catalog);
-        std::thread::spawn(move || {
-            // A client that goes away in the middle of something is not our concern.
-            let _ = connection::run(socket, &catalog, delay);
-        });
-    }
 }

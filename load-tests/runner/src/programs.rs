@@ -1,0 +1,106 @@
+//! Where the programs of a run are, and how they come to be.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Failure;
+use crate::clients::{Client, Kind};
+
+/// Everything that was built.
+pub(crate) struct Programs {
+    /// This workspace.
+    source: PathBuf,
+    /// Cargo's target directory; what is made here disappears with it.
+    target: PathBuf,
+}
+
+impl Programs {
+    pub(crate) fn new() -> Result<Programs, Failure> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .ok_or("the runner is a folder of its workspace")?;
+        let executable = std::env::current_exe()?;
+        let target = executable.ancestors().nth(2).ok_or("the runner is not in a target directory")?;
+        Ok(Programs { source: source.to_owned(), target: target.to_owned() })
+    }
+
+    /// A program of this workspace.
+    pub(crate) fn release(&self, name: &str) -> PathBuf {
+        self.target.join("release").join(name)
+    }
+
+    /// A file of the target directory.
+    pub(crate) fn target(&self, name: &str) -> PathBuf {
+        self.target.join(name)
+    }
+
+    /// Builds the sink and the Rust clients.
+    pub(crate) fn build(&self, tls: bool, counting: bool) -> Result<(), Failure> {
+        let features = if tls { "clients/tls" } else { "" };
+        self.cargo(&["--package", "sink", "--package", "clients", "--features", features])?;
+        if counting {
+            let features = if tls { "count-allocations,tls" } else { "count-allocations" };
+            self.cargo(&["--package", "clients", "--features", features, "--bin", "client-counting"])?;
+        }
+        Ok(())
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<(), Failure> {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.source).env("CARGO_TARGET_DIR", &self.target);
+        run(command.args(["build", "--release"]).args(arguments))
+    }
+
+    /// Makes what a client of another language needs, unless it is there.
+    pub(crate) fn make(&self, client: Client) -> Result<(), Failure> {
+        match client.kind() {
+            Kind::Rust { .. } => Ok(()),
+            Kind::Python { package } => self.python(package),
+            Kind::Java | Kind::Go => Err("not yet".into()),
+        }
+    }
+
+    /// An interpreter that has the driver.
+    fn python(&self, package: &str) -> Result<(), Failure> {
+        let directory = self.target(package);
+        let complete = directory.join(".complete");
+        if !complete.exists() {
+            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&directory))?;
+            run(
+                Command::new(directory.join("bin/python")).args(["-m", "pip", "install", "--quiet", package])
+            )?;
+            std::fs::write(&complete, "")?;
+        }
+        Ok(())
+    }
+
+    /// The beginning of a command that runs a client.
+    pub(crate) fn command(&self, client: Client, counting: bool) -> Command {
+        match client.kind() {
+            Kind::Rust { driver, mimalloc } => {
+                let binary = match (counting, mimalloc) {
+                    (true, _) => "client-counting",
+                    (false, true) => "client-mimalloc",
+                    (false, false) => "client-system",
+                };
+                let mut command = Command::new(self.release(binary));
+                command.args(["--driver", driver]);
+                command
+            }
+            Kind::Python { package } => {
+                let mut command = Command::new(self.target(package).join("bin/python"));
+                command.arg(self.source.join("clients/python/client.py"));
+                command
+            }
+            Kind::Java | Kind::Go => Command::new("false"),
+        }
+    }
+}
+
+/// Runs a step; what it says goes to standard error, because standard output is for the table.
+fn run(command: &mut Command) -> Result<(), Failure> {
+    let name = command.get_program().to_owned();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::from(std::io::stderr())).status();
+    let status = child.map_err(|error| format!("{name:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+}
