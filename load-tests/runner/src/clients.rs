@@ -45,8 +45,10 @@ pub(crate) enum Kind {
         mimalloc: bool,
     },
     Java,
-    /// A program of its own for either module.
-    Go,
+    /// Built with the tag `scylla` or without.
+    Go {
+        fork: bool,
+    },
     /// An interpreter with this package.
     Python {
         package: &'static str,
@@ -74,7 +76,8 @@ impl Client {
             Client::ScyllaTuned => rust("scylla-tuned", true),
             Client::Cdrs => rust("cdrs", true),
             Client::Java => Kind::Java,
-            Client::Gocql | Client::GocqlScylla => Kind::Go,
+            Client::Gocql => Kind::Go { fork: false },
+            Client::GocqlScylla => Kind::Go { fork: true },
             Client::Python => Kind::Python { package: "cassandra-driver" },
             Client::PythonScylla => Kind::Python { package: "scylla-driver" },
         }

@@ -56,7 +56,14 @@ impl Programs {
         match client.kind() {
             Kind::Rust { .. } => Ok(()),
             Kind::Python { package } => self.python(package),
-            Kind::Java | Kind::Go => Err("not yet".into()),
+            Kind::Go { fork } => run(Command::new("go")
+                .current_dir(self.source.join("clients/go"))
+                .args(["build", "-tags", if fork { "scylla" } else { "" }, "-o"])
+                .arg(self.target(go_program(fork)))),
+            Kind::Java => run(Command::new("mvn")
+                .current_dir(self.source.join("clients/java"))
+                .args(["--quiet", "--batch-mode", "compile", "dependency:copy-dependencies"])
+                .arg(format!("-Dmade={}", self.target(JAVA).display()))),
         }
     }
 
@@ -92,9 +99,22 @@ impl Programs {
                 command.arg(self.source.join("clients/python/client.py"));
                 command
             }
-            Kind::Java | Kind::Go => Command::new("false"),
+            Kind::Go { fork } => Command::new(self.target(go_program(fork))),
+            Kind::Java => {
+                let made = self.target(JAVA);
+                let mut command = Command::new("java");
+                command.arg("-cp").arg(format!("{0}/classes:{0}/dependency/*", made.display())).arg("Client");
+                command
+            }
         }
     }
+}
+
+/// The folder of the Java client.
+const JAVA: &str = "java-client";
+
+fn go_program(fork: bool) -> &'static str {
+    if fork { "gocql-scylla-client" } else { "gocql-client" }
 }
 
 /// Runs a step; what it says goes to standard error, because standard output is for the table.

@@ -75,8 +75,7 @@ impl Run<'_> {
         let mut command = self.command(allocations);
         let cores = self.machine.client_cores(self.cell.surroundings.cores);
         let mut client = Watched::start(&cores, &mut command)?;
-        let warm = Duration::from_secs_f64(self.warm_up);
-        client.expect("ready", warm + PATIENCE)?;
+        client.expect("ready", Duration::from_secs_f64(self.warm_up()) + PATIENCE)?;
         let counting = counter.map(|counter| counter.attach(client.process.id())).transpose()?;
         let (before, started) = (self.sink.cpu_seconds(), Instant::now());
         client.go()?;
@@ -91,11 +90,16 @@ impl Run<'_> {
         Ok(Report { sink_cpu_percent, system_calls, ..report })
     }
 
+    /// A virtual machine has to compile first what is hot.
+    fn warm_up(&self) -> f64 {
+        if self.client.kind() == Kind::Java { self.warm_up.max(4.0) } else { self.warm_up }
+    }
+
     fn command(&self, allocations: bool) -> Command {
         let mut command = self.programs.command(self.client, allocations);
         command.args(["--scenario", &self.cell.scenario, "--contact-point", &self.sink.contact_point]);
         command.args(["--concurrency", &self.cell.concurrency.unwrap_or(1).to_string()]);
-        command.args(["--seconds", &self.seconds.to_string(), "--warm-up", &self.warm_up.to_string()]);
+        command.args(["--seconds", &self.seconds.to_string(), "--warm-up", &self.warm_up().to_string()]);
         command.arg("--hand-shake");
         if self.cell.scenario == "csv" {
             command.arg("--csv").arg(self.programs.target(crate::people::FILE));

@@ -71,14 +71,14 @@ impl Sink {
         if line.starts_with("listening") { Ok(sink) } else { Err("the sink did not start".into()) }
     }
 
-    /// Seconds that its threads ran so far.
+    /// Seconds that its threads ran so far, those that ended included.
     pub(crate) fn cpu_seconds(&self) -> Option<f64> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).ok()?;
-        let nanoseconds = tasks.flatten().filter_map(|task| {
-            let times = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            times.split_whitespace().next()?.parse::<f64>().ok()
-        });
-        Some(nanoseconds.sum::<f64>() / 1e9)
+        const TICKS_A_SECOND: f64 = 100.0;
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
+        // The name, in parentheses, may contain anything.
+        let (_, numbers) = text.rsplit_once(") ")?;
+        let ticks = numbers.split_whitespace().skip(11).take(2).map(|number| number.parse::<f64>().ok());
+        Some(ticks.sum::<Option<f64>>()? / TICKS_A_SECOND)
     }
 }
 

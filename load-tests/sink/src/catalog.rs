@@ -66,6 +66,10 @@ impl Catalog {
             "system_schema.functions" => (FUNCTIONS, Vec::new()),
             "system_schema.aggregates" => (AGGREGATES, Vec::new()),
             "system_schema.triggers" => (TRIGGERS, Vec::new()),
+            // For drivers that ask every server since Cassandra 4.
+            "system_virtual_schema.keyspaces" => (&KEYSPACES[..1], Vec::new()),
+            "system_virtual_schema.tables" => (&TABLES[..2], Vec::new()),
+            "system_virtual_schema.columns" => (COLUMNS, Vec::new()),
             _ => return None,
         })
     }

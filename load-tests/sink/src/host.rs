@@ -93,24 +93,23 @@ impl Host {
     }
 }
 
+/// For tests: one host that is nobody's neighbour.
+#[cfg(test)]
+pub(crate) fn test_host(shards: u16, lz4: bool) -> Host {
+    let settings =
+        Settings { port: 9042, shards, shard_aware_port: 19042, delay: Duration::ZERO, lz4, tls: None };
+    Host::new(&[Ipv4Addr::LOCALHOST], 0, settings)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    pub(crate) fn host(shards: u16, lz4: bool) -> Host {
-        let settings =
-            Settings { port: 9042, shards, shard_aware_port: 19042, delay: Duration::ZERO, lz4, tls: None };
-        Host::new(&[Ipv4Addr::LOCALHOST], 0, settings)
-    }
-
     #[test]
     fn a_source_port_chooses_its_shard_and_others_take_turns() {
-        let host = host(3, false);
+        let host = test_host(3, false);
         assert_eq!(host.shard(Some(50_001)), 0);
         assert_eq!(host.shard(Some(50_003)), 2);
         assert_eq!([host.shard(None), host.shard(None), host.shard(None), host.shard(None)], [0, 1, 2, 0]);
     }
 }
-
-#[cfg(test)]
-pub(crate) use tests::host as test_host;
