@@ -12,7 +12,7 @@
 use chorus_actors::RequestOptions;
 use chorus_protocol::request::{Execute, QueryParameters, Values, execute_prefix, execute_suffix};
 use chorus_protocol::token::{RoutingKeyError, Token, token_of_values};
-use chorus_protocol::{BoundValue, EncodeError, Opcode, begin_frame, finish_frame};
+use chorus_protocol::{BoundValue, EncodeError, FrameShape, Opcode, begin_frame, finish_frame};
 use chorus_topology::TableId;
 
 use super::options::StatementOptions;
@@ -32,6 +32,10 @@ pub(crate) struct Template {
     metadata_id: Option<std::ops::Range<usize>>,
     /// The two bytes of the consistency within the head.
     consistency_at: u32,
+    /// What follows the values, with a place for the timestamp.
+    tail: Box<[u8]>,
+    /// The eight bytes of the timestamp within the tail.
+    timestamp_at: Option<usize>,
 }
 
 /// What the engine has to know about a frame just written.
@@ -56,6 +60,7 @@ impl Template {
     ) -> Result<Self, Error> {
         let shape = &prepared.shape;
         let id = &prepared.preparation.id;
+        let (tail, timestamp_at) = tail(shape, &settings)?;
         let skip_metadata = shape.metadata_id && prepared.returns_rows && !metadata.id.is_empty();
         let mut head = Vec::with_capacity(64);
         begin_frame(&mut head, shape.version, Opcode::Execute, settings.frame_flags(shape.version)?);
@@ -77,6 +82,8 @@ impl Template {
                 .then(|| id_end + 2..id_end + 2 + metadata.id.len()),
             consistency_at: u32::try_from(consistency_at).map_err(|_| too_long(consistency_at))?,
             head: head.into(),
+            tail: tail.into(),
+            timestamp_at,
             settings,
         })
     }
@@ -108,9 +115,22 @@ impl Template {
         let values_at = frame.len();
         put_values(frame)?;
         let token = token_of(prepared, &frame[values_at..])?;
-        execute_suffix(&prepared.shape, &parameters(&self.settings, false, timestamp), 0, frame)?;
+        self.put_tail(timestamp, frame)?;
         finish_frame(frame, 0)?;
         Ok(Written { token, consistency_at: self.consistency_at })
+    }
+
+    #[inline]
+    fn put_tail(&self, timestamp: Option<i64>, frame: &mut Vec<u8>) -> Result<(), Error> {
+        let start = frame.len();
+        frame.extend_from_slice(&self.tail);
+        if let (Some(at), Some(timestamp)) = (self.timestamp_at, timestamp) {
+            if timestamp < 0 {
+                return Err(EncodeError::NegativeTimestamp(timestamp).into());
+            }
+            frame[start + at..start + at + 8].copy_from_slice(&timestamp.to_be_bytes());
+        }
+        Ok(())
     }
 
     /// The same when the id of the metadata has become longer or shorter, which no server is known to do.
@@ -129,7 +149,7 @@ impl Template {
         let values_at = frame.len();
         put_values(frame)?;
         let token = token_of(prepared, &frame[values_at..])?;
-        execute_suffix(&prepared.shape, &parameters(&self.settings, false, timestamp), 0, frame)?;
+        current.put_tail(timestamp, frame)?;
         finish_frame(frame, 0)?;
         Ok(Written { token, consistency_at: current.consistency_at })
     }
@@ -192,7 +212,22 @@ impl Template {
     }
 }
 
-#[inline]
+/// What follows the values, and where in it the timestamp stands, if one is sent.
+fn tail(shape: &FrameShape, settings: &Settings) -> Result<(Vec<u8>, Option<usize>), Error> {
+    let mut encode = |timestamp| {
+        let mut tail = Vec::with_capacity(24);
+        execute_suffix(shape, &parameters(settings, false, timestamp), 0, &mut tail)?;
+        Ok::<_, Error>(tail)
+    };
+    if !settings.stamp.is_sent() {
+        return Ok((encode(None)?, None));
+    }
+    // The first byte in which two timestamps differ is their first byte.
+    let (least, most) = (encode(Some(0))?, encode(Some(i64::MAX))?);
+    let at = least.iter().zip(&most).position(|(least, most)| least != most);
+    Ok((least, at))
+}
+
 fn parameters<'a>(settings: &Settings, skip_metadata: bool, timestamp: Option<i64>) -> QueryParameters<'a> {
     QueryParameters {
         consistency: settings.consistency,

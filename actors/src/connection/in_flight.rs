@@ -75,26 +75,43 @@ impl InFlight {
         written_us: u64,
         deadline_us: u64,
     ) -> Result<u16, Occupant> {
+        match self.reserve() {
+            Some(id) => {
+                self.occupy(id, occupant, written_us, deadline_us);
+                Ok(id)
+            }
+            None => Err(occupant),
+        }
+    }
+
+    /// Takes an id from the free list, to be [occupied](Self::occupy) at once. `None` when all are in use.
+    #[inline]
+    pub(crate) fn reserve(&mut self) -> Option<u16> {
+        match self.free.pop() {
+            Some(id) => Some(id),
+            None => self.grow(),
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) -> Option<u16> {
+        let id = self.entries.len();
+        if id == STREAM_IDS {
+            return None;
+        }
+        self.entries.push(Entry { occupant: Occupant::Free, written_us: 0, deadline_us: 0 });
+        Some(id as u16)
+    }
+
+    /// Notes who waits on a reserved id.
+    #[inline]
+    pub(crate) fn occupy(&mut self, id: u16, occupant: Occupant, written_us: u64, deadline_us: u64) {
         if deadline_us != 0 && (self.next_deadline_us == 0 || deadline_us < self.next_deadline_us) {
             self.next_deadline_us = deadline_us;
         }
-        if let Some(id) = self.free.pop() {
-            self.entries[usize::from(id)] = Entry { occupant, written_us, deadline_us };
-            return Ok(id);
-        }
-        if self.entries.len() == STREAM_IDS {
-            return Err(occupant);
-        }
-        self.entries.push(Entry { occupant, written_us, deadline_us });
-        Ok((self.entries.len() - 1) as u16)
-    }
-
-    /// Gives the frame back to a request that was just inserted.
-    #[inline]
-    pub(crate) fn return_frame(&mut self, stream: u16, frame: Vec<u8>) {
-        if let Occupant::Request(request) = &mut self.entries[usize::from(stream)].occupant {
-            request.frame = frame;
-        }
+        let entry = &mut self.entries[usize::from(id)];
+        debug_assert!(matches!(entry.occupant, Occupant::Free));
+        *entry = Entry { occupant, written_us, deadline_us };
     }
 
     /// Frees the id an answer came for. `None` when nothing was ever sent on it or it was answered before.

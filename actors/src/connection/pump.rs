@@ -152,27 +152,12 @@ impl ConnectionActor {
     }
 
     fn answer(&mut self, header: FrameHeader, body: Body<'_>) -> Result<(), CloseReason> {
-        if !header.response {
-            return Err(CloseReason::Protocol("a request came where an answer should".into()));
-        }
-        if header.version != self.port.shape.version.as_u8() {
-            let what = format!(
-                "an answer of protocol version {} on a connection of version {}",
-                header.version,
-                self.port.shape.version.as_u8()
-            );
-            return Err(CloseReason::Protocol(what));
-        }
-        if !is_response(header.opcode) {
-            return Err(CloseReason::Protocol(format!("unknown opcode {:#04x} in an answer", header.opcode)));
-        }
-        if header.flags & flags::COMPRESSED != 0
-            && self.port.compression.is_none()
-            && !self.port.shape.version.uses_segments()
-        {
-            return Err(CloseReason::Protocol(
-                "a compressed answer, although no compression was agreed".into(),
-            ));
+        let acceptable = header.response
+            && header.version == self.port.shape.version.as_u8()
+            && is_response(header.opcode)
+            && (header.flags & flags::COMPRESSED == 0 || self.may_be_compressed());
+        if !acceptable {
+            return Err(self.refusal(&header));
         }
         if header.stream < 0 {
             self.event(&header, body);
@@ -230,6 +215,25 @@ impl ConnectionActor {
             }
         }
         Ok(())
+    }
+
+    fn may_be_compressed(&self) -> bool {
+        self.port.compression.is_some() || self.port.shape.version.uses_segments()
+    }
+
+    /// Why an answer with this header breaks the protocol.
+    #[cold]
+    fn refusal(&self, header: &FrameHeader) -> CloseReason {
+        let ours = self.port.shape.version.as_u8();
+        CloseReason::Protocol(if !header.response {
+            "a request came where an answer should".into()
+        } else if header.version != ours {
+            format!("an answer of protocol version {} on a connection of version {ours}", header.version)
+        } else if !is_response(header.opcode) {
+            format!("unknown opcode {:#04x} in an answer", header.opcode)
+        } else {
+            "a compressed answer, although no compression was agreed".into()
+        })
     }
 
     /// Decodes an ERROR. One that cannot be understood is an error all the same.
@@ -329,20 +333,16 @@ impl ConnectionActor {
             stats.requests += 1;
             stats.queue_wait.record(now.saturating_sub(request.progress.queued_us));
         }
-        // The frame stays with the request: a retry sends the same bytes.
-        let frame = std::mem::take(&mut request.frame);
-        match self.in_flight.insert(Occupant::Request(request), now, deadline) {
-            Ok(stream) => {
-                self.outbound.append(&frame, stream);
-                self.in_flight.return_frame(stream, frame);
+        match self.in_flight.reserve() {
+            Some(stream) => {
+                // The frame stays with the request: a retry sends the same bytes.
+                self.outbound.append(&request.frame, stream);
+                self.in_flight.occupy(stream, Occupant::Request(request), now, deadline);
             }
-            Err(occupant) => {
-                // Cannot happen below the window, which is smaller than the number of ids; lose nothing if it does.
-                if let Occupant::Request(mut request) = occupant {
-                    request.frame = frame;
-                    let cause = Cause::ConnectionLost { reason: CloseReason::Orphans, written: false };
-                    self.coordinator.failed(request, cause, &self.port);
-                }
+            // Cannot happen below the window, which is smaller than the number of ids; lose nothing if it does.
+            None => {
+                let cause = Cause::ConnectionLost { reason: CloseReason::Orphans, written: false };
+                self.coordinator.failed(request, cause, &self.port);
             }
         }
     }
@@ -513,18 +513,17 @@ impl Drop for ConnectionActor {
     }
 }
 
+#[inline]
 fn is_response(opcode: u8) -> bool {
-    const RESPONSES: [Opcode; 8] = [
-        Opcode::Error,
-        Opcode::Ready,
-        Opcode::Authenticate,
-        Opcode::Supported,
-        Opcode::Result,
-        Opcode::Event,
-        Opcode::AuthChallenge,
-        Opcode::AuthSuccess,
-    ];
-    RESPONSES.iter().any(|known| *known as u8 == opcode)
+    const RESPONSES: u32 = 1 << Opcode::Error as u8
+        | 1 << Opcode::Ready as u8
+        | 1 << Opcode::Authenticate as u8
+        | 1 << Opcode::Supported as u8
+        | 1 << Opcode::Result as u8
+        | 1 << Opcode::Event as u8
+        | 1 << Opcode::AuthChallenge as u8
+        | 1 << Opcode::AuthSuccess as u8;
+    opcode < 32 && RESPONSES >> opcode & 1 == 1
 }
 
 /// When an idle connection is asked whether its peer lives, and when it is given up.

@@ -1,6 +1,6 @@
 //! Taking jobs in, and finding each a connection.
 
-use std::task::Context as Task;
+use std::{rc::Rc, task::Context as Task};
 
 use chorus_topology::{HostIndex, Route, RoutingQuality, RoutingQuery, preferred_target};
 
@@ -95,14 +95,17 @@ impl CoordinatorActor {
             self.port.cancelled(request);
             return;
         }
-        let Some(route) = self.port.route.borrow().clone() else {
+        // Borrowed rather than cloned, which would be two atomic operations a request. Nothing below replaces the route.
+        let port = Rc::clone(&self.port);
+        let route = port.route.borrow();
+        let Some(route) = route.as_deref() else {
             self.port.fail(request, RequestErrorKind::NoHostAvailable);
             return;
         };
         let mut full = false;
         let skipped_from = request.progress.tried.len();
         loop {
-            let next = self.next_target(&request, &route);
+            let next = self.next_target(&request, route);
             let Some((host, shard, quality)) = next else { break };
             let pick = self.port.pools.borrow().pick(host, shard, &mut self.rng);
             match pick {

@@ -79,6 +79,24 @@ pub(crate) struct Progress {
     pub(crate) reprepare: bool,
 }
 
+impl Progress {
+    /// Forgets everything but the capacity of the lists. The times stay: they are set before they are read.
+    fn reset(&mut self) {
+        self.tried.clear();
+        if !self.attempts.is_empty() {
+            self.attempts.clear();
+        }
+        self.retries = 0;
+        self.reprepares = 0;
+        self.host = None;
+        self.quality = None;
+        self.row = None;
+        self.connection = 0;
+        self.direct = false;
+        self.reprepare = false;
+    }
+}
+
 /// A row of a chunk that left its chunk to be retried on its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowHome {
@@ -117,11 +135,7 @@ impl Request {
         self.body.clear();
         self.large_body = None;
         self.outcome = Outcome::Pending;
-        let Progress { mut tried, mut attempts, .. } = std::mem::take(&mut self.progress);
-        tried.clear();
-        attempts.clear();
-        self.progress.tried = tried;
-        self.progress.attempts = attempts;
+        self.progress.reset();
     }
 
     /// Whether nobody waits for the answer any more.

@@ -31,9 +31,16 @@ impl FromStr for Token {
 /// The token of a routing key.
 #[inline]
 pub fn murmur3_token(key: &[u8]) -> Token {
-    let mut hasher = Murmur3Hasher::new();
-    hasher.update(key);
-    hasher.finish()
+    let (blocks, tail) = key.as_chunks::<16>();
+    let (mut h1, mut h2) = (0, 0);
+    for block in blocks {
+        (h1, h2) = absorb(h1, h2, block);
+    }
+    let (low, high) = match tail.split_first_chunk::<8>() {
+        Some((low, rest)) => (u64::from_le_bytes(*low), short_word(rest)),
+        None => (short_word(tail), 0),
+    };
+    finalize(h1, h2, low, high, key.len() as u64)
 }
 
 const C1: u64 = 0x87c3_7b91_1142_53d5;
@@ -75,48 +82,81 @@ impl Murmur3Hasher {
                 return;
             }
             bytes = &bytes[taken..];
-            let block = self.pending;
-            self.block(&block);
+            (self.h1, self.h2) = absorb(self.h1, self.h2, &self.pending);
         }
         let (blocks, tail) = bytes.as_chunks::<16>();
         for block in blocks {
-            self.block(block);
+            (self.h1, self.h2) = absorb(self.h1, self.h2, block);
         }
         self.pending[..tail.len()].copy_from_slice(tail);
         self.pending_length = tail.len();
     }
 
-    #[inline]
-    fn block(&mut self, block: &[u8; 16]) {
-        let block = u128::from_le_bytes(*block);
-        let (k1, k2) = (block as u64, (block >> 64) as u64);
-        self.h1 ^= k1.wrapping_mul(C1).rotate_left(31).wrapping_mul(C2);
-        self.h1 = self.h1.rotate_left(27).wrapping_add(self.h2).wrapping_mul(5).wrapping_add(0x52dc_e729);
-        self.h2 ^= k2.wrapping_mul(C2).rotate_left(33).wrapping_mul(C1);
-        self.h2 = self.h2.rotate_left(31).wrapping_add(self.h1).wrapping_mul(5).wrapping_add(0x3849_5ab5);
-    }
-
     /// The token of everything taken. The lowest number is nobody's token; its key gets the highest.
     #[inline]
     pub fn finish(&self) -> Token {
-        let (mut k1, mut k2) = (0u64, 0u64);
-        for (index, byte) in self.pending[..self.pending_length].iter().enumerate() {
-            // Servers compute this in a language of signed bytes: each byte is widened with its sign.
-            let widened = i64::from(*byte as i8) as u64;
-            if index < 8 {
-                k1 ^= widened << (8 * index);
-            } else {
-                k2 ^= widened << (8 * (index - 8));
-            }
-        }
-        let mut h1 = self.h1 ^ k1.wrapping_mul(C1).rotate_left(31).wrapping_mul(C2);
-        let mut h2 = self.h2 ^ k2.wrapping_mul(C2).rotate_left(33).wrapping_mul(C1);
-        h1 ^= self.length;
-        h2 ^= self.length;
-        h1 = h1.wrapping_add(h2);
-        h2 = h2.wrapping_add(h1);
-        let token = mix(h1).wrapping_add(mix(h2)) as i64;
-        Token(if token == i64::MIN { i64::MAX } else { token })
+        let mut pending = self.pending;
+        pending[self.pending_length..].fill(0);
+        let words = u128::from_le_bytes(pending);
+        finalize(self.h1, self.h2, words as u64, (words >> 64) as u64, self.length)
+    }
+}
+
+/// One whole block into the state.
+#[inline]
+fn absorb(mut h1: u64, mut h2: u64, block: &[u8; 16]) -> (u64, u64) {
+    let block = u128::from_le_bytes(*block);
+    let (k1, k2) = (block as u64, (block >> 64) as u64);
+    h1 ^= k1.wrapping_mul(C1).rotate_left(31).wrapping_mul(C2);
+    h1 = h1.rotate_left(27).wrapping_add(h2).wrapping_mul(5).wrapping_add(0x52dc_e729);
+    h2 ^= k2.wrapping_mul(C2).rotate_left(33).wrapping_mul(C1);
+    h2 = h2.rotate_left(31).wrapping_add(h1).wrapping_mul(5).wrapping_add(0x3849_5ab5);
+    (h1, h2)
+}
+
+/// The last, incomplete block, filled up with zeros, and the end of the computation.
+#[inline]
+fn finalize(h1: u64, h2: u64, low: u64, high: u64, length: u64) -> Token {
+    let (k1, k2) = (widened(low), widened(high));
+    let mut h1 = h1 ^ k1.wrapping_mul(C1).rotate_left(31).wrapping_mul(C2);
+    let mut h2 = h2 ^ k2.wrapping_mul(C2).rotate_left(33).wrapping_mul(C1);
+    h1 ^= length;
+    h2 ^= length;
+    h1 = h1.wrapping_add(h2);
+    h2 = h2.wrapping_add(h1);
+    let token = mix(h1).wrapping_add(mix(h2)) as i64;
+    Token(if token == i64::MIN { i64::MAX } else { token })
+}
+
+/// The exclusive or of eight bytes, each widened with its sign and shifted to its place: servers compute this in a language
+/// of signed bytes.
+///
+/// A negative byte turns over every bit above itself, so byte `n` is turned over once for each negative byte below it. The
+/// multiplication counts those for all places at once (at most seven, so no count spills), and what matters is whether the
+/// count is odd.
+#[inline]
+fn widened(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let negative = (word >> 7) & ONES;
+    let below = negative.wrapping_mul(ONES << 8);
+    word ^ (below & ONES).wrapping_mul(0xff)
+}
+
+/// Fewer than eight bytes as a little-endian word.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    let length = bytes.len();
+    debug_assert!(length < 8);
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // Where the two overlap they agree.
+        let last = u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4));
+        return u64::from(u32::from_le_bytes(*first)) | last;
+    }
+    match *bytes {
+        [] => 0,
+        [a] => u64::from(a),
+        [a, b] => u64::from(a) | u64::from(b) << 8,
+        [a, b, c, ..] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
     }
 }
 
@@ -167,6 +207,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn bytes_are_widened_as_one_by_one(bytes: [u8; 8], length in 0usize..=8) {
+            let naive = |bytes: &[u8]| {
+                let each = bytes.iter().enumerate();
+                each.fold(0, |word, (place, byte)| word ^ (i64::from(*byte as i8) as u64) << (8 * place))
+            };
+            let mut padded = [0; 8];
+            padded[..length].copy_from_slice(&bytes[..length]);
+            prop_assert_eq!(widened(u64::from_le_bytes(padded)), naive(&bytes[..length]));
+            if length < 8 {
+                prop_assert_eq!(short_word(&bytes[..length]), u64::from_le_bytes(padded));
+            }
+        }
+
         #[test]
         fn stock_murmur3_agrees_while_the_tail_is_below_128(
             blocks in proptest::collection::vec(any::<[u8; 16]>(), 0..5),

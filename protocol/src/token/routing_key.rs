@@ -1,6 +1,6 @@
 //! Routing keys, from the values of a partition key.
 
-use crate::token::{Murmur3Hasher, Token};
+use crate::token::{Murmur3Hasher, Token, murmur3_token};
 use crate::value::BoundValue;
 use crate::wire::Reader;
 
@@ -44,6 +44,10 @@ fn component_length(part: &[u8]) -> Result<[u8; 2], RoutingKeyError> {
 /// null or unset: then nobody knows where the request belongs, and the server will say what is wrong with it.
 #[inline]
 pub fn token_of_values(values: &[u8], pk_indexes: &[u16]) -> Result<Option<Token>, RoutingKeyError> {
+    if let [index] = *pk_indexes {
+        // Most keys have one component, and most of those are bound first: no state to carry, no pieces to collect.
+        return Ok(component(&mut Reader::new(values), index, usize::from(index))?.map(murmur3_token));
+    }
     let mut hasher = Murmur3Hasher::new();
     let complete = for_each_component(values, pk_indexes, |piece| hasher.update(piece))?;
     Ok(complete.then(|| hasher.finish()))
@@ -73,16 +77,9 @@ fn for_each_component(
         if usize::from(index) < position {
             (reader, position) = (Reader::new(values), 0);
         }
-        let component = loop {
-            let Ok(value) = reader.value("value") else {
-                return Err(RoutingKeyError::MissingComponent(index));
-            };
-            position += 1;
-            if position > usize::from(index) {
-                break value;
-            }
-        };
-        let BoundValue::Bytes(component) = component else { return Ok(false) };
+        let skipped = usize::from(index) - position;
+        let Some(component) = component(&mut reader, index, skipped)? else { return Ok(false) };
+        position += skipped + 1;
         if single {
             piece(component);
         } else {
@@ -94,10 +91,26 @@ fn for_each_component(
     Ok(!pk_indexes.is_empty())
 }
 
+/// The bytes of component `index` after `skipped` other values; `None` when it is null or unset.
+#[inline]
+fn component<'v>(
+    reader: &mut Reader<'v>,
+    index: u16,
+    skipped: usize,
+) -> Result<Option<&'v [u8]>, RoutingKeyError> {
+    let mut next = || reader.value("value").map_err(|_| RoutingKeyError::MissingComponent(index));
+    for _ in 0..skipped {
+        next()?;
+    }
+    Ok(match next()? {
+        BoundValue::Bytes(component) => Some(component),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::murmur3_token;
 
     const ROW: [u8; 19] = [0, 0, 0, 3, b'a', b'b', b'c', 0, 0, 0, 4, 0, 0, 0, 1, 255, 255, 255, 255];
 

@@ -122,14 +122,13 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
             }
             let mut draw = Draw::new(self.shuffle && !query.is_lwt && !query.consistency.is_serial());
             let limit = if draw.shuffle { self.limit_us(view, &replicas, load) } else { u32::MAX };
-            for place in 0..replicas.len() {
-                let Some(host) = replicas.host(place) else { continue };
+            replicas.for_each_host(|place, host| {
                 let slow = limit < u32::MAX && load.latency_us(host).is_some_and(|took| took > limit);
                 let rank = Rank::of(view.distance(host), slow);
                 if draw.wants(rank) && usable(host) {
                     draw.put(Drawn { place, host }, rank, rng);
                 }
-            }
+            });
             // Only the winner's shard is worth computing.
             if let Some(replica) = draw.winner(load, rng).and_then(|winner| replicas.get(winner.place)) {
                 return Some(draw.rank.target(replica));
