@@ -1,6 +1,6 @@
 //! Keeps the window full and reads what comes back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 
 use super::Source;
+use super::awaited::Awaited;
 use crate::Session;
 use crate::error::Error;
 use crate::request::{Expected, follow_up, read_parts};
@@ -33,7 +34,7 @@ pub(super) struct Driver<S> {
     /// Whether nothing more is to be taken from the source.
     exhausted: bool,
     /// How to read the rows of requests in flight, for those that return any.
-    expected: HashMap<u64, Expected>,
+    expected: Awaited<Expected>,
     /// Results that wait until the schema is agreed upon.
     follow_ups: FuturesUnordered<BoxFuture<'static, Arrival>>,
     /// Outcomes in the order they arrived.
@@ -52,7 +53,7 @@ impl<S: Source> Driver<S> {
             concurrency,
             next: 0,
             exhausted: false,
-            expected: HashMap::new(),
+            expected: Awaited::new(),
             follow_ups: FuturesUnordered::new(),
             arrived: VecDeque::new(),
             broken: None,
@@ -77,6 +78,12 @@ impl<S: Source> Driver<S> {
     /// See [`poll_arrival`](Self::poll_arrival).
     pub(super) async fn next_arrival(&mut self, held: usize) -> Option<Arrival> {
         poll_fn(|cx| self.poll_arrival(cx, held)).await
+    }
+
+    /// An outcome that is here already.
+    #[inline]
+    pub(super) fn arrived(&mut self) -> Option<Arrival> {
+        self.arrived.pop_front()
     }
 
     /// The next outcome to arrive; `None` when all have. `held` results are kept by the caller and count towards the window.
@@ -111,7 +118,7 @@ impl<S: Source> Driver<S> {
             && self.job.has_room()
         {
             let index = self.next;
-            match self.source.write_next(&self.session, self.job.row()) {
+            match self.source.write_next(&self.session, &mut self.job) {
                 None => {
                     self.exhausted = true;
                     return;
@@ -119,9 +126,9 @@ impl<S: Source> Driver<S> {
                 Some(Ok(work)) => {
                     self.next += 1;
                     if let Some(expected) = work.expected {
-                        self.expected.insert(index, expected);
+                        self.expected.put(index, expected);
                     }
-                    if let Err(error) = self.job.commit(index, work.token, &work.options) {
+                    if let Err(error) = self.job.commit(index, work.token, work.options) {
                         self.give_up(error);
                     }
                 }
@@ -135,7 +142,7 @@ impl<S: Source> Driver<S> {
 
     fn read(&mut self, mut chunk: CompletedChunk) {
         for (index, outcome) in chunk.into_rows() {
-            let expected = self.expected.remove(&index);
+            let expected = self.expected.take(index);
             let result = match outcome {
                 RowOutcome::Applied => Ok((QueryResult::void(HostIndex(0)), None)),
                 RowOutcome::Failed(error) => Err(error.into()),

@@ -8,13 +8,13 @@
 //!  caller  <──reorder.rs── driver <──────── answers
 //! ```
 
+mod awaited;
 mod driver;
 mod source;
 mod stream;
 
 use std::fmt;
 
-pub(crate) use source::write_row;
 pub use source::{Source, StatementSource, ValueSource};
 pub use stream::ConcurrentStream;
 
@@ -89,6 +89,9 @@ impl<S: Source> Concurrent<S> {
         let mut driver = self.start()?;
         while let Some((index, result)) = driver.next_arrival(0).await {
             results.put(index, result?);
+            while let Some((index, result)) = driver.arrived() {
+                results.put(index, result?);
+            }
         }
         match driver.broken() {
             Some(error) => Err(error.clone()),
@@ -106,6 +109,9 @@ impl<S: Source> Concurrent<S> {
         let mut driver = self.start()?;
         while let Some((index, result)) = driver.next_arrival(0).await {
             results.put(index, result);
+            while let Some((index, result)) = driver.arrived() {
+                results.put(index, result);
+            }
         }
         results.reach(driver.taken());
         Ok(results.into_vec(|index| match driver.broken() {
@@ -154,8 +160,14 @@ impl<T> Gathered<T> {
     }
 
     fn put(&mut self, index: u64, result: T) {
+        let place = index as usize;
+        if place == self.0.len() {
+            // Mostly they arrive in order.
+            self.0.push(Some(result));
+            return;
+        }
         self.reach(index + 1);
-        self.0[index as usize] = Some(result);
+        self.0[place] = Some(result);
     }
 
     /// Makes room for so many results.

@@ -3,22 +3,17 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use chorus_actors::{BulkJob, BulkOptions, CompletedChunk, RequestOptions};
+use chorus_actors::{BulkJob, BulkOptions, CompletedChunk};
 use chorus_protocol::IntoRow;
 
 use super::BulkReport;
 use crate::Session;
-use crate::concurrent::write_row;
 use crate::error::Error;
-use crate::request::Stamp;
+use crate::request::Executions;
 use crate::statement::PreparedStatement;
-
-/// Timestamps taken from the generator at a time, so that rows do not each read the clock.
-const TIMESTAMPS_AT_ONCE: u32 = 256;
 
 /// Takes rows one by one and writes them; made by [`BulkInsert::sink`](super::BulkInsert::sink).
 ///
@@ -26,10 +21,8 @@ const TIMESTAMPS_AT_ONCE: u32 = 256;
 /// until there is no room for more. Dropping the sink stops it; rows under way may still be written.
 pub struct BulkSink {
     session: Session,
-    statement: PreparedStatement,
+    executions: Executions,
     job: BulkJob,
-    options: Option<Arc<RequestOptions>>,
-    timestamps: Timestamps,
     /// Index of the next row.
     next: u64,
     errors_allowed: usize,
@@ -47,9 +40,7 @@ impl BulkSink {
         Self {
             job: session.inner.engine.bulk(options),
             session,
-            statement,
-            options: None,
-            timestamps: Timestamps::default(),
+            executions: Executions::new(statement),
             next: 0,
             errors_allowed,
             started: Instant::now(),
@@ -118,11 +109,8 @@ impl BulkSink {
     fn put(&mut self, row: &impl IntoRow) -> Result<(), Error> {
         let index = self.next;
         self.next += 1;
-        let timestamp = self.timestamps.next(self.statement.template()?.stamp());
-        let written =
-            write_row(&self.statement, &mut self.options, &self.session, row, timestamp, self.job.row());
-        match written {
-            Ok(work) => Ok(self.job.commit(index, work.token, &work.options)?),
+        match self.executions.write(&self.session, row, None, &mut self.job) {
+            Ok(token) => Ok(self.job.commit(index, token, self.executions.options())?),
             Err(error) => self.fail(error.at(index)),
         }
     }
@@ -182,59 +170,5 @@ impl fmt::Debug for BulkSink {
             .field("under_way", &self.under_way())
             .field("report", &self.report)
             .finish_non_exhaustive()
-    }
-}
-
-/// Write timestamps reserved for rows to come.
-#[derive(Debug, Default)]
-struct Timestamps {
-    next: i64,
-    left: u32,
-}
-
-impl Timestamps {
-    fn next(&mut self, stamp: &Stamp) -> Option<i64> {
-        let Stamp::Generated(generator) = stamp else { return stamp.next() };
-        if self.left == 0 {
-            self.next = generator.reserve(TIMESTAMPS_AT_ONCE);
-            self.left = TIMESTAMPS_AT_ONCE;
-        }
-        self.left -= 1;
-        self.next += 1;
-        Some(self.next - 1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-    use crate::TimestampGenerator;
-
-    #[derive(Debug, Default)]
-    struct Counting(AtomicU32);
-
-    impl TimestampGenerator for Counting {
-        fn next(&self) -> i64 {
-            unreachable!("rows take reserved timestamps")
-        }
-
-        fn reserve(&self, count: u32) -> i64 {
-            i64::from(self.0.fetch_add(count, Ordering::Relaxed))
-        }
-    }
-
-    #[test]
-    fn rows_take_consecutive_timestamps_from_few_reservations() {
-        let generator = Arc::new(Counting::default());
-        let stamp = Stamp::Generated(generator.clone());
-        let mut timestamps = Timestamps::default();
-        for expected in 0..600 {
-            assert_eq!(timestamps.next(&stamp), Some(expected));
-        }
-        assert_eq!(generator.0.load(Ordering::Relaxed), 3 * TIMESTAMPS_AT_ONCE);
-        assert_eq!(timestamps.next(&Stamp::Fixed(7)), Some(7));
-        assert_eq!(timestamps.next(&Stamp::Server), None);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use chorus_actors::{Engine, Reply};
 use chorus_protocol::response::{Envelope, Response, ResultBody, RowsBody};
-use chorus_protocol::{DecodeError, Opcode, flags as frame_flags};
+use chorus_protocol::{ColumnSpec, DecodeError, Opcode, flags as frame_flags};
 use chorus_topology::HostIndex;
 
 use crate::error::{Error, ResultProblem};
@@ -22,7 +22,8 @@ const MOST_BODY_BYTES: usize = 256 << 20;
 /// What was known of the rows of an answer when its request was sent.
 pub(crate) struct Expected {
     pub(crate) prepared: Arc<Prepared>,
-    pub(crate) metadata: Arc<ResultMetadata>,
+    /// The metadata whose id went with the request, where the protocol has such ids: rows may come without description.
+    pub(crate) metadata: Option<Arc<ResultMetadata>>,
 }
 
 /// What the session has to do before a result may be handed out.
@@ -42,10 +43,31 @@ pub(crate) fn read(
     expected: Option<&Expected>,
 ) -> Result<(QueryResult, Option<Effect>), Error> {
     let (opcode, flags, host) = (reply.opcode(), reply.flags(), reply.host());
-    if flags == 0 && opcode == Opcode::Result as u8 && reply.body() == VOID {
-        return Ok((QueryResult::void(host), None));
+    if flags == 0 && opcode == Opcode::Result as u8 {
+        if reply.body() == VOID {
+            return Ok((QueryResult::void(host), None));
+        }
+        if let Some(expected) = expected {
+            let body = reply.into_bytes();
+            return match plain_rows(&body, expected)? {
+                Some(rows) => {
+                    let content = Content { rows: Some(rows), ..Content::default() };
+                    Ok((QueryResult::new(host, content), None))
+                }
+                None => read_parts(opcode, flags, host, body, engine, Some(expected)),
+            };
+        }
     }
     read_parts(opcode, flags, host, reply.into_bytes(), engine, expected)
+}
+
+/// The rows of an answer with nothing around them, which is what most prepared reads get. `None` when it is no rows.
+fn plain_rows(body: &Bytes, expected: &Expected) -> Result<Option<RowSet>, Error> {
+    let known = expected.prepared.result.load();
+    match RowsBody::decode_result(body, Some(&known.known))? {
+        Some(rows) => row_set(rows, Some(expected)).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Decodes an answer that was taken apart.
@@ -99,32 +121,42 @@ pub(super) fn open_envelope(flags: u8, body: Bytes, engine: &Engine) -> Result<E
 }
 
 /// Rows with the columns they came with, or those known from before.
-fn row_set(body: RowsBody, expected: Option<&Expected>) -> Result<RowSet, Error> {
-    if let (Some(id), Some(expected)) = (&body.metadata.new_metadata_id, expected) {
-        let prepared = &expected.prepared;
-        match &body.metadata.columns {
-            Some(columns) => {
-                prepared
-                    .result
-                    .store(Arc::new(ResultMetadata { id: id.clone(), columns: Arc::clone(columns) }));
-                prepared.warned_of_metadata.store(false, Ordering::Relaxed);
-            }
-            None => {
-                if !prepared.warned_of_metadata.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        statement = %prepared.preparation.cql,
-                        "the server sent a new result metadata id without the columns; both are ignored"
-                    );
-                }
-            }
-        }
+fn row_set(mut body: RowsBody, expected: Option<&Expected>) -> Result<RowSet, Error> {
+    let columns = body.metadata.columns.take();
+    if let Some(expected) = expected {
+        remember(&expected.prepared, body.metadata.new_metadata_id.as_ref(), columns.as_ref());
     }
-    let columns = match (&body.metadata.columns, expected) {
-        (Some(columns), _) => Arc::clone(columns),
-        (None, Some(expected)) if expected.metadata.columns.len() == body.metadata.column_count => {
-            Arc::clone(&expected.metadata.columns)
+    let count = body.metadata.column_count;
+    let columns = columns.or_else(|| {
+        let sent = expected?.metadata.as_ref()?;
+        (sent.columns().len() == count).then(|| Arc::clone(sent.columns()))
+    });
+    Ok(RowSet::new(body, columns.ok_or(ResultProblem::MissingMetadata)?))
+}
+
+/// Keeps what the server says of a statement's rows, for the next ones.
+fn remember(prepared: &Prepared, id: Option<&Bytes>, columns: Option<&Arc<[ColumnSpec]>>) {
+    match (id, columns) {
+        (Some(id), Some(columns)) => {
+            prepared.result.store(Arc::new(ResultMetadata::new(id.clone(), Arc::clone(columns))));
+            prepared.warned_of_metadata.store(false, Ordering::Relaxed);
         }
-        (None, _) => return Err(ResultProblem::MissingMetadata.into()),
-    };
-    Ok(RowSet::new(body, columns))
+        (Some(_), None) => {
+            if !prepared.warned_of_metadata.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    statement = %prepared.preparation.cql,
+                    "the server sent a new result metadata id without the columns; both are ignored"
+                );
+            }
+        }
+        // Where there are no ids each answer has its description, and the latest is the most likely to come again.
+        (None, Some(columns)) if !prepared.shape.metadata_id => {
+            let known = prepared.result.load();
+            if !Arc::ptr_eq(known.columns(), columns) && **known.columns() != **columns {
+                let id = known.id.clone();
+                prepared.result.store(Arc::new(ResultMetadata::new(id, Arc::clone(columns))));
+            }
+        }
+        _ => {}
+    }
 }

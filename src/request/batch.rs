@@ -6,11 +6,12 @@ use chorus_actors::{Preparation, Preparations, RequestKind, RequestOptions};
 use chorus_protocol::request::{Batch as WireBatch, BatchStatement, begin_batch};
 use chorus_protocol::{Opcode, begin_frame, finish_frame};
 
-use super::{Settings, table_of};
+use super::Settings;
+use super::execute::table_of;
 use crate::Session;
 use crate::error::{Error, UsageProblem};
 use crate::result::QueryResult;
-use crate::statement::{Batch, BatchMember, token_of};
+use crate::statement::{Batch, BatchMember, Route, token_of};
 
 /// The most members the protocol can count.
 const MOST_MEMBERS: usize = u16::MAX as usize;
@@ -52,7 +53,7 @@ pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> R
         lwt |= prepared.lwt;
         if target.is_none() {
             let table = table_of(session, prepared)?;
-            target = token_of(prepared, &bound.values)?.map(|token| (token, table));
+            target = token_of(prepared, &bound.values, Route::ByToken)?.map(|token| (token, table));
         }
         if !preparations.iter().any(|known| Arc::ptr_eq(known, &prepared.preparation)) {
             preparations.push(Arc::clone(&prepared.preparation));

@@ -20,7 +20,7 @@ use super::{Encoded, follow_up};
 use crate::Session;
 use crate::error::{Error, UsageProblem};
 use crate::result::{PagingState, QueryResult};
-use crate::statement::{BoundStatement, Prepared, PreparedStatement};
+use crate::statement::{BoundStatement, Prepared, PreparedStatement, Route};
 
 /// Encodes and returns the future that sends.
 #[inline]
@@ -41,29 +41,31 @@ fn begin<'s>(
     let (prepared, template) = (&statement.shared, statement.template()?);
     let table = table_of(session, prepared)?;
     let expected = expected_rows(prepared);
-    let metadata = expected.as_ref().map(|expected| &*expected.metadata);
+    let metadata = expected.as_ref().and_then(|expected| expected.metadata.as_deref());
     let mut request = session.inner.engine.request();
     request.prepared(&prepared.preparation);
     let (frame, options) = request.parts();
     let timestamp = template.stamp().next();
-    let written =
-        template.write(prepared, metadata, timestamp, frame, |out| put_row(prepared, values, out))?;
+    let written = template
+        .write(prepared, metadata, timestamp, Route::ByToken, frame, |out| put_row(prepared, values, out))?;
     template.describe(prepared, table, written, options);
     Ok(State::Sent { reply: request.send(), expected })
 }
 
 /// What will be needed to read the rows of the answer, for statements that return any.
 #[inline]
-pub(crate) fn expected_rows(prepared: &Arc<Prepared>) -> Option<Expected> {
+pub(super) fn expected_rows(prepared: &Arc<Prepared>) -> Option<Expected> {
     if !prepared.returns_rows {
         return None;
     }
-    Some(Expected { prepared: Arc::clone(prepared), metadata: prepared.result.load_full() })
+    // Without ids there is nothing to hold on to: each answer says itself what its columns are.
+    let metadata = prepared.shape.metadata_id.then(|| prepared.result.load_full());
+    Some(Expected { prepared: Arc::clone(prepared), metadata })
 }
 
 /// The table of a statement in this session's terms. Fails for a statement of another session that speaks another dialect.
 #[inline]
-pub(crate) fn table_of(session: &Session, prepared: &Prepared) -> Result<Option<TableId>, Error> {
+pub(super) fn table_of(session: &Session, prepared: &Prepared) -> Result<Option<TableId>, Error> {
     let engine = &session.inner.engine;
     if prepared.defaults.session == session.inner.defaults.session {
         return Ok(prepared.table(engine));
@@ -110,13 +112,15 @@ pub(super) fn encode_bound(
     let (prepared, template) = (&bound.prepared.shared, bound.prepared.template()?);
     let table = table_of(session, prepared)?;
     let expected = expected_rows(prepared);
-    let metadata = expected.as_ref().map(|expected| &*expected.metadata);
+    let metadata = expected.as_ref().and_then(|expected| expected.metadata.as_deref());
     let written = match page {
         Some(page) => template.write_page(prepared, metadata, page, &bound.values, frame)?,
-        None => template.write(prepared, metadata, template.stamp().next(), frame, |out| {
-            out.extend_from_slice(&bound.values);
-            Ok(())
-        })?,
+        None => {
+            template.write(prepared, metadata, template.stamp().next(), Route::ByToken, frame, |out| {
+                out.extend_from_slice(&bound.values);
+                Ok(())
+            })?
+        }
     };
     let mut options = RequestOptions::default();
     template.describe(prepared, table, written, &mut options);

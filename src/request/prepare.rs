@@ -68,10 +68,10 @@ fn describe(session: &Session, statement: &Statement, body: PreparedBody) -> Pre
     };
     let preparation =
         Preparation { id: body.id, cql: Arc::clone(&statement.text), keyspace: statement.keyspace.clone() };
-    let result = ResultMetadata {
-        id: body.result_metadata_id.unwrap_or_default(),
-        columns: body.result.columns.unwrap_or_default(),
-    };
+    let result = ResultMetadata::new(
+        body.result_metadata_id.unwrap_or_default(),
+        body.result.columns.unwrap_or_default(),
+    );
     Prepared::new(
         Arc::new(preparation),
         Arc::clone(&bind),

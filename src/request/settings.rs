@@ -11,7 +11,7 @@ use chorus_protocol::{Consistency, CustomPayload, ProtocolVersion, SerialConsist
 use crate::config::ExecutionProfile;
 use crate::error::{Error, UsageProblem};
 use crate::statement::{PageSize, StatementOptions};
-use crate::timestamp::TimestampGenerator;
+use crate::timestamp::{Reserved, TimestampGenerator};
 
 /// What the session contributes to every request.
 #[derive(Debug)]
@@ -42,6 +42,15 @@ impl Stamp {
             Stamp::Server => None,
             Stamp::Fixed(timestamp) => Some(*timestamp),
             Stamp::Generated(generator) => Some(generator.next()),
+        }
+    }
+
+    /// The same for one of many rows, which share readings of the clock.
+    #[inline]
+    pub(crate) fn next_of(&self, reserved: &mut Reserved) -> Option<i64> {
+        match self {
+            Stamp::Generated(generator) => Some(reserved.next(&**generator)),
+            other => other.next(),
         }
     }
 

@@ -17,5 +17,5 @@ pub(crate) use options::StatementOptions;
 pub use options::{PageSize, Timeout};
 pub use prepared::PreparedStatement;
 pub(crate) use prepared::{Prepared, ResultMetadata, kind_of};
-pub(crate) use template::token_of;
+pub(crate) use template::{Route, Written, token_of};
 pub use text::Statement;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use chorus_actors::{Engine, Preparation, RequestKind};
+use chorus_protocol::response::KnownColumns;
 use chorus_protocol::{ColumnSpec, FrameShape, IntoRow};
 use chorus_topology::{Route, TableId};
 
@@ -76,7 +77,7 @@ impl PreparedStatement {
 
     /// The columns of the result as they were when last heard of; empty when the statement returns no rows.
     pub fn result_columns(&self) -> Arc<[ColumnSpec]> {
-        Arc::clone(&self.shared.result.load().columns)
+        Arc::clone(self.shared.result.load().columns())
     }
 
     /// Which bind markers make up the partition key, in the order of the key. Empty when the key is not bound completely;
@@ -148,7 +149,17 @@ pub(crate) struct Prepared {
 pub(crate) struct ResultMetadata {
     /// Empty when the server gave none.
     pub(crate) id: Bytes,
-    pub(crate) columns: Arc<[ColumnSpec]>,
+    pub(crate) known: KnownColumns,
+}
+
+impl ResultMetadata {
+    pub(crate) fn new(id: Bytes, columns: Arc<[ColumnSpec]>) -> Self {
+        Self { id, known: KnownColumns::new(columns) }
+    }
+
+    pub(crate) fn columns(&self) -> &Arc<[ColumnSpec]> {
+        self.known.columns()
+    }
 }
 
 impl Prepared {
@@ -167,7 +178,7 @@ impl Prepared {
             preparation,
             bind,
             key_markers: key_markers.into(),
-            returns_rows: !result.columns.is_empty(),
+            returns_rows: !result.columns().is_empty(),
             result: ArcSwap::from_pointee(result),
             lwt,
             kind,

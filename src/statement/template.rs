@@ -11,7 +11,7 @@
 
 use chorus_actors::RequestOptions;
 use chorus_protocol::request::{Execute, QueryParameters, Values, execute_prefix, execute_suffix};
-use chorus_protocol::token::{RoutingKeyError, Token, token_of_values};
+use chorus_protocol::token::{RoutingKeyError, Token, has_token, token_of_values};
 use chorus_protocol::{BoundValue, EncodeError, FrameShape, Opcode, begin_frame, finish_frame};
 use chorus_topology::TableId;
 
@@ -36,6 +36,15 @@ pub(crate) struct Template {
     tail: Box<[u8]>,
     /// The eight bytes of the timestamp within the tail.
     timestamp_at: Option<usize>,
+}
+
+/// What the token of a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// It decides where the request goes.
+    ByToken,
+    /// Nothing: all hosts hold the row. The key is looked at all the same, but not hashed.
+    Anywhere,
 }
 
 /// What the engine has to know about a frame just written.
@@ -94,7 +103,12 @@ impl Template {
         &self.settings.stamp
     }
 
-    /// Writes a whole EXECUTE into an empty `frame`. `metadata` is the statement's current one, for statements that return
+    /// The two bytes of the consistency, from the start of the frame.
+    pub(crate) fn consistency_at(&self) -> u32 {
+        self.consistency_at
+    }
+
+    /// Appends a whole EXECUTE to `frame`. `metadata` is the statement's current one, for statements that return
     /// rows; `put_values` appends the bind values.
     #[inline]
     pub(crate) fn write(
@@ -102,21 +116,24 @@ impl Template {
         prepared: &Prepared,
         metadata: Option<&ResultMetadata>,
         timestamp: Option<i64>,
+        route: Route,
         frame: &mut Vec<u8>,
         put_values: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
     ) -> Result<Written, Error> {
+        let start = frame.len();
         frame.extend_from_slice(&self.head);
         if let (Some(place), Some(metadata)) = (&self.metadata_id, metadata) {
             if place.len() != metadata.id.len() {
-                return self.rewrite(prepared, metadata, timestamp, frame, put_values);
+                frame.truncate(start);
+                return self.rewrite(prepared, metadata, timestamp, route, frame, put_values);
             }
-            frame[place.clone()].copy_from_slice(&metadata.id);
+            frame[start + place.start..start + place.end].copy_from_slice(&metadata.id);
         }
         let values_at = frame.len();
         put_values(frame)?;
-        let token = token_of(prepared, &frame[values_at..])?;
+        let token = token_of(prepared, &frame[values_at..], route)?;
         self.put_tail(timestamp, frame)?;
-        finish_frame(frame, 0)?;
+        finish_frame(frame, start)?;
         Ok(Written { token, consistency_at: self.consistency_at })
     }
 
@@ -140,17 +157,18 @@ impl Template {
         prepared: &Prepared,
         metadata: &ResultMetadata,
         timestamp: Option<i64>,
+        route: Route,
         frame: &mut Vec<u8>,
         put_values: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
     ) -> Result<Written, Error> {
+        let start = frame.len();
         let current = Self::with_settings(prepared, self.settings.clone(), self.idempotent, metadata)?;
-        frame.clear();
         frame.extend_from_slice(&current.head);
         let values_at = frame.len();
         put_values(frame)?;
-        let token = token_of(prepared, &frame[values_at..])?;
+        let token = token_of(prepared, &frame[values_at..], route)?;
         current.put_tail(timestamp, frame)?;
-        finish_frame(frame, 0)?;
+        finish_frame(frame, start)?;
         Ok(Written { token, consistency_at: current.consistency_at })
     }
 
@@ -184,7 +202,7 @@ impl Template {
         .encode(shape, frame)?;
         finish_frame(frame, 0)?;
         let consistency_at = u32::try_from(consistency_at).map_err(|_| too_long(consistency_at))?;
-        Ok(Written { token: token_of(prepared, values)?, consistency_at })
+        Ok(Written { token: token_of(prepared, values, Route::ByToken)?, consistency_at })
     }
 
     /// Tells the engine what it has to know besides the bytes and the statement.
@@ -214,7 +232,7 @@ impl Template {
 
 /// What follows the values, and where in it the timestamp stands, if one is sent.
 fn tail(shape: &FrameShape, settings: &Settings) -> Result<(Vec<u8>, Option<usize>), Error> {
-    let mut encode = |timestamp| {
+    let encode = |timestamp| {
         let mut tail = Vec::with_capacity(24);
         execute_suffix(shape, &parameters(settings, false, timestamp), 0, &mut tail)?;
         Ok::<_, Error>(tail)
@@ -242,13 +260,18 @@ fn parameters<'a>(settings: &Settings, skip_metadata: bool, timestamp: Option<i6
 /// The token of the partition key among `values`. A null in the key is left to the server, who says it best; an unset value
 /// would be taken for a missing one there.
 #[inline]
-pub(crate) fn token_of(prepared: &Prepared, values: &[u8]) -> Result<Option<Token>, Error> {
-    if prepared.key_markers.is_empty() {
+pub(crate) fn token_of(prepared: &Prepared, values: &[u8], route: Route) -> Result<Option<Token>, Error> {
+    let markers = &prepared.key_markers;
+    if markers.is_empty() {
         return Ok(None);
     }
-    match token_of_values(values, &prepared.key_markers) {
-        Ok(Some(token)) => Ok(Some(token)),
-        Ok(None) => without_token(prepared, values),
+    let token = match route {
+        Route::ByToken => token_of_values(values, markers).map(|token| (token.is_some(), token)),
+        Route::Anywhere => has_token(values, markers).map(|complete| (complete, None)),
+    };
+    match token {
+        Ok((true, token)) => Ok(token),
+        Ok((false, _)) => without_token(prepared, values),
         Err(RoutingKeyError::ComponentTooLong(_)) => Err(UsageProblem::KeyTooLong.into()),
         Err(_) => Ok(None),
     }

@@ -23,15 +23,21 @@ pub(crate) struct Run {
     pub(crate) options: Arc<RequestOptions>,
 }
 
+/// What is known of one row besides its bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    /// Where its envelope ends.
+    pub(crate) end: u32,
+    pub(crate) token: Option<Token>,
+}
+
 /// The rows of one bulk job for one target. Owned by the job while it is filled and after it came back, by the
 /// reactor in between.
 pub(crate) struct Chunk {
     /// Whole envelopes, back to back. Stream ids are patched in place when they are sent.
     pub(crate) bytes: Vec<u8>,
-    /// Where each envelope ends.
-    pub(crate) ends: Vec<u32>,
+    pub(crate) rows: Vec<Mark>,
     pub(crate) tags: Vec<u64>,
-    pub(crate) tokens: Vec<Option<Token>>,
     pub(crate) runs: Vec<Run>,
     /// The target, when the rows have one.
     pub(crate) host: Option<HostIndex>,
@@ -79,9 +85,8 @@ impl Chunk {
     pub(crate) fn new(home: Arc<Home>) -> Self {
         Self {
             bytes: Vec::new(),
-            ends: Vec::new(),
+            rows: Vec::new(),
             tags: Vec::new(),
-            tokens: Vec::new(),
             runs: Vec::new(),
             host: None,
             shard: None,
@@ -96,35 +101,40 @@ impl Chunk {
         }
     }
 
-    /// Appends an envelope.
-    pub(crate) fn push(
-        &mut self,
-        frame: &[u8],
-        tag: u64,
-        token: Option<Token>,
-        options: &Arc<RequestOptions>,
-    ) {
-        self.bytes.extend_from_slice(frame);
-        self.ends.push(self.bytes.len() as u32);
+    /// Takes in the envelope that was appended to `bytes`.
+    #[inline]
+    pub(crate) fn push(&mut self, tag: u64, token: Option<Token>, options: &Arc<RequestOptions>) {
+        self.rows.push(Mark { end: self.bytes.len() as u32, token });
         self.tags.push(tag);
-        self.tokens.push(token);
-        let end = self.ends.len() as u32;
+        self.remaining += 1;
+        let end = self.rows.len() as u32;
         match self.runs.last_mut() {
             Some(run) if Arc::ptr_eq(&run.options, options) => run.end = end,
             _ => self.runs.push(Run { end, options: Arc::clone(options) }),
         }
-        self.remaining += 1;
+    }
+
+    /// Where the envelopes taken in end; what lies behind is being written.
+    #[inline]
+    pub(crate) fn end(&self) -> usize {
+        self.rows.last().map_or(0, |mark| mark.end as usize)
     }
 
     /// Rows in it.
+    #[inline]
     pub(crate) fn len(&self) -> u32 {
-        self.ends.len() as u32
+        self.rows.len() as u32
+    }
+
+    /// Where a row's envelope begins in `bytes`.
+    #[inline]
+    pub(crate) fn start(&self, row: u32) -> usize {
+        if row == 0 { 0 } else { self.rows[row as usize - 1].end as usize }
     }
 
     /// Where a row's envelope lies in `bytes`.
     pub(crate) fn span(&self, row: u32) -> std::ops::Range<usize> {
-        let start = if row == 0 { 0 } else { self.ends[row as usize - 1] as usize };
-        start..self.ends[row as usize] as usize
+        self.start(row)..self.rows[row as usize].end as usize
     }
 
     /// The options of a row.
@@ -166,9 +176,8 @@ impl Chunk {
     /// Empties it for the next rows, buffers kept.
     pub(crate) fn reset(&mut self, home: Arc<Home>) {
         self.bytes.clear();
-        self.ends.clear();
+        self.rows.clear();
         self.tags.clear();
-        self.tokens.clear();
         self.runs.clear();
         self.failures.clear();
         self.replies.clear();
@@ -192,7 +201,7 @@ impl Drop for Chunk {
         if let Some(home) = self.home.take()
             && self.remaining > 0
         {
-            home.lost.fetch_add(self.ends.len(), Ordering::Release);
+            home.lost.fetch_add(self.rows.len(), Ordering::Release);
             home.waker.wake();
         }
     }
@@ -207,9 +216,10 @@ mod tests {
         let home = Arc::new(Home::new(false));
         let (first, second) = (Arc::new(RequestOptions::default()), Arc::new(RequestOptions::default()));
         let mut chunk = Chunk::new(home);
-        chunk.push(b"aaa", 10, None, &first);
-        chunk.push(b"bb", 11, None, &first);
-        chunk.push(b"c", 12, None, &second);
+        for (row, tag, options) in [("aaa", 10, &first), ("bb", 11, &first), ("c", 12, &second)] {
+            chunk.bytes.extend_from_slice(row.as_bytes());
+            chunk.push(tag, None, options);
+        }
         assert_eq!(&chunk.bytes[chunk.span(1)], b"bb");
         assert_eq!(chunk.runs.len(), 2);
         assert!(Arc::ptr_eq(chunk.options(1), &first));
@@ -222,7 +232,8 @@ mod tests {
     fn a_chunk_destroyed_with_its_reactor_reports_its_rows_lost() {
         let home = Arc::new(Home::new(false));
         let mut chunk = Box::new(Chunk::new(Arc::clone(&home)));
-        chunk.push(b"aaa", 0, None, &Arc::default());
+        chunk.bytes.extend_from_slice(b"aaa");
+        chunk.push(0, None, &Arc::default());
         drop(chunk);
         assert_eq!(home.lost.load(Ordering::Acquire), 1);
     }

@@ -17,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use chorus_protocol::token::Token;
-use chorus_topology::{HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery};
+use chorus_topology::{HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, TableId};
 
 pub(crate) use chunk::Chunk;
 
@@ -54,10 +54,16 @@ pub struct BulkJob {
     home: Arc<Home>,
     route: Arc<Route>,
     scratch: Vec<u8>,
-    /// Open chunks by host and shard; the first place of each host is for rows without a shard.
-    lanes: Vec<Vec<Option<Box<Chunk>>>>,
-    unrouted: Option<Box<Chunk>>,
+    /// Open chunks, each for one target.
+    lanes: Lanes,
+    /// How many chunks are open.
     open: usize,
+    /// The lane whose chunk the next row is written into. A row that turns out to belong elsewhere is moved.
+    pen: Option<usize>,
+    /// What `lanes[pen]` held before the row being written.
+    row_start: usize,
+    /// The table asked about last, and whether the token of its rows matters.
+    tokens_matter: (Option<TableId>, bool),
     rows_per_chunk: u32,
     // Boxes, because boxes are what travels.
     #[expect(clippy::vec_box)]
@@ -87,6 +93,63 @@ impl Load for JobLoad {
     }
 }
 
+/// Where the rows of a chunk go.
+#[derive(Clone, Copy)]
+struct Target {
+    host: Option<HostIndex>,
+    shard: Option<u16>,
+    quality: RoutingQuality,
+}
+
+/// One lane for each target met so far, and its open chunk.
+#[derive(Default)]
+struct Lanes {
+    targets: Vec<Target>,
+    open: Vec<Option<Box<Chunk>>>,
+    /// The lane of each host and shard; the first place of each host is for rows without a shard.
+    by_host: Vec<Vec<Option<u32>>>,
+    unrouted: Option<u32>,
+}
+
+impl Lanes {
+    #[inline]
+    fn find(&mut self, target: Target) -> usize {
+        let known = match target.host {
+            Some(host) => {
+                let column = target.shard.map_or(0, |shard| usize::from(shard) + 1);
+                self.by_host.get(host.0 as usize).and_then(|lanes| *lanes.get(column)?)
+            }
+            None => self.unrouted,
+        };
+        match known {
+            Some(lane) => lane as usize,
+            None => self.add(target),
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, target: Target) -> usize {
+        let lane = self.targets.len();
+        let place = match target.host {
+            Some(host) => {
+                let (row, column) = (host.0 as usize, target.shard.map_or(0, |shard| usize::from(shard) + 1));
+                if self.by_host.len() <= row {
+                    self.by_host.resize_with(row + 1, Vec::new);
+                }
+                if self.by_host[row].len() <= column {
+                    self.by_host[row].resize(column + 1, None);
+                }
+                &mut self.by_host[row][column]
+            }
+            None => &mut self.unrouted,
+        };
+        *place = Some(lane as u32);
+        self.targets.push(target);
+        self.open.push(None);
+        lane
+    }
+}
+
 impl BulkJob {
     pub(crate) fn new(engine: Engine, options: BulkOptions) -> Self {
         let route = engine.route();
@@ -97,9 +160,11 @@ impl BulkJob {
             options,
             route: Arc::clone(&route),
             scratch: Vec::with_capacity(512),
-            lanes: Vec::new(),
-            unrouted: None,
+            lanes: Lanes::default(),
             open: 0,
+            pen: None,
+            row_start: 0,
+            tokens_matter: (None, true),
             rows_per_chunk,
             spare: Vec::new(),
             unsent: VecDeque::new(),
@@ -124,6 +189,7 @@ impl BulkJob {
             self.load.rows.resize(hosts, 0);
         }
         self.route = route;
+        self.tokens_matter = (None, true);
     }
 
     /// Whether another row may be committed now.
@@ -137,25 +203,79 @@ impl BulkJob {
         self.outstanding
     }
 
-    /// The empty buffer for the next row: one whole envelope, stream id zero.
+    /// Where to append the next row: one whole envelope, stream id zero. Other rows may stand in front of it; a row that was
+    /// begun and not committed is taken back by the next call.
     #[inline]
     pub fn row(&mut self) -> &mut Vec<u8> {
-        self.scratch.clear();
-        &mut self.scratch
+        match self.pen.and_then(|pen| self.lanes.open[pen].as_mut()) {
+            Some(chunk) => {
+                self.row_start = chunk.end();
+                chunk.bytes.truncate(self.row_start);
+                &mut chunk.bytes
+            }
+            None => {
+                self.row_start = 0;
+                self.scratch.clear();
+                &mut self.scratch
+            }
+        }
     }
 
-    /// Adds the row in [`row`](Self::row) to the job under a tag of the caller's choice, which comes back with the
-    /// outcome. Check [`has_room`](Self::has_room) first: this never waits.
+    /// Whether [`commit`](Self::commit) wants to know the token of a row of this table. Where every host has every row there
+    /// is nothing to choose by it.
+    #[inline]
+    pub fn wants_token(&mut self, options: &RequestOptions) -> bool {
+        if self.tokens_matter.0 != options.table {
+            self.look_up_table(options);
+        }
+        self.tokens_matter.1
+    }
+
+    #[cold]
+    fn look_up_table(&mut self, options: &RequestOptions) {
+        let policies = options.policies.as_ref().unwrap_or_else(|| self.engine.policies());
+        let matter = options.table.is_none_or(|table| {
+            options.lwt || policies.load_balancing.wants_token(self.route.view(policies.view), table)
+        });
+        self.tokens_matter = (options.table, matter);
+    }
+
+    /// Adds the row that was appended to [`row`](Self::row) to the job under a tag of the caller's choice, which comes back
+    /// with the outcome. Check [`has_room`](Self::has_room) first: this never waits.
     ///
     /// # Errors
     ///
     /// [`RequestErrorKind::SessionClosed`] after shutdown.
+    #[inline]
     pub fn commit(
         &mut self,
         tag: u64,
         token: Option<Token>,
         options: &Arc<RequestOptions>,
     ) -> Result<(), RequestError> {
+        // Where any host will do, the one that is written for now does as well as another.
+        let pen = self.pen.filter(|_| token.is_none());
+        let lane = match pen {
+            Some(pen) if !self.wants_token(options) && self.lanes.open[pen].is_some() => pen,
+            _ => self.choose(token, options),
+        };
+        self.outstanding += 1;
+        if let Some(host) = self.lanes.targets[lane].host {
+            self.load.rows[host.0 as usize] += 1;
+        }
+        if self.pen != Some(lane) || self.lanes.open[lane].is_none() {
+            self.move_row(lane);
+        }
+        let Some(chunk) = &mut self.lanes.open[lane] else { unreachable!("opened above") };
+        chunk.push(tag, token, options);
+        if chunk.bytes.len() >= self.options.chunk_bytes || chunk.len() >= self.rows_per_chunk {
+            return self.send_lane(lane);
+        }
+        Ok(())
+    }
+
+    /// The lane of a row.
+    fn choose(&mut self, token: Option<Token>, options: &Arc<RequestOptions>) -> usize {
         let query = RoutingQuery {
             table: options.table,
             token,
@@ -172,38 +292,47 @@ impl BulkJob {
                 .next(&query, self.route.view(policies.view), &self.load, &[], &mut self.rng)
                 .map(|target| (target.host, target.shard, target.quality)),
         };
-        let (lane, host, shard, quality) = match target {
-            Some((host, shard, quality)) => {
-                let (row, column) = (host.0 as usize, shard.map_or(0, |shard| usize::from(shard) + 1));
-                if self.lanes.len() <= row {
-                    self.lanes.resize_with(row + 1, Vec::new);
-                }
-                if self.lanes[row].len() <= column {
-                    self.lanes[row].resize_with(column + 1, || None);
-                }
-                self.load.rows[row] += 1;
-                (&mut self.lanes[row][column], Some(host), shard, quality)
-            }
-            None => (&mut self.unrouted, None, None, RoutingQuality::Unrouted),
-        };
-        let chunk = match lane {
+        self.lanes.find(match target {
+            Some((host, shard, quality)) => Target { host: Some(host), shard, quality },
+            None => Target { host: None, shard: None, quality: RoutingQuality::Unrouted },
+        })
+    }
+
+    /// Takes the row just written to the chunk of another lane, opening it if need be, and goes on writing there.
+    fn move_row(&mut self, lane: usize) {
+        let pen = self.pen.replace(lane);
+        let mut from = pen.and_then(|pen| self.lanes.open[pen].take());
+        let row_start = self.row_start;
+        let chunk = match &mut self.lanes.open[lane] {
             Some(chunk) => chunk,
-            None => {
+            closed => {
                 self.open += 1;
-                let chunk = self.spare.pop().unwrap_or_else(|| Box::new(Chunk::new(Arc::clone(&self.home))));
-                let chunk = lane.insert(chunk);
+                let mut chunk =
+                    self.spare.pop().unwrap_or_else(|| Box::new(Chunk::new(Arc::clone(&self.home))));
+                let Target { host, shard, quality } = self.lanes.targets[lane];
                 (chunk.host, chunk.shard, chunk.quality) = (host, shard, quality);
-                chunk
+                closed.insert(chunk)
             }
         };
-        chunk.push(&self.scratch, tag, token, options);
-        self.outstanding += 1;
-        if chunk.bytes.len() >= self.options.chunk_bytes || chunk.len() >= self.rows_per_chunk {
-            let chunk = lane.take().expect("filled above");
-            self.open -= 1;
-            self.send(chunk)?;
+        chunk.bytes.truncate(chunk.end());
+        match &mut from {
+            Some(from) => {
+                chunk.bytes.extend_from_slice(&from.bytes[row_start..]);
+                from.bytes.truncate(row_start);
+            }
+            None => chunk.bytes.extend_from_slice(&self.scratch),
         }
-        Ok(())
+        if let (Some(pen), Some(from)) = (pen, from) {
+            self.lanes.open[pen] = Some(from);
+        }
+    }
+
+    /// Sends the open chunk of a lane.
+    fn send_lane(&mut self, lane: usize) -> Result<(), RequestError> {
+        let Some(mut chunk) = self.lanes.open[lane].take() else { return Ok(()) };
+        self.open -= 1;
+        chunk.bytes.truncate(chunk.end());
+        self.send(chunk)
     }
 
     /// Sends the chunks that are not full. Called by [`completed`](Self::completed) before it waits.
@@ -215,13 +344,7 @@ impl BulkJob {
         if self.open == 0 {
             return Ok(());
         }
-        let mut open: Vec<_> = self.lanes.iter_mut().flatten().filter_map(Option::take).collect();
-        open.extend(self.unrouted.take());
-        self.open = 0;
-        for chunk in open {
-            self.send(chunk)?;
-        }
-        Ok(())
+        (0..self.lanes.open.len()).try_for_each(|lane| self.send_lane(lane))
     }
 
     fn send(&mut self, chunk: Box<Chunk>) -> Result<(), RequestError> {
@@ -359,7 +482,7 @@ pub enum RowOutcome {
 impl CompletedChunk {
     /// How many rows came back.
     pub fn len(&self) -> usize {
-        self.chunk.ends.len()
+        self.chunk.rows.len()
     }
 
     /// Whether there are none; never so for a chunk that a job returned.

@@ -1,14 +1,25 @@
 //! Bytes from the socket, cut into envelopes.
 
+use std::{
+    io,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
 use chorus_protocol::{FrameError, FrameHeader, HEADER_LEN};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
 /// How much one read may bring. Larger did not help with small answers, smaller costs system calls with large ones.
 const READ_BUFFER: usize = 64 * 1024;
+/// How much a large body may get at once because the one before was as large.
+const MOST_EXPECTED: usize = 4 << 20;
 
 /// The body of an envelope: in the read buffer, or collected because it did not fit there.
 pub(super) enum Body<'a> {
     Borrowed(&'a [u8]),
-    Owned(Vec<u8>),
+    Owned(Bytes),
 }
 
 impl Body<'_> {
@@ -20,31 +31,89 @@ impl Body<'_> {
     }
 }
 
-/// Cuts a stream of bytes into envelopes. Small ones are looked at in place; one that does not fit the buffer is
-/// collected in a vector that grows as its bytes arrive, never from the announced length.
+/// Cuts a stream of bytes into envelopes. Small ones are looked at in place; one that does not fit the buffer is read straight
+/// into memory of its own, which grows as its bytes arrive, never from the announced length.
 pub(super) struct Inbound {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    large: Option<(FrameHeader, Vec<u8>)>,
+    large: Option<Large>,
+    /// The size of the last large body, which the next one is likely to have: pages of one query resemble each other.
+    last_large: usize,
     max_length: u32,
+}
+
+/// An envelope under way that does not fit the buffer.
+struct Large {
+    header: FrameHeader,
+    body: BytesMut,
+}
+
+impl Large {
+    fn missing(&self) -> usize {
+        self.header.length as usize - self.body.len()
+    }
+
+    /// Makes room for what comes next: twice what came, or what came the last time.
+    fn make_room(&mut self, last: usize) {
+        if self.body.capacity() == self.body.len() {
+            let expected = last.min(MOST_EXPECTED).saturating_sub(self.body.len());
+            let room = expected.max(self.body.len()).max(READ_BUFFER);
+            self.body.reserve(room.min(self.missing()));
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], last: usize) -> usize {
+        let length = bytes.len().min(self.missing());
+        let mut rest = &bytes[..length];
+        while !rest.is_empty() {
+            self.make_room(last);
+            let (now, later) = rest.split_at(rest.len().min(self.body.capacity() - self.body.len()));
+            self.body.extend_from_slice(now);
+            rest = later;
+        }
+        length
+    }
 }
 
 impl Inbound {
     /// `leftover` are bytes that the handshake had read too many.
     pub(super) fn new(max_length: u32, leftover: &[u8]) -> Self {
-        let mut inbound = Self { buffer: vec![0; READ_BUFFER], start: 0, end: 0, large: None, max_length };
+        let mut inbound = Self { buffer: vec![0; READ_BUFFER], max_length, ..Self::empty() };
         inbound.feed(leftover);
         inbound
     }
 
     /// One without a buffer, to stand in while the real one is lent out.
     pub(super) fn empty() -> Self {
-        Self { buffer: Vec::new(), start: 0, end: 0, large: None, max_length: 0 }
+        Self { buffer: Vec::new(), start: 0, end: 0, large: None, last_large: 0, max_length: 0 }
     }
 
-    /// Where the next read goes. Never empty.
-    pub(super) fn space(&mut self) -> &mut [u8] {
+    /// Reads once, into the buffer or, when only the rest of a large body is missing, straight into that. Ready with how many
+    /// bytes came; zero is the end of the stream.
+    pub(super) fn poll_read<S: AsyncRead>(
+        &mut self,
+        socket: Pin<&mut S>,
+        task: &mut Task<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if self.start == self.end
+            && let Some(large) = &mut self.large
+            && large.missing() > 0
+        {
+            large.make_room(self.last_large);
+            // Not beyond the end: what follows belongs into the buffer.
+            let missing = large.missing();
+            return poll_read_buf(socket, task, &mut (&mut large.body).limit(missing));
+        }
+        let mut buffer = ReadBuf::new(self.space());
+        ready!(socket.poll_read(task, &mut buffer))?;
+        let length = buffer.filled().len();
+        self.advance(length);
+        Poll::Ready(Ok(length))
+    }
+
+    /// Where the next bytes go. Never empty.
+    fn space(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         } else if self.end == self.buffer.len() {
@@ -59,7 +128,7 @@ impl Inbound {
     }
 
     /// Tells how many bytes were put into [`space`](Self::space).
-    pub(super) fn advance(&mut self, bytes: usize) {
+    fn advance(&mut self, bytes: usize) {
         self.end += bytes;
         debug_assert!(self.end <= self.buffer.len());
     }
@@ -82,16 +151,15 @@ impl Inbound {
     ) -> Result<(), E> {
         loop {
             let available = &self.buffer[self.start..self.end];
-            if let Some((header, mut body)) = self.large.take() {
-                let missing = header.length as usize - body.len();
-                let length = missing.min(available.len());
-                body.extend_from_slice(&available[..length]);
-                self.start += length;
-                if length < missing {
-                    self.large = Some((header, body));
+            if let Some(large) = &mut self.large {
+                self.start += large.take(available, self.last_large);
+                if large.missing() > 0 {
                     return Ok(());
                 }
-                deliver(header, Body::Owned(body))?;
+                if let Some(Large { header, body }) = self.large.take() {
+                    self.last_large = body.len();
+                    deliver(header, Body::Owned(body.freeze()))?;
+                }
                 continue;
             }
             let Some(head) = available.first_chunk::<HEADER_LEN>() else { return Ok(()) };
@@ -103,7 +171,7 @@ impl Inbound {
                 deliver(header, Body::Borrowed(body))?;
             } else if total > READ_BUFFER {
                 self.start += HEADER_LEN;
-                self.large = Some((header, Vec::new()));
+                self.large = Some(Large { header, body: BytesMut::new() });
             } else {
                 return Ok(());
             }
@@ -165,7 +233,40 @@ mod tests {
     fn an_announced_length_allocates_nothing() {
         let mut inbound = Inbound::new(256 << 20, &[0x84, 0, 0, 0, 8, 0x0f, 0xff, 0xff, 0xff]);
         collect(&mut inbound);
-        let (_, body) = inbound.large.as_ref().expect("waiting for the rest");
-        assert_eq!(body.capacity(), 0);
+        let large = inbound.large.as_ref().expect("waiting for the rest");
+        assert_eq!(large.body.capacity(), 0);
+    }
+
+    #[test]
+    fn a_large_body_is_read_in_place_and_never_beyond_its_end() {
+        let large = vec![7; 3 * READ_BUFFER + 11];
+        let mut stream = envelope(1, &large);
+        stream.extend_from_slice(&envelope(2, &large));
+        stream.extend_from_slice(&envelope(3, b"abc"));
+        let expected = vec![(1, large.clone()), (2, large), (3, b"abc".to_vec())];
+        let mut inbound = Inbound::new(u32::MAX / 4, &[]);
+        let mut socket = &stream[..];
+        let mut seen = Vec::new();
+        let mut task = Task::from_waker(std::task::Waker::noop());
+        loop {
+            match inbound.poll_read(Pin::new(&mut socket), &mut task) {
+                Poll::Ready(Ok(0)) => break,
+                Poll::Ready(Ok(_)) => seen.extend(collect(&mut inbound)),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn memory_for_a_large_body_grows_with_what_arrives() {
+        let mut inbound = Inbound::new(256 << 20, &[0x84, 0, 0, 0, 8, 0x0f, 0xff, 0xff, 0xff]);
+        collect(&mut inbound);
+        for arrived in 1..=64 {
+            inbound.feed(&[7; 1024]);
+            collect(&mut inbound);
+            let large = inbound.large.as_ref().expect("waiting for the rest");
+            assert!(large.body.capacity() <= (2 * arrived * 1024).max(2 * READ_BUFFER));
+        }
     }
 }

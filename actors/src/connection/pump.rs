@@ -13,10 +13,7 @@ use chorus_protocol::{
     FrameError, FrameHeader, Opcode, begin_frame, finish_frame, flags,
     response::{DbError, Envelope, ErrorBody, Response},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Sleep,
-};
+use tokio::{io::AsyncWrite, time::Sleep};
 
 use super::{
     ConnectionActor, ConnectionFact, ConnectionSettings, Order, Work,
@@ -116,23 +113,19 @@ impl ConnectionActor {
 
     /// Reads once and answers. True when there may be more to read, in which case the socket will not wake us.
     fn read(&mut self, task: &mut Task<'_>) -> Result<bool, CloseReason> {
-        let space = match &mut self.segments {
-            None => self.inbound.space(),
-            Some(segments) => segments.space(),
+        let socket = Pin::new(&mut self.socket);
+        let polled = match &mut self.segments {
+            None => self.inbound.poll_read(socket, task),
+            Some(segments) => segments.poll_read(socket, task),
         };
-        let mut buffer = ReadBuf::new(space);
-        let read = match Pin::new(&mut self.socket).poll_read(task, &mut buffer) {
+        let read = match polled {
             Poll::Pending => None,
             Poll::Ready(Err(error)) => return Err(CloseReason::of(&error)),
-            Poll::Ready(Ok(())) => {
-                let length = buffer.filled().len();
-                match &mut self.segments {
-                    None => self.inbound.advance(length),
-                    Some(segments) => segments.advance(length, &mut self.inbound)?,
-                }
-                Some(length)
-            }
+            Poll::Ready(Ok(length)) => Some(length),
         };
+        if let (Some(_), Some(segments)) = (read, &mut self.segments) {
+            segments.pass_on(&mut self.inbound)?;
+        }
         match read {
             Some(0) => return Err(CloseReason::Peer),
             Some(length) => {
@@ -207,7 +200,7 @@ impl ConnectionActor {
                         request.body.extend_from_slice(bytes);
                     }
                     Body::Borrowed(bytes) => request.large_body = Some(Bytes::copy_from_slice(bytes)),
-                    Body::Owned(bytes) => request.large_body = Some(Bytes::from(bytes)),
+                    Body::Owned(bytes) => request.large_body = Some(bytes),
                 }
                 request.outcome =
                     Outcome::Answered { opcode: header.opcode, flags: header.flags, host: self.port.host };

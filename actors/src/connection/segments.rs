@@ -1,6 +1,13 @@
 //! Segments of protocol v5, undone between the socket and the envelopes.
 
+use std::{
+    io,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
 use chorus_protocol::{Compression, FrameError, segment::SegmentDecoder};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::inbound::Inbound;
 
@@ -26,17 +33,24 @@ impl Segments {
         }
     }
 
-    /// Where the next read goes. Never empty.
-    pub(super) fn space(&mut self) -> &mut [u8] {
+    /// Reads once. Ready with how many bytes came; zero is the end of the stream.
+    pub(super) fn poll_read<S: AsyncRead>(
+        &mut self,
+        socket: Pin<&mut S>,
+        task: &mut Task<'_>,
+    ) -> Poll<io::Result<usize>> {
         if self.end == self.raw.len() {
             self.raw.resize(self.end + READ_BUFFER, 0);
         }
-        &mut self.raw[self.end..]
+        let mut buffer = ReadBuf::new(&mut self.raw[self.end..]);
+        ready!(socket.poll_read(task, &mut buffer))?;
+        let length = buffer.filled().len();
+        self.end += length;
+        Poll::Ready(Ok(length))
     }
 
-    /// Takes in how many bytes were read into [`space`](Self::space), and passes on complete segments.
-    pub(super) fn advance(&mut self, bytes: usize, inbound: &mut Inbound) -> Result<(), FrameError> {
-        self.end += bytes;
+    /// Passes on what is inside the segments that are complete.
+    pub(super) fn pass_on(&mut self, inbound: &mut Inbound) -> Result<(), FrameError> {
         let consumed = self.decoder.decode(&self.raw[..self.end], &mut self.envelopes)?;
         self.raw.copy_within(consumed..self.end, 0);
         self.end -= consumed;

@@ -194,7 +194,7 @@ impl CoordinatorActor {
                 let options = chunk.options(0);
                 let query = RoutingQuery {
                     table: options.table,
-                    token: chunk.tokens[0],
+                    token: chunk.rows[0].token,
                     consistency: options.consistency,
                     is_lwt: options.lwt,
                     is_read: options.kind == RequestKind::Read,

@@ -228,25 +228,28 @@ impl CoordinatorPort {
         in_flight: &mut InFlight,
     ) -> (u32, bool) {
         let mut chunks = self.chunks.borrow_mut();
-        let Chunk { bytes, ends, runs, admitted_us, .. } = &mut *chunks[chunk as usize];
+        let Chunk { bytes, rows, runs, admitted_us, .. } = &mut *chunks[chunk as usize];
         let admitted_us = *admitted_us;
-        let rows = ends.len() as u32;
-        let last = rows.min(first.saturating_add(room as u32));
+        let last = (first as usize).saturating_add(room).min(rows.len());
+        let run_start = if first == 0 { 0 } else { rows[first as usize - 1].end as usize };
+        let mut start = run_start;
         let mut run = runs.partition_point(|run| run.end <= first);
-        let mut start = if first == 0 { 0 } else { ends[first as usize - 1] as usize };
         let verbatim = outbound.is_verbatim();
-        let run_start = start;
         let mut row = first;
         let mut deadline = 0;
         let mut deadline_until = 0;
-        while row < last && (verbatim || outbound.has_room()) {
+        for mark in &rows[first as usize..last] {
+            if !verbatim && !outbound.has_room() {
+                break;
+            }
             if row >= deadline_until {
                 deadline = deadline_after(admitted_us, runs[run].options.timeout);
                 deadline_until = runs[run].end;
                 run += 1;
             }
-            let end = ends[row as usize] as usize;
-            let Ok(stream) = in_flight.insert(Occupant::Row { chunk, row }, now, deadline) else { break };
+            let Some(stream) = in_flight.reserve() else { break };
+            in_flight.occupy(stream, Occupant::Row { chunk, row }, now, deadline);
+            let end = mark.end as usize;
             if verbatim {
                 bytes[start + STREAM_OFFSET..start + STREAM_OFFSET + 2]
                     .copy_from_slice(&stream.to_be_bytes());
@@ -259,7 +262,7 @@ impl CoordinatorPort {
         if verbatim && row > first {
             outbound.append_verbatim(&bytes[run_start..start], row - first);
         }
-        (row - first, row == rows)
+        (row - first, row as usize == rows.len())
     }
 
     /// Delivers the wakes collected for another runtime.
@@ -329,7 +332,7 @@ impl CoordinatorPort {
         request.frame.extend_from_slice(&source.bytes[source.span(row)]);
         request.frame[STREAM_OFFSET..STREAM_OFFSET + 2].fill(0);
         request.options = source.options(row).as_ref().clone();
-        request.options.token = source.tokens[row as usize];
+        request.options.token = source.rows[row as usize].token;
         request.progress.admitted_us = source.admitted_us;
         request.progress.deadline_us = deadline_after(source.admitted_us, request.options.timeout);
         request.progress.row = Some(RowHome { chunk, row });

@@ -50,15 +50,19 @@ impl Reply {
         }
     }
 
-    /// The body as shared bytes. A small body is copied, a large one is a slice of what was read.
+    /// The body as shared bytes, without copying: what holds a small one goes back to be recycled when the last reference
+    /// to it is dropped.
     pub fn into_bytes(mut self) -> Bytes {
-        match &mut self.inner {
-            Some((request, _)) => match request.large_body.take() {
-                Some(body) => body,
-                None => Bytes::copy_from_slice(&request.body),
-            },
-            None => Bytes::new(),
+        match self.inner.as_mut().and_then(|(request, _)| request.large_body.take()) {
+            Some(body) => body,
+            None => Bytes::from_owner(self),
         }
+    }
+}
+
+impl AsRef<[u8]> for Reply {
+    fn as_ref(&self) -> &[u8] {
+        self.body()
     }
 }
 

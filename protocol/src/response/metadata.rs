@@ -54,7 +54,11 @@ impl RowsMetadata {
         Self { column_count: columns.len(), columns: Some(columns), ..Self::default() }
     }
 
-    pub(crate) fn decode(reader: &mut Reader<'_>, body: &Bytes) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(
+        reader: &mut Reader<'_>,
+        body: &Bytes,
+        known: Option<&KnownColumns>,
+    ) -> Result<Self, DecodeError> {
         let flags = reader.int("metadata flags")? as u32;
         let column_count = reader.count("column count")?;
         let paging_state = if flags & metadata_flags::HAS_MORE_PAGES != 0 {
@@ -72,8 +76,11 @@ impl RowsMetadata {
         } else {
             None
         };
-        let columns = Some(decode_columns(reader, flags, column_count)?);
-        Ok(Self { flags, paging_state, new_metadata_id, columns, column_count })
+        let columns = match known.and_then(|known| known.recognise(reader, flags, column_count)) {
+            Some(columns) => columns,
+            None => decode_columns(reader, flags, column_count)?,
+        };
+        Ok(Self { flags, paging_state, new_metadata_id, columns: Some(columns), column_count })
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -101,6 +108,49 @@ impl RowsMetadata {
             put_short_bytes(out, id, "new metadata id")?;
         }
         columns.map_or(Ok(()), |columns| encode_columns(columns, out))
+    }
+}
+
+/// Columns together with the bytes a server describes them by.
+///
+/// Below v5 every page repeats the description of its columns. One that is byte for byte what came before means the same, and
+/// comparing costs a small part of decoding and no allocation.
+#[derive(Debug, Clone, Default)]
+pub struct KnownColumns {
+    columns: Arc<[ColumnSpec]>,
+    /// Empty when they cannot be written, or there are none: then nothing is recognised.
+    bytes: Box<[u8]>,
+    one_table: bool,
+}
+
+impl KnownColumns {
+    /// Writes the columns as servers do.
+    pub fn new(columns: Arc<[ColumnSpec]>) -> Self {
+        let mut bytes = Vec::new();
+        if encode_columns(&columns, &mut bytes).is_err() {
+            bytes.clear();
+        }
+        Self { bytes: bytes.into(), one_table: one_table(&columns), columns }
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &Arc<[ColumnSpec]> {
+        &self.columns
+    }
+
+    /// Steps over the description when it is this one.
+    #[inline]
+    fn recognise(&self, reader: &mut Reader<'_>, flags: u32, count: usize) -> Option<Arc<[ColumnSpec]>> {
+        let global = flags & metadata_flags::GLOBAL_TABLE != 0;
+        let same = count == self.columns.len()
+            && global == self.one_table
+            && !self.bytes.is_empty()
+            && reader.rest().starts_with(&self.bytes);
+        if !same {
+            return None;
+        }
+        reader.take(self.bytes.len(), "columns").ok()?;
+        Some(Arc::clone(&self.columns))
     }
 }
 

@@ -33,7 +33,7 @@ impl PreparedBody {
             None
         };
         let bind = BindMetadata::decode(reader, shape.version)?;
-        let result = RowsMetadata::decode(reader, body)?;
+        let result = RowsMetadata::decode(reader, body, None)?;
         Ok(Self { id, result_metadata_id, bind, result })
     }
 

@@ -36,7 +36,7 @@ impl ResultBody {
     ) -> Result<Self, DecodeError> {
         match reader.int("result kind")? {
             VOID => Ok(Self::Void),
-            ROWS => RowsBody::decode(reader, body).map(Self::Rows),
+            ROWS => RowsBody::decode(reader, body, None).map(Self::Rows),
             SET_KEYSPACE => Ok(Self::SetKeyspace(reader.string("keyspace")?.to_owned())),
             PREPARED => PreparedBody::decode(reader, body, shape).map(Self::Prepared),
             SCHEMA_CHANGE => SchemaChange::decode(reader).map(Self::SchemaChange),

@@ -3,10 +3,13 @@
 use bytes::Bytes;
 
 use crate::error::{DecodeError, EncodeError, ValueError, ValueErrorReason};
-use crate::response::RowsMetadata;
+use crate::response::{KnownColumns, RowsMetadata};
 use crate::row::{FromRow, RowsIter};
 use crate::types::ColumnSpec;
 use crate::wire::{Reader, put_bytes, put_int, put_int_count};
+
+/// `[int]` kind 2 of a RESULT: rows.
+const ROWS: [u8; 4] = [0, 0, 0, 2];
 
 /// A page of rows, still in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,8 +23,24 @@ pub struct RowsBody {
 }
 
 impl RowsBody {
-    pub(crate) fn decode(reader: &mut Reader<'_>, body: &Bytes) -> Result<Self, DecodeError> {
-        let metadata = RowsMetadata::decode(reader, body)?;
+    /// The body of a RESULT of rows, when `known` are the columns it probably has; `None` when it is a RESULT of another
+    /// kind. `body` begins behind whatever the envelope has in front.
+    ///
+    /// # Errors
+    /// As [`Response::decode`](crate::response::Response::decode).
+    pub fn decode_result(body: &Bytes, known: Option<&KnownColumns>) -> Result<Option<Self>, DecodeError> {
+        match body.split_first_chunk() {
+            Some((&ROWS, rest)) => Self::decode(&mut Reader::new(rest), body, known).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    pub(crate) fn decode(
+        reader: &mut Reader<'_>,
+        body: &Bytes,
+        known: Option<&KnownColumns>,
+    ) -> Result<Self, DecodeError> {
+        let metadata = RowsMetadata::decode(reader, body, known)?;
         let announced = reader.int("row count")?;
         let impossible = DecodeError::InvalidLength { what: "row count", length: i64::from(announced) };
         let row_count = u32::try_from(announced).map_err(|_| impossible.clone())?;
@@ -93,6 +112,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::response::{Response, ResultBody};
     use crate::types::CqlType;
@@ -169,6 +190,35 @@ mod tests {
         assert!(body.rows_as::<(i32,)>(&columns[..1]).is_err());
         let rows: Result<Vec<(i32, Option<&str>)>, _> = body.rows_as(&columns).unwrap().collect();
         assert_eq!(rows.unwrap(), expected);
+    }
+
+    #[test]
+    fn columns_are_recognised_by_their_bytes_and_by_nothing_less() {
+        let columns: Arc<[ColumnSpec]> =
+            [column("t", "a", CqlType::Int), column("t", "b", CqlType::list(CqlType::Text))].into();
+        let known = KnownColumns::new(Arc::clone(&columns));
+        let specs = "00016b 000174 000161 0009 000162 0020 000d";
+        let decode = |bytes: &str| {
+            let body = Bytes::from(hex(bytes));
+            let usual = RowsBody::decode_result(&body, None).unwrap().unwrap();
+            let fast = RowsBody::decode_result(&body, Some(&known)).unwrap().unwrap();
+            assert_eq!(fast, usual);
+            Arc::ptr_eq(&fast.metadata.columns.unwrap(), &columns)
+        };
+        assert!(decode(&format!("00000002 00000001 00000002 {specs} 00000000")));
+        // With a paging state and a new id in front.
+        assert!(decode(&format!("00000002 0000000b 00000002 00000001 70 0001 6d {specs} 00000000")));
+        // Another name, another type, another number, each column with its table.
+        assert!(!decode("00000002 00000001 00000002 00016b 000174 000161 0009 000163 0020 000d 00000000"));
+        assert!(!decode("00000002 00000001 00000002 00016b 000174 000161 0009 000162 0020 0009 00000000"));
+        assert!(!decode("00000002 00000001 00000001 00016b 000174 000161 0009 00000000"));
+        let each = "00016b 000174 000161 0009 00016b 000174 000162 0020 000d";
+        assert!(!decode(&format!("00000002 00000000 00000002 {each} 00000000")));
+        // One cut short is as wrong as it was.
+        let cut = Bytes::from(hex("00000002 00000001 00000002 00016b 000174 000161 0009 000162 0020"));
+        assert!(RowsBody::decode_result(&cut, Some(&known)).is_err());
+        let void = Bytes::from(hex("00000001"));
+        assert_eq!(RowsBody::decode_result(&void, Some(&known)), Ok(None));
     }
 
     #[test]

@@ -53,6 +53,12 @@ pub fn token_of_values(values: &[u8], pk_indexes: &[u16]) -> Result<Option<Token
     Ok(complete.then(|| hasher.finish()))
 }
 
+/// Whether [`token_of_values`] would give a token, without computing it; the errors are the same.
+#[inline]
+pub fn has_token(values: &[u8], pk_indexes: &[u16]) -> Result<bool, RoutingKeyError> {
+    for_each_component(values, pk_indexes, |_| {})
+}
+
 /// Appends the routing key of a row of encoded `[value]`s; false, and `out` as it was, where [`token_of_values`]
 /// would be `None`.
 pub fn routing_key(values: &[u8], pk_indexes: &[u16], out: &mut Vec<u8>) -> Result<bool, RoutingKeyError> {
@@ -143,6 +149,10 @@ mod tests {
         assert_eq!(token_of_values(&ROW, &[2]), Ok(None));
         assert_eq!(token_of_values(&ROW, &[0, 2]), Ok(None));
         assert_eq!(token_of_values(&ROW, &[]), Ok(None));
+        for indexes in [&[2][..], &[0, 2], &[], &[0], &[1, 0], &[3]] {
+            let token = token_of_values(&ROW, indexes);
+            assert_eq!(has_token(&ROW, indexes), token.map(|token| token.is_some()));
+        }
         let mut key = vec![1];
         assert_eq!(routing_key(&ROW, &[0, 2], &mut key), Ok(false));
         assert_eq!(key, [1]);

@@ -7,6 +7,7 @@ use chorus_protocol::token::Token;
 
 use crate::bulk::row::BindError;
 use crate::error::UsageProblem;
+use crate::statement::Route;
 use crate::{Error, PreparedStatement, Session};
 
 /// Bytes of rows that travel together: small against the window, so that answers to one chunk come while others are
@@ -38,7 +39,8 @@ impl Lane {
         let engine = &session.inner.engine;
         let mut options = RequestOptions::default();
         // A row without values says where in each frame the consistency stands.
-        let written = template.write(prepared, None, Some(0), &mut Vec::new(), |_| Ok(()))?;
+        let written =
+            template.write(prepared, None, Some(0), Route::Anywhere, &mut Vec::new(), |_| Ok(()))?;
         template.describe(prepared, prepared.table(engine), written, &mut options);
         options.prepared = Preparations::One(Arc::clone(&prepared.preparation));
         let job =
@@ -55,8 +57,9 @@ impl Lane {
     ) -> Result<Option<Token>, PutError> {
         let mut failed = None;
         let template = self.statement.template().map_err(PutError::Row)?;
+        let route = if self.job.wants_token(&self.options) { Route::ByToken } else { Route::Anywhere };
         let frame = self.job.row();
-        let written = template.write(&self.statement.shared, None, Some(timestamp), frame, |out| {
+        let written = template.write(&self.statement.shared, None, Some(timestamp), route, frame, |out| {
             put_values(out).map_err(|error| {
                 failed = Some(error);
                 // Any error will do: the one that counts is beside it.

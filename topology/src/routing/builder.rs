@@ -196,6 +196,7 @@ impl RouteBuilder {
         if self.placements_stale {
             self.route.place_tables();
         }
+        self.route.note_everywhere();
         self.route.version += 1;
         self.route
     }
@@ -237,6 +238,27 @@ impl RouteBuilder {
 }
 
 impl Route {
+    /// Notes for each table whether every member holds all of it.
+    fn note_everywhere(&mut self) {
+        let members = self.hosts.iter().filter(|host| host.member);
+        let sharded = members.clone().any(|host| host.sharding.is_some());
+        let members = members.count();
+        let everywhere = |table: &TableRoute| {
+            let Some(placement) = table.placement.as_ref().filter(|_| !sharded && table.tablets.is_none())
+            else {
+                return false;
+            };
+            // Each position has the same number of replicas, and they are distinct.
+            placement.replicas_per_position() >= members
+        };
+        let flags: Vec<bool> = self.tables.iter().map(everywhere).collect();
+        if self.tables.iter().zip(&flags).any(|(table, flag)| table.everywhere != *flag) {
+            for (table, flag) in Arc::make_mut(&mut self.tables).iter_mut().zip(flags) {
+                table.everywhere = flag;
+            }
+        }
+    }
+
     /// Gives each keyspace its placement, one for all keyspaces of equal replication, and each table its keyspace's.
     fn place_tables(&mut self) {
         let mut shared: Vec<(ReplicationStrategy, Arc<Placement>)> = Vec::new();
@@ -324,6 +346,33 @@ mod tests {
         assert!(!Arc::ptr_eq(placement("a"), placement("c")));
         assert_eq!(replicas(&route, "a.u", 5), [1, 2]);
         assert_eq!(replicas(&route, "c.t", 5), [1]);
+    }
+
+    #[test]
+    fn a_table_is_everywhere_when_its_factor_reaches_the_number_of_hosts_and_nothing_is_sharded() {
+        let replicated = |factor: u32| KeyspaceRouting {
+            name: format!("by{factor}").into(),
+            replication: ReplicationStrategy::Simple(ReplicationFactor::new(factor)),
+            tables: vec!["t".into()],
+            consistency: Default::default(),
+        };
+        let everywhere = |builder: RouteBuilder| {
+            let route = builder.finish(&RoundRobin::new());
+            [2, 3].map(|factor| route.is_everywhere(route.table_id(&format!("by{factor}"), "t").unwrap()))
+        };
+        let build = |hosts: u32| {
+            let mut builder = RouteBuilder::from_route(&Route::default());
+            let members: Vec<_> = (0..hosts).map(|n| member(n, "east", "r1", &[i64::from(n)])).collect();
+            builder.members(members);
+            builder.keyspaces([&replicated(2), &replicated(3)]);
+            builder
+        };
+        assert_eq!(everywhere(build(3)), [false, true]);
+        assert_eq!(everywhere(build(2)), [true, true]);
+        assert_eq!(everywhere(build(4)), [false, false]);
+        let mut sharded = build(3);
+        sharded.sharding(HostIndex(1), Some(Sharding { nr_shards: 2, ignore_msb: 12 }));
+        assert_eq!(everywhere(sharded), [false, false]);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) struct TableRoute {
     pub(super) tablets: Option<Arc<TabletMap>>,
     /// Whether the first replica of a versioned tablet leads.
     pub(super) has_leaders: bool,
+    /// Every member holds every row and none has shards: there is nothing to choose by token.
+    pub(super) everywhere: bool,
 }
 
 impl TableRoute {
@@ -60,7 +62,7 @@ impl TableRoute {
         tablets: Option<Arc<TabletMap>>,
         has_leaders: bool,
     ) -> TableRoute {
-        TableRoute { keyspace, live: true, placement: None, tablets, has_leaders }
+        TableRoute { keyspace, live: true, placement: None, tablets, has_leaders, everywhere: false }
     }
 
     /// What remains of a table that was dropped: its number.
@@ -71,6 +73,7 @@ impl TableRoute {
             placement: None,
             tablets: None,
             has_leaders: false,
+            everywhere: false,
         }
     }
 }
@@ -151,6 +154,13 @@ impl Route {
             replicas.source = Source::Ring(placement.replicas(position));
         }
         replicas
+    }
+
+    /// Whether every member holds every row of `table` and none has shards, as in a cluster of three with a
+    /// replication factor of three. The token of a row then says nothing about where to send it.
+    #[inline]
+    pub fn is_everywhere(&self, table: TableId) -> bool {
+        self.tables.get(table.as_usize()).is_some_and(|table| table.everywhere)
     }
 
     /// The hosts that hold a token of any partitioner in `keyspace`, by the ring. Not for the request path.

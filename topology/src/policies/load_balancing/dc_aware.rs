@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{Load, LoadBalancingPolicy, RoundRobin, RoutingQuality, RoutingQuery, SlowHosts, Target, rotate};
-use crate::host::{Distance, Host, HostIndex};
+use crate::host::{Distance, Host, HostIndex, TableId};
 use crate::rng::Rng;
 use crate::routing::{RouteHost, View};
 
@@ -106,6 +106,10 @@ impl LoadBalancingPolicy for DcAwareRoundRobin {
         if !contact.datacenter.is_empty() {
             self.datacenter.get_or_init(|| contact.datacenter.clone());
         }
+    }
+
+    fn wants_token(&self, _: View<'_>, _: TableId) -> bool {
+        false
     }
 
     fn next(

@@ -53,6 +53,13 @@ pub trait LoadBalancingPolicy: Send + Sync + Debug {
         let _ = contact;
     }
 
+    /// Whether the token of a request to `table` can change what [`next`](Self::next) says. Where it cannot, jobs of many rows
+    /// do without hashing each row's key, and ask once for many rows. Defaults to true.
+    fn wants_token(&self, view: View<'_>, table: TableId) -> bool {
+        let _ = (view, table);
+        true
+    }
+
     /// The next host for a request that already tried `tried`: usable, not among them, not ignored. `None` when there is
     /// none left. Asked until then with each answer added, the answers cover every usable host that is not ignored.
     ///
@@ -79,6 +86,10 @@ impl<P: LoadBalancingPolicy + ?Sized> LoadBalancingPolicy for Arc<P> {
 
     fn contacted(&self, contact: &Host) {
         (**self).contacted(contact);
+    }
+
+    fn wants_token(&self, view: View<'_>, table: TableId) -> bool {
+        (**self).wants_token(view, table)
     }
 
     fn next(

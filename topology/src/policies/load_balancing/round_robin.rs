@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Load, LoadBalancingPolicy, RoutingQuality, RoutingQuery, Target, rotate};
-use crate::host::{Distance, Host, HostIndex};
+use crate::host::{Distance, Host, HostIndex, TableId};
 use crate::rng::Rng;
 use crate::routing::View;
 
@@ -46,6 +46,10 @@ impl Default for RoundRobin {
 impl LoadBalancingPolicy for RoundRobin {
     fn distance(&self, _: &Host) -> Distance {
         Distance::Local
+    }
+
+    fn wants_token(&self, _: View<'_>, _: TableId) -> bool {
+        false
     }
 
     fn next(

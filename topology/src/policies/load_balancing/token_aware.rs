@@ -4,7 +4,7 @@ use chorus_protocol::Consistency;
 
 use super::draw::{Draw, Drawn, Rank};
 use super::{DcAwareRoundRobin, Load, LoadBalancingPolicy, RoutingQuality, RoutingQuery, SlowHosts, Target};
-use crate::host::{Distance, Host, HostIndex};
+use crate::host::{Distance, Host, HostIndex, TableId};
 use crate::rng::Rng;
 use crate::routing::{Replica, Replicas, RouteHost, View};
 
@@ -79,6 +79,27 @@ impl<C: LoadBalancingPolicy> TokenAware<C> {
             None => u32::MAX,
         }
     }
+
+    /// The less busy of two of the nearest hosts, when all of them are replicas.
+    fn anyone(&self, view: View<'_>, load: &dyn Load, tried: &[HostIndex], rng: &mut Rng) -> Option<Target> {
+        for distance in [Distance::LocalRack, Distance::Local, Distance::Remote] {
+            let hosts = view.hosts_at(distance);
+            let best = hosts.iter().filter_map(|host| load.latency_us(*host)).min();
+            let limit = self.slow.zip(best).map_or(u32::MAX, |(slow, best)| slow.limit_us(best));
+            let mut draw = Draw::new(self.shuffle);
+            for (place, host) in hosts.iter().copied().enumerate() {
+                let slow = limit < u32::MAX && load.latency_us(host).is_some_and(|took| took > limit);
+                let rank = Rank::of(distance, slow);
+                if draw.wants(rank) && !tried.contains(&host) && load.usable(host) {
+                    draw.put(Drawn { place, host }, rank, rng);
+                }
+            }
+            if let Some(winner) = draw.winner(load, rng) {
+                return Some(draw.rank.target(Replica { host: winner.host, shard: None }));
+            }
+        }
+        None
+    }
 }
 
 /// Token-aware over datacenter-aware round robin: the default of a session.
@@ -99,6 +120,10 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
 
     fn contacted(&self, contact: &Host) {
         self.child.contacted(contact);
+    }
+
+    fn wants_token(&self, view: View<'_>, table: TableId) -> bool {
+        !view.is_everywhere(table)
     }
 
     fn next(
@@ -134,6 +159,12 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
                 return Some(draw.rank.target(replica));
             }
         }
+        if let (Some(table), None) = (query.table, query.token)
+            && view.is_everywhere(table)
+            && let Some(target) = self.anyone(view, load, tried, rng)
+        {
+            return Some(target);
+        }
         let mut target = self.child.next(query, view, load, tried, rng)?;
         if replicas_known && target.quality == RoutingQuality::Unrouted {
             target.quality = RoutingQuality::NonReplica;
@@ -146,7 +177,7 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
 mod tests {
     use super::super::testing::*;
     use super::*;
-    use crate::host::{Sharding, TableId};
+    use crate::host::Sharding;
     use crate::routing::{
         KeyspaceRouting, ReplicationFactor, ReplicationStrategy, Route, RouteBuilder, TabletHint, ViewId,
     };
