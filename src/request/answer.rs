@@ -141,13 +141,11 @@ fn remember(prepared: &Prepared, id: Option<&Bytes>, columns: Option<&Arc<[Colum
             prepared.result.store(Arc::new(ResultMetadata::new(id.clone(), Arc::clone(columns))));
             prepared.warned_of_metadata.store(false, Ordering::Relaxed);
         }
-        (Some(_), None) => {
-            if !prepared.warned_of_metadata.swap(true, Ordering::Relaxed) {
-                tracing::warn!(
-                    statement = %prepared.preparation.cql,
-                    "the server sent a new result metadata id without the columns; both are ignored"
-                );
-            }
+        (Some(_), None) if !prepared.warned_of_metadata.swap(true, Ordering::Relaxed) => {
+            tracing::warn!(
+                statement = %prepared.preparation.cql,
+                "the server sent a new result metadata id without the columns; both are ignored"
+            );
         }
         // Where there are no ids each answer has its description, and the latest is the most likely to come again.
         (None, Some(columns)) if !prepared.shape.metadata_id => {
