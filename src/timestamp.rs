@@ -170,7 +170,9 @@ fn wall_clock() -> i64 {
 }
 
 fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+    // In halves, because whole microseconds of a Duration are a number of 128 bits.
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000).saturating_add(i64::from(duration.subsec_micros()))
 }
 
 #[cfg(test)]

@@ -29,15 +29,20 @@ pub(crate) fn execute<'s>(
     statement: &PreparedStatement,
     values: &impl IntoRow,
 ) -> Execute<'s> {
-    Execute { session, state: begin(session, statement, values).unwrap_or_else(State::Failed) }
+    match begin(session, statement, values) {
+        Ok((reply, expected)) => Execute { session, reply: Some(reply), expected, rest: None },
+        Err(error) => {
+            Execute { session, reply: None, expected: None, rest: Some(Box::new(Rest::Failed(error))) }
+        }
+    }
 }
 
 #[inline]
-fn begin<'s>(
+fn begin(
     session: &Session,
     statement: &PreparedStatement,
     values: &impl IntoRow,
-) -> Result<State<'s>, Error> {
+) -> Result<(PendingReply, Option<Expected>), Error> {
     let (prepared, template) = (&statement.shared, statement.template()?);
     let table = table_of(session, prepared)?;
     let expected = expected_rows(prepared);
@@ -45,11 +50,15 @@ fn begin<'s>(
     let mut request = session.inner.engine.request();
     request.prepared(&prepared.preparation);
     let (frame, options) = request.parts();
+    let route = match prepared.defaults.session == session.inner.defaults.session {
+        true => template.route(prepared, table, &session.inner.engine),
+        false => Route::ByToken,
+    };
     let timestamp = template.stamp().next();
-    let written = template
-        .write(prepared, metadata, timestamp, Route::ByToken, frame, |out| put_row(prepared, values, out))?;
+    let written =
+        template.write(prepared, metadata, timestamp, route, frame, |out| put_row(prepared, values, out))?;
     template.describe(prepared, table, written, options);
-    Ok(State::Sent { reply: request.send(), expected })
+    Ok((request.send(), expected))
 }
 
 /// What will be needed to read the rows of the answer, for statements that return any.
@@ -135,51 +144,49 @@ pub(super) fn encode_bound(
 #[must_use = "a request is sent when its future is polled"]
 pub struct Execute<'s> {
     session: &'s Session,
-    state: State<'s>,
+    /// `None` once the answer has come.
+    reply: Option<PendingReply>,
+    expected: Option<Expected>,
+    /// Whatever else there is to wait for or to say. Rare enough to live in a box.
+    rest: Option<Box<Rest<'s>>>,
 }
 
-enum State<'s> {
-    Sent {
-        reply: PendingReply,
-        expected: Option<Expected>,
-    },
-    /// Something has to be done before the result can be handed out. Rare enough to live in a box.
+enum Rest<'s> {
+    /// Something has to be done before the result can be handed out.
     FollowUp(BoxFuture<'s, Result<QueryResult, Error>>),
     Failed(Error),
-    Done,
 }
 
 impl Future for Execute<'_> {
     type Output = Result<QueryResult, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let session = self.session;
-        loop {
-            match &mut self.state {
-                State::Sent { reply, expected } => {
-                    let reply = ready!(Pin::new(reply).poll(cx));
-                    let expected = expected.take();
-                    self.state = State::Done;
-                    let (result, effect) = answer::read(reply?, &session.inner.engine, expected.as_ref())?;
-                    match effect {
-                        None => return Poll::Ready(Ok(result)),
-                        Some(effect) => {
-                            self.state = State::FollowUp(Box::pin(follow_up(session, result, effect)));
-                        }
-                    }
+        let this = &mut *self;
+        if let Some(reply) = &mut this.reply {
+            let reply = ready!(Pin::new(reply).poll(cx));
+            this.reply = None;
+            let (result, effect) = answer::read(reply?, &this.session.inner.engine, this.expected.as_ref())?;
+            let Some(effect) = effect else { return Poll::Ready(Ok(result)) };
+            this.rest = Some(Box::new(Rest::FollowUp(Box::pin(follow_up(this.session, result, effect)))));
+        }
+        this.poll_rest(cx)
+    }
+}
+
+impl Execute<'_> {
+    #[cold]
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<QueryResult, Error>> {
+        match self.rest.take().map(|rest| *rest) {
+            Some(Rest::Failed(error)) => Poll::Ready(Err(error)),
+            Some(Rest::FollowUp(mut future)) => {
+                let polled = future.as_mut().poll(cx);
+                if polled.is_pending() {
+                    self.rest = Some(Box::new(Rest::FollowUp(future)));
                 }
-                State::FollowUp(future) => {
-                    let result = ready!(future.as_mut().poll(cx));
-                    self.state = State::Done;
-                    return Poll::Ready(result);
-                }
-                State::Failed(_) | State::Done => {
-                    return match std::mem::replace(&mut self.state, State::Done) {
-                        State::Failed(error) => Poll::Ready(Err(error)),
-                        _ => panic!("a request was polled after its end"),
-                    };
-                }
+                polled
             }
+            None => panic!("a request was polled after its end"),
         }
     }
 }

@@ -9,7 +9,9 @@
 //! metadata id in it can change while the program runs, and only for a statement that returns rows: it is then overwritten
 //! in the copy.
 
-use chorus_actors::RequestOptions;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chorus_actors::{Engine, RequestOptions};
 use chorus_protocol::request::{Execute, QueryParameters, Values, execute_prefix, execute_suffix};
 use chorus_protocol::token::{RoutingKeyError, Token, has_token, token_of_values};
 use chorus_protocol::{BoundValue, EncodeError, FrameShape, Opcode, begin_frame, finish_frame};
@@ -36,6 +38,25 @@ pub(crate) struct Template {
     tail: Box<[u8]>,
     /// The eight bytes of the timestamp within the tail.
     timestamp_at: Option<usize>,
+    /// Whether tokens matter, as last found out.
+    routing: Routing,
+}
+
+/// Whether the tokens of a statement matter under one version of the route; see [`Template::route`].
+#[derive(Default)]
+struct Routing(AtomicU64);
+
+impl Routing {
+    /// What was found out under this version.
+    #[inline]
+    fn under(&self, version: u64) -> Option<Route> {
+        let known = self.0.load(Ordering::Relaxed);
+        (known >> 1 == version + 1).then_some(if known & 1 == 1 { Route::Anywhere } else { Route::ByToken })
+    }
+
+    fn keep(&self, version: u64, route: Route) {
+        self.0.store((version + 1) << 1 | u64::from(route == Route::Anywhere), Ordering::Relaxed);
+    }
 }
 
 /// What the token of a request is for.
@@ -93,6 +114,7 @@ impl Template {
             head: head.into(),
             tail: tail.into(),
             timestamp_at,
+            routing: Routing::default(),
             settings,
         })
     }
@@ -101,6 +123,39 @@ impl Template {
     #[inline]
     pub(crate) fn stamp(&self) -> &Stamp {
         &self.settings.stamp
+    }
+
+    /// What the tokens of this statement are for. Where every host holds every row most policies do not want to know, and then
+    /// keys need not be hashed; conditional statements meet at one replica all the same. Only for the session that prepared
+    /// the statement.
+    #[inline]
+    pub(crate) fn route(&self, prepared: &Prepared, table: Option<TableId>, engine: &Engine) -> Route {
+        let version = engine.route_version();
+        self.routing.under(version).unwrap_or_else(|| self.find_route(prepared, table, engine, version))
+    }
+
+    #[cold]
+    fn find_route(
+        &self,
+        prepared: &Prepared,
+        table: Option<TableId>,
+        engine: &Engine,
+        version: u64,
+    ) -> Route {
+        let Some(table) = table.filter(|_| !prepared.lwt && !self.settings.consistency.is_serial()) else {
+            return Route::ByToken;
+        };
+        let policies = self.settings.policies.as_ref().unwrap_or_else(|| engine.policies());
+        let known = engine.peek_route();
+        let route = match policies.load_balancing.wants_token(known.view(policies.view), table) {
+            true => Route::ByToken,
+            false => Route::Anywhere,
+        };
+        // A newer route than the version asked for is asked about again next time.
+        if known.version() == version {
+            self.routing.keep(version, route);
+        }
+        route
     }
 
     /// The two bytes of the consistency, from the start of the frame.

@@ -163,7 +163,7 @@ impl ClusterActor {
     fn publish(&mut self, state: ClusterState) {
         let route = Arc::clone(&state.route);
         self.published.state.store(Arc::new(state));
-        self.published.route.store(Arc::clone(&route));
+        self.published.set_route(Arc::clone(&route));
         for coordinator in self.coordinators.iter() {
             coordinator.do_send(SetRoute(Arc::clone(&route)));
         }
@@ -297,7 +297,7 @@ impl Handler<ClusterRead> for ClusterActor {
             return;
         }
         self.publish(state);
-        let route = self.published.route.load_full();
+        let route = self.published.route().load_full();
         let changes = self.members.update(&route, shape.version, self.keyspace.clone(), self.mail.clone());
         if !changes.started.is_empty() {
             // Up is what has a connection.

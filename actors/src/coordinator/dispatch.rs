@@ -45,6 +45,7 @@ impl CoordinatorActor {
         }
     }
 
+    #[inline]
     pub(super) fn admit(&mut self, mut job: Job) {
         let now = self.port.clock().now_us();
         match &mut job {
@@ -82,6 +83,7 @@ impl CoordinatorActor {
         self.waiting.push_back(job);
     }
 
+    #[inline]
     pub(super) fn dispatch(&mut self, job: Job) {
         match job {
             Job::One(request) => self.dispatch_one(request),
@@ -148,6 +150,7 @@ impl CoordinatorActor {
         }
     }
 
+    #[inline]
     pub(super) fn next_target(
         &mut self,
         request: &Request,
@@ -173,6 +176,7 @@ impl CoordinatorActor {
         Some((target.host, target.shard, target.quality))
     }
 
+    #[inline]
     pub(super) fn hand_over(&mut self, mut request: Box<Request>, connection: &ConnectionHandle) {
         request.progress.host = Some(connection.host);
         request.progress.connection = connection.id;

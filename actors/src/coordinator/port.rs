@@ -130,6 +130,7 @@ impl CoordinatorPort {
     // ---- data: called by connections
 
     /// A request was answered, and not with an error.
+    #[inline]
     pub(crate) fn answered(&self, request: Box<Request>) {
         if request.progress.reprepare {
             let connection = self.connection_of(&request);
@@ -287,6 +288,7 @@ impl CoordinatorPort {
     }
 
     /// Gives an ended request to whoever waits: its caller, or the chunk it was a row of.
+    #[inline]
     fn finish(&self, mut request: Box<Request>) {
         match request.progress.row {
             None => {
@@ -346,6 +348,7 @@ impl CoordinatorPort {
         self.connections.borrow().iter().filter_map(Weak::upgrade).find(|port| port.id == id)
     }
 
+    #[inline]
     pub(super) fn wake_caller(&self, waker: Waker) {
         match &self.relay {
             Some(relay) => {

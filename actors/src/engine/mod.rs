@@ -5,7 +5,7 @@ mod control;
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use actix::Addr;
@@ -27,7 +27,9 @@ use crate::{
 
 /// What the cluster actor publishes and everybody reads.
 pub(crate) struct Published {
-    pub(crate) route: ArcSwap<Route>,
+    route: ArcSwap<Route>,
+    /// That of `route`, for those who only want to know whether it changed.
+    route_version: AtomicU64,
     pub(crate) state: ArcSwap<ClusterState>,
     /// What connections of this cluster negotiate.
     pub(crate) agreement: ArcSwap<Agreement>,
@@ -39,12 +41,25 @@ impl Published {
         let version = config.protocol_version.unwrap_or(ProtocolVersion::V5);
         Self {
             route: ArcSwap::from_pointee(Route::default()),
+            route_version: AtomicU64::new(0),
             state: ArcSwap::from_pointee(ClusterState::default()),
             agreement: ArcSwap::from_pointee(Agreement {
                 shape: FrameShape::new(version),
                 compression: None,
             }),
         }
+    }
+}
+
+impl Published {
+    pub(crate) fn route(&self) -> &ArcSwap<Route> {
+        &self.route
+    }
+
+    pub(crate) fn set_route(&self, route: Arc<Route>) {
+        let version = route.version();
+        self.route.store(route);
+        self.route_version.store(version, Ordering::Release);
     }
 }
 
@@ -91,6 +106,12 @@ impl Engine {
     /// A job of many requests.
     pub fn bulk(&self, options: BulkOptions) -> BulkJob {
         BulkJob::new(self.clone(), options)
+    }
+
+    /// The version of [`route`](Self::route). A route with this version is published already.
+    #[inline]
+    pub fn route_version(&self) -> u64 {
+        self.shared.published.route_version.load(Ordering::Acquire)
     }
 
     /// What is known of the cluster now.

@@ -14,6 +14,7 @@ pub struct RequestBuilder {
 }
 
 impl RequestBuilder {
+    #[inline]
     pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
         Self { inbox: Some(inbox), inner: Some(pool::take()) }
     }
@@ -40,6 +41,7 @@ impl RequestBuilder {
     }
 
     /// The envelope and the options at once.
+    #[inline]
     pub fn parts(&mut self) -> (&mut Vec<u8>, &mut RequestOptions) {
         let request = self.request();
         (&mut request.frame, &mut request.options)
@@ -53,6 +55,7 @@ impl RequestBuilder {
     }
 
     /// Names the statement a server may have forgotten.
+    #[inline]
     pub fn prepared(&mut self, preparation: &Arc<Preparation>) -> &mut Self {
         let options = &mut self.request().options;
         match &options.prepared {
@@ -63,6 +66,7 @@ impl RequestBuilder {
     }
 
     /// The future of the answer. Nothing is sent before it is polled.
+    #[inline]
     pub fn send(mut self) -> PendingReply {
         let (request, slot) = self.inner.take().expect("taken once");
         PendingReply::new(self.inbox.take(), request, slot)

@@ -81,6 +81,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Forgets everything but the capacity of the lists. The times stay: they are set before they are read.
+    #[inline]
     fn reset(&mut self) {
         self.tried.clear();
         if !self.attempts.is_empty() {
@@ -130,6 +131,7 @@ impl Request {
     }
 
     /// Forgets everything but the buffers.
+    #[inline]
     pub(crate) fn reset(&mut self) {
         self.frame.clear();
         self.body.clear();
@@ -144,6 +146,7 @@ impl Request {
     }
 
     /// Hands the request back to its caller and returns the caller's waker, if it left one.
+    #[inline]
     pub(crate) fn finish(mut self: Box<Self>) -> Option<std::task::Waker> {
         let slot = self.slot.take()?;
         slot.complete(self)

@@ -55,6 +55,7 @@ impl PendingReply {
     }
 
     /// Whether the request is with the reactor now.
+    #[inline]
     fn push(&mut self) -> Result<bool, RequestError> {
         let Some(mut request) = self.unsent.take() else { return Ok(true) };
         let Some(inbox) = &self.inbox else { return Err(RequestErrorKind::SessionClosed.into()) };
@@ -80,17 +81,24 @@ impl PendingReply {
     }
 }
 
+impl PendingReply {
+    /// The queue was full: waits for room, unless there is some by now.
+    #[cold]
+    fn push_or_wait(&mut self, cx: &mut Context<'_>) -> Result<bool, RequestError> {
+        if let Some(inbox) = &self.inbox {
+            inbox.wait_for_room(cx.waker());
+        }
+        self.push()
+    }
+}
+
 impl Future for PendingReply {
     type Output = Result<Reply, RequestError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.unsent.is_some() && !self.push()? {
-            if let Some(inbox) = &self.inbox {
-                inbox.wait_for_room(cx.waker());
-            }
-            if !self.push()? {
-                return Poll::Pending;
-            }
+        if self.unsent.is_some() && !self.push()? && !self.push_or_wait(cx)? {
+            return Poll::Pending;
         }
         let Some(slot) = &self.slot else {
             return Poll::Ready(Err(RequestErrorKind::SessionClosed.into()));

@@ -17,6 +17,7 @@ pub struct Reply {
 }
 
 impl Reply {
+    #[inline]
     pub(super) fn new(
         request: Box<Request>,
         slot: Arc<Slot>,
@@ -28,21 +29,25 @@ impl Reply {
     }
 
     /// The opcode of the answer.
+    #[inline]
     pub fn opcode(&self) -> u8 {
         self.opcode
     }
 
     /// The flags of the answer's header.
+    #[inline]
     pub fn flags(&self) -> u8 {
         self.flags
     }
 
     /// The host that answered.
+    #[inline]
     pub fn host(&self) -> HostIndex {
         self.host
     }
 
     /// The body, without copying.
+    #[inline]
     pub fn body(&self) -> &[u8] {
         match &self.inner {
             Some((request, _)) => request.large_body.as_deref().unwrap_or(&request.body),

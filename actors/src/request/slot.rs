@@ -48,6 +48,7 @@ impl Slot {
 
     /// Called by the reactor: puts the request into the slot and returns the waker of the caller, if one waits.
     /// The caller of this method wakes it, at once or with others.
+    #[inline]
     pub(super) fn complete(&self, request: Box<Request>) -> Option<Waker> {
         self.request.store(Some(request));
         if self.state.swap(DONE, Ordering::AcqRel) == ABANDONED {
@@ -65,6 +66,7 @@ impl Slot {
     }
 
     /// Called by the caller: looks, and leaves its waker when there is nothing yet.
+    #[inline]
     pub(super) fn look(&self, waker: Option<&Waker>) -> Look {
         for registered in [false, true] {
             match self.state.load(Ordering::Acquire) {
@@ -94,6 +96,7 @@ impl Slot {
     }
 
     /// Makes a slot whose answer was taken ready for the next request.
+    #[inline]
     pub(super) fn reuse(&self) {
         self.state.store(WAITING, Ordering::Release);
     }

@@ -254,17 +254,6 @@ impl<'r> Replicas<'r> {
         self.leader_first
     }
 
-    /// Shows each host with its place, in order. Looks at the source once, not once for each.
-    #[inline]
-    pub fn for_each_host(&self, mut visit: impl FnMut(usize, HostIndex)) {
-        match self.source {
-            Source::Ring(hosts) => hosts.iter().enumerate().for_each(|(place, host)| visit(place, *host)),
-            Source::Tablet(replicas) => {
-                replicas.iter().enumerate().for_each(|(place, replica)| visit(place, replica.host));
-            }
-        }
-    }
-
     /// The host of one of them, in ring order (primary first).
     #[inline]
     pub fn host(&self, index: usize) -> Option<HostIndex> {

@@ -82,6 +82,13 @@ impl<C: LoadBalancingPolicy> TokenAware<C> {
 
     /// The less busy of two of the nearest hosts, when all of them are replicas.
     fn anyone(&self, view: View<'_>, load: &dyn Load, tried: &[HostIndex], rng: &mut Rng) -> Option<Target> {
+        if self.slow.is_none()
+            && self.shuffle
+            && tried.is_empty()
+            && let Some(target) = two_of(view, load, rng)
+        {
+            return Some(target);
+        }
         for distance in [Distance::LocalRack, Distance::Local, Distance::Remote] {
             let hosts = view.hosts_at(distance);
             let best = hosts.iter().filter_map(|host| load.latency_us(*host)).min();
@@ -147,13 +154,14 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
             }
             let mut draw = Draw::new(self.shuffle && !query.is_lwt && !query.consistency.is_serial());
             let limit = if draw.shuffle { self.limit_us(view, &replicas, load) } else { u32::MAX };
-            replicas.for_each_host(|place, host| {
+            for place in 0..replicas.len() {
+                let Some(host) = replicas.host(place) else { continue };
                 let slow = limit < u32::MAX && load.latency_us(host).is_some_and(|took| took > limit);
                 let rank = Rank::of(view.distance(host), slow);
                 if draw.wants(rank) && usable(host) {
                     draw.put(Drawn { place, host }, rank, rng);
                 }
-            });
+            }
             // Only the winner's shard is worth computing.
             if let Some(replica) = draw.winner(load, rng).and_then(|winner| replicas.get(winner.place)) {
                 return Some(draw.rank.target(replica));
@@ -171,6 +179,23 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
         }
         Some(target)
     }
+}
+
+/// Two drawn at once, when both can be used: what almost every request gets.
+#[inline]
+fn two_of(view: View<'_>, load: &dyn Load, rng: &mut Rng) -> Option<Target> {
+    let distances = [Distance::LocalRack, Distance::Local];
+    let (distance, hosts) = distances
+        .map(|distance| (distance, view.hosts_at(distance)))
+        .into_iter()
+        .find(|(_, hosts)| !hosts.is_empty())?;
+    let first = hosts[rng.below(hosts.len() as u32) as usize];
+    let second = hosts[rng.below(hosts.len() as u32) as usize];
+    if !load.usable(first) || !load.usable(second) {
+        return None;
+    }
+    let host = if load.in_flight(second) < load.in_flight(first) { second } else { first };
+    Some(Rank::of(distance, false).target(Replica { host, shard: None }))
 }
 
 #[cfg(test)]
@@ -233,6 +258,31 @@ mod tests {
         let qualities: Vec<_> = targets.iter().map(|target| target.quality).collect();
         use RoutingQuality::{NonReplica, Replica};
         assert_eq!(qualities, [Replica, Replica, Replica, NonReplica]);
+    }
+
+    #[test]
+    fn where_all_hosts_hold_all_rows_no_token_is_wanted_and_any_host_is_a_replica() {
+        let policy = TokenAware::new(DcAwareRoundRobin::preferring("east"));
+        let (mut builder, _) = builder((0..3).map(|n| member(n, "east", "r1", &[i64::from(n)])).collect());
+        builder.keyspaces([&keyspace(&[("east", 3)])]);
+        let route = builder.finish(&policy);
+        let view = route.view(ViewId::SESSION);
+        let table = route.table_id("ks", "t").unwrap();
+        assert!(!policy.wants_token(view, table));
+        let query = RoutingQuery { table: Some(table), ..RoutingQuery::default() };
+        let mut seen = [0; 3];
+        for seed in 0..300 {
+            let targets = plan(&policy, &query, &route, &FakeLoad::default(), &mut Rng::seeded(seed));
+            assert_eq!(sorted(numbers(&targets)), [0, 1, 2]);
+            assert!(targets.iter().all(|target| target.quality == RoutingQuality::Replica));
+            seen[targets[0].host.as_usize()] += 1;
+        }
+        assert!(seen.iter().all(|count| (60..140).contains(count)), "{seen:?}");
+        let busy = FakeLoad { in_flight: vec![9, 0, 9], ..FakeLoad::default() };
+        let first = |seed| plan(&policy, &query, &route, &busy, &mut Rng::seeded(seed))[0].host.0;
+        assert!((0..90).filter(|seed| first(*seed) == 1).count() > 40, "the less busy of two");
+        let down = FakeLoad { unusable: [1].into(), ..FakeLoad::default() };
+        assert_eq!(plan(&policy, &query, &route, &down, &mut Rng::seeded(7)).len(), 2);
     }
 
     #[test]
