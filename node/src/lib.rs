@@ -37,4 +37,6 @@ pub use execute::{
     PreparedPlan, RowSet, SystemKeyspace, SystemTables,
 };
 pub use server::{Fault, FaultRules, Limits, Requests, RuleId};
+#[cfg(feature = "tls")]
+pub use server::{NodeTls, NodeTlsError};
 pub use system::RELEASE_VERSION;

@@ -33,6 +33,8 @@ pub struct EmbeddedClusterBuilder {
     memory_limit: Option<u64>,
     shards: Option<Shards>,
     newest_protocol: Option<ProtocolVersion>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::NodeTls>,
 }
 
 /// Why a cluster or a node did not start.
@@ -89,6 +91,8 @@ impl EmbeddedClusterBuilder {
             memory_limit: None,
             shards: None,
             newest_protocol: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -171,6 +175,14 @@ impl EmbeddedClusterBuilder {
         self
     }
 
+    /// Speaks TLS, and nothing else, on every node. [`EmbeddedCluster::set_tls`] gives single nodes certificates of their own.
+    /// Defaults to plain connections.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::NodeTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// What clients may use up. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -242,6 +254,8 @@ impl EmbeddedClusterBuilder {
             seed: self.seed,
             shards: self.shards,
             named_ports: self.listen.port() != 0,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
         };
         let threads = self
             .threads

@@ -34,7 +34,7 @@ impl EmbeddedCluster {
         let mut joined = None;
         self.shared.roster.change(|membership| joined = Some(membership.join(number, seat, tokens, seed)));
         let member = joined.expect("the change has been made");
-        let node = Arc::new(Node::new(member, Arc::clone(&self.shared)));
+        let node = self.newcomers.node(member, &self.shared);
         nodes.push(Arc::clone(&node));
         drop(nodes);
         self.serve(&node, listener)?;
@@ -177,6 +177,16 @@ impl EmbeddedCluster {
         self.change_member(&self.node(node), |member| member.shards = Some(shards.into()))?;
         self.shared.tablets.adapt(&self.shared.database.catalog(), &self.shared.roster.now());
         self.start_node(node)
+    }
+
+    /// Gives one node another certificate, or makes it serve plainly. Holds for clients that connect from now on.
+    ///
+    /// # Panics
+    ///
+    /// When there is no node of that number.
+    #[cfg(feature = "tls")]
+    pub fn set_tls(&self, node: usize, tls: impl Into<Option<crate::NodeTls>>) {
+        self.node(node).set_tls(tls.into());
     }
 
     /// Changes what a node is, for itself and for the others.

@@ -68,6 +68,17 @@ struct Newcomers {
     shards: Option<Shards>,
     /// The ordinary port was chosen by the user, so the shard-aware one follows from it.
     named_ports: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::NodeTls>,
+}
+
+impl Newcomers {
+    fn node(&self, member: Arc<Member>, shared: &Arc<Shared>) -> Arc<Node> {
+        let node = Node::new(member, Arc::clone(shared));
+        #[cfg(feature = "tls")]
+        node.set_tls(self.tls.clone());
+        Arc::new(node)
+    }
 }
 
 impl EmbeddedCluster {
@@ -90,7 +101,7 @@ impl EmbeddedCluster {
         let shared = Arc::new(shared);
         let membership = shared.roster.now();
         let (workers, queues) = Workers::start(threads, &membership.name).map_err(StartError::Threads)?;
-        let new_node = |member: &Arc<Member>| Arc::new(Node::new(Arc::clone(member), Arc::clone(&shared)));
+        let new_node = |member: &Arc<Member>| newcomers.node(Arc::clone(member), &shared);
         let nodes: Vec<Arc<Node>> = membership.members.iter().map(new_node).collect();
         let cluster = Self {
             shared,

@@ -11,15 +11,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chorus_protocol::Event;
-use tokio::io::{AsyncWriteExt, Interest};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, watch};
 
 use super::inbound::{Inbound, Received};
 use super::limits::Limits;
-use super::node::Admission;
+use super::node::{Admission, Node};
 use super::outbound::Outbound;
 use super::session::{Flow, Session};
+use super::socket::Socket;
 
 /// How often a busy connection lets the others of its thread go first, in reads.
 const TURN: u32 = 16;
@@ -27,7 +28,7 @@ const TURN: u32 = 16;
 const LINGER: Duration = Duration::from_secs(2);
 
 struct Connection {
-    socket: TcpStream,
+    socket: Socket,
     inbound: Inbound,
     outbound: Outbound,
     session: Session,
@@ -55,7 +56,7 @@ enum End {
 pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, mut admission: Admission) {
     let node = Arc::clone(admission.node());
     let place = admission.take_place();
-    let socket = match TcpStream::from_std(socket) {
+    let socket = match open(socket, &node) {
         Ok(socket) => socket,
         Err(error) => {
             tracing::debug!(%error, %peer, "cannot serve a connection");
@@ -84,6 +85,17 @@ pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, mut admission:
         }
     }
     tracing::trace!(%peer, "connection ended");
+}
+
+/// The socket on this thread, secured if the node's are.
+fn open(socket: StdTcpStream, node: &Node) -> io::Result<Socket> {
+    let tcp = TcpStream::from_std(socket)?;
+    #[cfg(feature = "tls")]
+    if let Some(tls) = node.tls() {
+        return Socket::secured(tcp, &tls);
+    }
+    let _ = node;
+    Ok(Socket::Plain(tcp))
 }
 
 impl Connection {
@@ -126,7 +138,7 @@ impl Connection {
 
     /// Waits until there is something to do, and reads if it is that.
     async fn wait(&mut self, reading: bool) -> Result<(), End> {
-        let writing = !self.outbound.unwritten(Instant::now()).is_empty();
+        let writing = !self.outbound.unwritten(Instant::now()).is_empty() || self.socket.owes();
         let interest = match (reading, writing) {
             (true, false) => Some(Interest::READABLE),
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
@@ -136,7 +148,7 @@ impl Connection {
         let timer = self.next_deadline();
         tokio::select! {
             biased;
-            ready = ready(&self.socket, interest) => {
+            ready = ready(&mut self.socket, interest) => {
                 let ready = ready.map_err(|_| End::Now)?;
                 if reading && (ready.is_readable() || ready.is_read_closed() || ready.is_error()) {
                     return self.read();
@@ -150,13 +162,18 @@ impl Connection {
     }
 
     fn read(&mut self) -> Result<(), End> {
-        match self.socket.try_read_buf(self.inbound.buffer()) {
+        match self.socket.try_read(self.inbound.buffer()) {
             Ok(0) => Err(End::AfterAnswers),
             Ok(count) => {
                 self.inbound.arrived(count);
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            // TLS that cannot be understood: the client should get to read the alert that says so.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::debug!(%error, "a client that does not speak TLS as it should");
+                Err(End::AfterAnswers)
+            }
             Err(_) => Err(End::Now),
         }
     }
@@ -202,7 +219,8 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        if self.outbound.backlog() == 0 {
+        self.socket.settle()?;
+        if self.outbound.backlog() == 0 && !self.socket.owes() {
             self.write_until = None;
         } else if progress || self.write_until.is_none() {
             self.write_until = Some(Instant::now() + self.limits.write_timeout);
@@ -256,15 +274,15 @@ impl Connection {
                 if self.outbound.unwritten(Instant::now()).is_empty() {
                     sleep_until(self.outbound.next_byte()).await;
                 } else {
-                    self.socket.writable().await?;
+                    self.socket.ready(Interest::WRITABLE).await?;
                 }
                 self.write()?;
             }
             self.socket.shutdown().await?;
             let mut rest = [0; 4096];
             loop {
-                self.socket.readable().await?;
-                match self.socket.try_read(&mut rest) {
+                self.socket.ready(Interest::READABLE).await?;
+                match self.socket.try_skip(&mut rest) {
                     Ok(0) => return Ok(()),
                     Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -276,7 +294,7 @@ impl Connection {
     }
 }
 
-async fn ready(socket: &TcpStream, interest: Option<Interest>) -> io::Result<tokio::io::Ready> {
+async fn ready(socket: &mut Socket, interest: Option<Interest>) -> io::Result<tokio::io::Ready> {
     match interest {
         Some(interest) => socket.ready(interest).await,
         None => pending().await,

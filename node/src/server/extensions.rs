@@ -17,8 +17,8 @@ const METADATA_ID: &str = "SCYLLA_USE_METADATA_ID";
 const TABLETS_V1: &str = "TABLETS_ROUTING_V1";
 const TABLETS_V2: &str = "TABLETS_ROUTING_V2_EXPERIMENTAL";
 
-/// What a node says in SUPPORTED to a connection at `place`.
-pub(super) fn offered(place: &Place, host_id: Uuid) -> Vec<(String, Vec<String>)> {
+/// What a node says in SUPPORTED to a connection at `place`. Shard-aware ports for TLS go by a name of their own.
+pub(super) fn offered(place: &Place, host_id: Uuid, is_secured: bool) -> Vec<(String, Vec<String>)> {
     let division = place.division();
     let mut offered = vec![
         ("SCYLLA_SHARD", place.shard().to_string()),
@@ -36,7 +36,8 @@ pub(super) fn offered(place: &Place, host_id: Uuid) -> Vec<(String, Vec<String>)
         offered.push((TABLETS_V2, String::new()));
     }
     if let Some(port) = division.port {
-        offered.push(("SCYLLA_SHARD_AWARE_PORT", port.to_string()));
+        let key = if is_secured { "SCYLLA_SHARD_AWARE_PORT_SSL" } else { "SCYLLA_SHARD_AWARE_PORT" };
+        offered.push((key, port.to_string()));
     }
     offered.into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect()
 }

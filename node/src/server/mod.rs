@@ -20,13 +20,20 @@ mod prepared;
 mod rate;
 mod reply;
 mod requests;
+#[cfg(feature = "tls")]
+mod secured;
 mod session;
+mod socket;
 mod startup;
 mod statement;
+#[cfg(feature = "tls")]
+mod tls;
 mod traced;
 
 pub use fault::{Fault, FaultRules, Requests, RuleId};
 pub use limits::Limits;
+#[cfg(feature = "tls")]
+pub use tls::{NodeTls, NodeTlsError};
 
 pub(crate) use auth::Credentials;
 pub(crate) use listener::listen;

@@ -134,6 +134,9 @@ pub(crate) struct Node {
     /// True while nobody may be connected.
     pub(crate) stopped: watch::Sender<bool>,
     presence: Presence,
+    /// What it shows to clients that connect from now on; they are served plainly without it.
+    #[cfg(feature = "tls")]
+    tls: RwLock<Option<super::NodeTls>>,
 }
 
 /// What a node has done since its cluster was started.
@@ -166,6 +169,8 @@ impl Node {
             counters: Counters::default(),
             stopped,
             presence: Presence::default(),
+            #[cfg(feature = "tls")]
+            tls: RwLock::default(),
         }
     }
 
@@ -184,6 +189,25 @@ impl Node {
 
     pub(crate) fn set_division(&self, division: Option<Arc<Division>>) {
         *self.division.write().expect("no code panics with the lock held") = division;
+    }
+
+    /// Whether connections that are accepted now speak TLS.
+    pub(crate) fn is_secured(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls().is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
+    /// How connections are secured that are accepted now.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Option<super::NodeTls> {
+        self.tls.read().expect("no code panics with the lock held").clone()
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn set_tls(&self, tls: Option<super::NodeTls>) {
+        *self.tls.write().expect("no code panics with the lock held") = tls;
     }
 
     /// Connections there are.

@@ -270,7 +270,11 @@ impl Session {
             (Phase::Start | Phase::Ready, Opcode::Options) => {
                 let mut supported = supported(self.node.shared.versions);
                 if let Some(place) = &self.place {
-                    supported.options.extend(extensions::offered(place, self.member.host_id));
+                    supported.options.extend(extensions::offered(
+                        place,
+                        self.member.host_id,
+                        self.node.is_secured(),
+                    ));
                 }
                 self.reply(header, out).response(&Response::Supported(supported));
                 Flow::Continue
