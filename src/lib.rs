@@ -52,6 +52,10 @@ mod statement;
 mod stream;
 mod timestamp;
 
+/// The rustls that [`TlsConfigBuilder::client_config`] takes a configuration of.
+#[cfg(feature = "tls")]
+pub use rustls;
+
 // The derive macros name types by this path.
 #[doc(hidden)]
 pub use chorus_protocol as protocol;
@@ -59,7 +63,9 @@ pub use chorus_protocol as protocol;
 pub use chorus_actors::config::{
     ApplicationInfo, ContactPoint, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness,
 };
-pub use chorus_actors::{Placement, ShutdownReport};
+#[cfg(feature = "tls")]
+pub use chorus_actors::tls::TlsPeer;
+pub use chorus_actors::{Placement, ShutdownReport, TlsProblem};
 pub use chorus_derive::*;
 pub use chorus_protocol::response::{DbError, ErrorBody, SchemaChange};
 pub use chorus_protocol::{
@@ -72,6 +78,8 @@ pub use chorus_topology::{AddressTranslator, ClusterState, Host, HostIndex};
 pub use cluster::Cluster;
 pub use concurrent::{Concurrent, ConcurrentStream, Source, StatementSource, ValueSource};
 pub use config::{ExecutionProfile, IntoContactPoint, SessionBuilder};
+#[cfg(feature = "tls")]
+pub use config::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 pub use error::{Attempt, ConfigProblem, Error, ErrorKind, ResultProblem, UsageProblem};
 pub use ingest::{BulkInsert, BulkReport, BulkSink};
 pub use request::{AnyStatement, Execute};

@@ -62,6 +62,7 @@ impl SessionBuilder {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for settings that contradict each other,
     /// [`ErrorKind::Authentication`](crate::ErrorKind::Authentication) when the server refuses the credentials,
+    /// [`ErrorKind::Tls`](crate::ErrorKind::Tls) when no server can be connected to securely,
     /// [`ErrorKind::NoHostAvailable`](crate::ErrorKind::NoHostAvailable) when nobody answers as CQL servers do; its
     /// [`attempts`](Error::attempts) say what happened at each address.
     pub async fn connect(self) -> Result<Session, Error> {
@@ -113,6 +114,14 @@ impl SessionBuilder {
     /// never shows in logs. Defaults to none.
     pub fn credentials(mut self, user: impl Into<String>, password: impl Into<SecretString>) -> Self {
         self.engine.credentials = Some(Credentials::new(user, password));
+        self
+    }
+
+    /// Secures every connection. Servers usually have a port of their own for it. Defaults to none: bytes travel in the clear,
+    /// and a password that would leave this machine so is warned about in the log, once.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: super::TlsConfig) -> Self {
+        self.engine.tls = Some(tls.settings());
         self
     }
 

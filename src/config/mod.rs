@@ -3,6 +3,8 @@
 mod builder;
 mod contact_point;
 mod profile;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use chorus_actors::EngineConfig;
 pub use builder::SessionBuilder;
 pub use contact_point::IntoContactPoint;
 pub use profile::ExecutionProfile;
+#[cfg(feature = "tls")]
+pub use tls::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 
 use crate::timestamp::TimestampGenerator;
 

@@ -32,6 +32,10 @@ pub enum ConfigProblem {
     /// A setting of the engine, or two of them together.
     #[error(transparent)]
     Engine(#[from] ConfigError),
+    /// Certificates and keys.
+    #[cfg(feature = "tls")]
+    #[error("TLS cannot work as configured: {0}")]
+    Tls(#[from] crate::config::TlsConfigProblem),
     /// A blocking session has no runtime around it on which the engine could live.
     #[error("a blocking session needs a dedicated placement: there is no runtime for the engine to live on")]
     NoRuntime,
@@ -191,6 +195,7 @@ fn kind_of_connect(error: &ConnectError) -> ErrorKind {
     match error {
         error if error.is_authentication() => ErrorKind::Authentication,
         ConnectError::Config(_) => ErrorKind::Config,
+        error if error.is_tls() => ErrorKind::Tls,
         ConnectError::NoHostAvailable { .. } | ConnectError::Resolve { .. } => ErrorKind::NoHostAvailable,
         ConnectError::Timeout { .. } => ErrorKind::Timeout,
         ConnectError::Keyspace { .. } | ConnectError::Server(_) => ErrorKind::Db,

@@ -12,6 +12,9 @@ pub enum ErrorKind {
     Connect,
     /// The server refused the credentials, or wants some and none were given.
     Authentication,
+    /// No connection could be secured: a certificate that must not be trusted, a client certificate that is missing or refused,
+    /// a server without TLS. [`tls`](crate::Error::tls) says which.
+    Tls,
     /// No host could take the request or the connection; [`attempts`](crate::Error::attempts) says why each one could not.
     NoHostAvailable,
     /// The server answered with an error; see [`db`](crate::Error::db).
@@ -44,6 +47,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Config => "configuration",
             ErrorKind::Connect => "connect",
             ErrorKind::Authentication => "authentication",
+            ErrorKind::Tls => "TLS",
             ErrorKind::NoHostAvailable => "no host available",
             ErrorKind::Db => "database",
             ErrorKind::Timeout => "timeout",

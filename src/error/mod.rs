@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chorus_actors::config::ConfigError;
 use chorus_actors::{
     Attempt as RequestAttempt, AttemptError, ConnectAttempt, ConnectError, ControlError, RequestError,
-    RequestErrorKind, UseKeyspaceError,
+    RequestErrorKind, TlsProblem, UseKeyspaceError,
 };
 use chorus_protocol::response::{DbError, ErrorBody};
 use chorus_protocol::{DecodeError, EncodeError, ValueError};
@@ -99,6 +99,14 @@ impl Error {
             _ => (&[], &[]),
         };
         Attempts { connect: connect.iter(), request: request.iter() }
+    }
+
+    /// Why no connection could be secured, when it is that; of several hosts, at the first where it was.
+    pub fn tls(&self) -> Option<&TlsProblem> {
+        match self.cause() {
+            Cause::Connect(error) => error.tls(),
+            _ => None,
+        }
     }
 
     /// What a server said last: its answer to this request, or to the last attempt when no other host could take it.

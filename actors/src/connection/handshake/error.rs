@@ -164,6 +164,17 @@ impl ConnectError {
         )
     }
 
+    /// Whether no connection could be secured, at any host.
+    pub fn is_tls(&self) -> bool {
+        match self {
+            Self::Tls(_) => true,
+            Self::NoHostAvailable { attempts } => {
+                !attempts.is_empty() && attempts.iter().all(|attempt| attempt.error.is_tls())
+            }
+            _ => false,
+        }
+    }
+
     /// Why TLS came to nothing, if that is it; of several hosts, at the first where it was.
     pub fn tls(&self) -> Option<&TlsProblem> {
         match self {

@@ -1,0 +1,9 @@
+//! Sessions over TLS: whom they trust, as whom they come, and what happens when certificates change.
+
+mod authority;
+mod identity;
+mod names;
+mod reload;
+mod settings;
+mod traffic;
+mod trust;
