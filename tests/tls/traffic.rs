@@ -6,6 +6,8 @@ use chorus::{Compression, ProtocolVersion, Session};
 
 use futures::StreamExt;
 
+use chorus_node::{EmbeddedCluster, Shards};
+
 use crate::authority::{Authority, connect, node};
 
 const KEYSPACE: &str =
@@ -60,4 +62,22 @@ fn a_program_without_a_runtime_connects_over_tls() {
     let builder = Session::builder().contact_points(cluster.addresses()).tls(tls);
     let session = chorus::blocking::Session::connect(builder).unwrap();
     session.query("SELECT key FROM system.local", ()).unwrap();
+}
+
+#[tokio::test]
+async fn every_shard_of_a_secured_host_is_connected() {
+    let authority = Authority::new("ours");
+    let cluster = EmbeddedCluster::builder()
+        .shards(Shards::new(4))
+        .tls(authority.issue(&["127.0.0.1"]).node())
+        .start()
+        .unwrap();
+    let session = connect(&cluster, authority.trusted()).await.unwrap();
+    let filled = async {
+        while cluster.shard_connections(0).contains(&0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), filled).await.expect("a connection to every shard");
+    session.query("SELECT key FROM system.local", ()).await.unwrap();
 }

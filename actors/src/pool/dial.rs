@@ -79,3 +79,32 @@ pub(super) fn shards_of(supported: &Supported, is_encrypted: bool) -> Option<(Sh
     let sharding = Sharding { nr_shards: info.nr_shards, ignore_msb: info.ignore_msb };
     Some((sharding, info.shard, if is_encrypted { info.port_ssl } else { info.port }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_and_secured_connections_have_a_shard_aware_port_each() {
+        let offers = |keys: &[(&str, &str)]| Supported {
+            options: keys.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect(),
+        };
+        let shards = [
+            ("SCYLLA_SHARD", "1"),
+            ("SCYLLA_NR_SHARDS", "4"),
+            ("SCYLLA_SHARDING_IGNORE_MSB", "12"),
+            ("SCYLLA_PARTITIONER", "org.apache.cassandra.dht.Murmur3Partitioner"),
+            ("SCYLLA_SHARDING_ALGORITHM", "biased-token-round-robin"),
+        ];
+        let plain = ("SCYLLA_SHARD_AWARE_PORT", "19042");
+        let secured = ("SCYLLA_SHARD_AWARE_PORT_SSL", "19142");
+        let port = |more: &[(&str, &str)], is_encrypted| {
+            shards_of(&offers(&[&shards[..], more].concat()), is_encrypted).expect("there are shards").2
+        };
+        assert_eq!(port(&[plain, secured], false), Some(19042));
+        assert_eq!(port(&[plain, secured], true), Some(19142));
+        // The other kind's port is of no use.
+        assert_eq!(port(&[plain], true), None);
+        assert_eq!(port(&[secured], false), None);
+    }
+}
