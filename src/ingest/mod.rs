@@ -67,7 +67,7 @@ impl BulkInsert {
         self
     }
 
-    /// How many bytes travel to a connection as one piece. Defaults to 32 KiB.
+    /// How many bytes travel to a connection as one piece. Defaults to 8 KiB.
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.chunk_bytes = bytes;
         self

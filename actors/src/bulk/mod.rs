@@ -35,7 +35,7 @@ pub struct BulkOptions {
     /// The most rows under way at a time: encoded or sent, and not yet returned by [`BulkJob::completed`]. Defaults to
     /// 2048.
     pub concurrency: usize,
-    /// A chunk is sent when it has this many bytes. Defaults to 32 KiB.
+    /// A chunk is sent when it has this many bytes. Defaults to 8 KiB.
     pub chunk_bytes: usize,
     /// Whether answers other than acknowledgements are kept for the caller. Defaults to false.
     pub keep_replies: bool,
@@ -43,7 +43,7 @@ pub struct BulkOptions {
 
 impl Default for BulkOptions {
     fn default() -> Self {
-        Self { concurrency: 2048, chunk_bytes: 32 * 1024, keep_replies: false }
+        Self { concurrency: 2048, chunk_bytes: 8 * 1024, keep_replies: false }
     }
 }
 

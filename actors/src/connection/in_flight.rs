@@ -131,6 +131,18 @@ impl InFlight {
         Some(Taken { occupant, written_us })
     }
 
+    /// Frees the id of a row that was acknowledged: its chunk, and when it was written. `None`, and nothing changes, when it
+    /// is not a row that waits there.
+    #[inline]
+    pub(crate) fn acknowledge_row(&mut self, stream: i16) -> Option<(u32, u64)> {
+        let index = usize::try_from(stream).ok()?;
+        let entry = self.entries.get_mut(index)?;
+        let Occupant::Row { chunk, .. } = entry.occupant else { return None };
+        entry.occupant = Occupant::Free;
+        self.free.push(index as u16);
+        Some((chunk, entry.written_us))
+    }
+
     /// Whether a sweep at `now_us` could find anything expired.
     pub(crate) fn is_due(&self, now_us: u64) -> bool {
         self.next_deadline_us != 0 && self.next_deadline_us <= now_us
@@ -196,6 +208,19 @@ mod tests {
         assert_eq!(taken.written_us, 5);
         assert!(table.answer(id as i16).is_none(), "the second answer to one stream finds nobody");
         assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn only_rows_that_wait_are_acknowledged_as_rows() {
+        let mut table = InFlight::new();
+        let id = table.insert(row(7), 5, 0).ok().expect("room") as i16;
+        let other = table.insert(Occupant::Heartbeat, 5, 0).ok().expect("room") as i16;
+        assert_eq!(table.acknowledge_row(other), None);
+        assert_eq!(table.acknowledge_row(-1), None);
+        assert_eq!(table.acknowledge_row(99), None);
+        assert_eq!(table.acknowledge_row(id), Some((0, 5)));
+        assert_eq!(table.acknowledge_row(id), None, "the second answer to one stream finds nobody");
+        assert_eq!(table.len(), 1);
     }
 
     #[test]

@@ -7,12 +7,14 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use chorus_protocol::{FrameError, FrameHeader, HEADER_LEN};
+use chorus_protocol::{FrameError, FrameHeader, HEADER_LEN, Opcode};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 /// How much one read may bring. Larger did not help with small answers, smaller costs system calls with large ones.
 const READ_BUFFER: usize = 64 * 1024;
+/// The length of an envelope that says "done" and no more.
+const ACKNOWLEDGEMENT: usize = HEADER_LEN + 4;
 /// How much a large body may get at once because the one before was as large.
 const MOST_EXPECTED: usize = 4 << 20;
 
@@ -144,6 +146,28 @@ impl Inbound {
         }
     }
 
+    /// Shows the stream id of each acknowledgement (a RESULT of kind void with nothing around it) at the front of what was
+    /// read, until one is not to be settled so or something else comes. That and the rest are for
+    /// [`envelopes`](Self::envelopes).
+    #[inline]
+    pub(super) fn acknowledgements(&mut self, version: u8, mut settle: impl FnMut(i16) -> bool) {
+        const BEHIND_STREAM: [u8; 9] = [Opcode::Result as u8, 0, 0, 0, 4, 0, 0, 0, 1];
+        if self.large.is_some() {
+            return;
+        }
+        let mut waiting = &self.buffer[self.start..self.end];
+        while let Some(([first, flags, high, low, behind @ ..], rest)) =
+            waiting.split_first_chunk::<ACKNOWLEDGEMENT>()
+        {
+            let void = *first == version | 0x80 && *flags == 0 && *behind == BEHIND_STREAM;
+            if !void || !settle(i16::from_be_bytes([*high, *low])) {
+                break;
+            }
+            waiting = rest;
+        }
+        self.start = self.end - waiting.len();
+    }
+
     /// Hands each whole envelope to `deliver`, which may stop the loop with an error of its own.
     pub(super) fn envelopes<E: From<FrameError>>(
         &mut self,
@@ -235,6 +259,34 @@ mod tests {
         collect(&mut inbound);
         let large = inbound.large.as_ref().expect("waiting for the rest");
         assert_eq!(large.body.capacity(), 0);
+    }
+
+    #[test]
+    fn acknowledgements_are_settled_up_to_the_first_that_is_none_or_is_refused() {
+        const VOID: [u8; 4] = [0, 0, 0, 1];
+        let mut stream = Vec::new();
+        for (id, body) in [(5, &VOID[..]), (6, &VOID), (7, &VOID), (8, &[0, 0, 0, 2]), (9, &VOID)] {
+            stream.extend_from_slice(&envelope(id, body));
+        }
+        let settled = |bytes: &[u8], version: u8, refused: i16| {
+            let mut inbound = Inbound::new(1_000, bytes);
+            let mut seen = Vec::new();
+            inbound.acknowledgements(version, |id| {
+                let settle = id != refused;
+                if settle {
+                    seen.push(id);
+                }
+                settle
+            });
+            (seen, collect(&mut inbound).into_iter().map(|(id, _)| id).collect::<Vec<_>>())
+        };
+        assert_eq!(settled(&stream, 4, 0), (vec![5, 6, 7], vec![8, 9]));
+        assert_eq!(settled(&stream, 4, 6), (vec![5], vec![6, 7, 8, 9]));
+        assert_eq!(settled(&stream, 3, 0), (vec![], vec![5, 6, 7, 8, 9]), "another version");
+        assert_eq!(settled(&stream[..20], 4, 0), (vec![5], vec![]), "half of one is left");
+        let mut warned = stream.clone();
+        warned[1] = 8;
+        assert_eq!(settled(&warned, 4, 0).0, [], "flags say that there is more");
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl ConnectionActor {
             None => {}
         }
         let mut inbound = std::mem::replace(&mut self.inbound, Inbound::empty());
+        self.acknowledge(&mut inbound);
         let answered = inbound.envelopes(|header, body| self.answer(header, body));
         self.inbound = inbound;
         answered?;
@@ -178,7 +179,7 @@ impl ConnectionActor {
                     let error = self.error(&header, body.as_slice());
                     self.coordinator.row_failed(chunk, row, Cause::Database(error), &self.port);
                 } else if header.flags == 0 && body.as_slice() == VOID {
-                    self.coordinator.row_applied(chunk, row);
+                    self.coordinator.rows_applied(chunk, 1);
                 } else {
                     self.coordinator.row_answered(chunk, row, &header, body.as_slice(), self.port.host);
                 }
@@ -208,6 +209,32 @@ impl ConnectionActor {
             }
         }
         Ok(())
+    }
+
+    /// Settles the rows at the front of what was read that were simply done: those of bulk jobs come by the thousand.
+    fn acknowledge(&mut self, inbound: &mut Inbound) {
+        let now = self.coordinator.clock().now_us();
+        let version = self.port.shape.version.as_u8();
+        let (in_flight, coordinator) = (&mut self.in_flight, &self.coordinator);
+        let mut stats = self.port.stats.borrow_mut();
+        // Rows of one chunk follow one another.
+        let (mut chunk, mut rows) = (0, 0);
+        inbound.acknowledgements(version, |stream| {
+            let Some((key, written_us)) = in_flight.acknowledge_row(stream) else { return false };
+            stats.service.record(now.saturating_sub(written_us));
+            if key != chunk && rows > 0 {
+                stats.answers += u64::from(rows);
+                coordinator.rows_applied(chunk, rows);
+                rows = 0;
+            }
+            chunk = key;
+            rows += 1;
+            true
+        });
+        if rows > 0 {
+            stats.answers += u64::from(rows);
+            coordinator.rows_applied(chunk, rows);
+        }
     }
 
     fn may_be_compressed(&self) -> bool {

@@ -169,11 +169,10 @@ impl CoordinatorPort {
         self.wake();
     }
 
-    /// A row was acknowledged.
+    /// Rows of a chunk were acknowledged.
     #[inline]
-    pub(crate) fn row_applied(&self, chunk: u32, row: u32) {
-        let _ = row;
-        self.row_finished(chunk, |_| {});
+    pub(crate) fn rows_applied(&self, chunk: u32, rows: u32) {
+        self.rows_finished(chunk, rows, |_| {});
     }
 
     /// A row was answered with something to keep.
@@ -185,7 +184,7 @@ impl CoordinatorPort {
         body: &[u8],
         host: HostIndex,
     ) {
-        self.row_finished(chunk, |chunk| chunk.store(row, header.opcode, header.flags, host, body));
+        self.rows_finished(chunk, 1, |chunk| chunk.store(row, header.opcode, header.flags, host, body));
     }
 
     /// A row failed: from here it travels as a request of its own.
@@ -296,7 +295,7 @@ impl CoordinatorPort {
                     self.wake_caller(waker);
                 }
             }
-            Some(RowHome { chunk, row }) => self.row_finished(chunk, |chunk| {
+            Some(RowHome { chunk, row }) => self.rows_finished(chunk, 1, |chunk| {
                 chunk.retries += u64::from(request.progress.retries);
                 match std::mem::replace(&mut request.outcome, Outcome::Pending) {
                     Outcome::Answered { opcode, flags, host } => {
@@ -311,11 +310,11 @@ impl CoordinatorPort {
     }
 
     #[inline]
-    fn row_finished(&self, key: u32, note: impl FnOnce(&mut Chunk)) {
+    fn rows_finished(&self, key: u32, rows: u32, note: impl FnOnce(&mut Chunk)) {
         let mut chunks = self.chunks.borrow_mut();
         let chunk = &mut chunks[key as usize];
         note(chunk);
-        chunk.remaining -= 1;
+        chunk.remaining -= rows;
         if chunk.remaining == 0 {
             let chunk = chunks.remove(key as usize);
             drop(chunks);

@@ -12,7 +12,7 @@ use crate::{Error, PreparedStatement, Session};
 
 /// Bytes of rows that travel together: small against the window, so that answers to one chunk come while others are
 /// on their way.
-const CHUNK_BYTES: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 8 * 1024;
 
 /// One bulk job of the engine, for one statement.
 pub(super) struct Lane {
