@@ -56,6 +56,7 @@ impl Session {
             load_balancing: Arc::clone(&config.engine.load_balancing),
             view: chorus_topology::ViewId::SESSION,
             retry: Arc::clone(&config.engine.retry),
+            speculative: config.engine.speculative.clone(),
         };
         let keyspace = config.engine.keyspace.clone();
         let schema_agreement_timeout = config.engine.schema_agreement_timeout;

@@ -129,6 +129,7 @@ impl Settings {
             load_balancing: Arc::clone(load_balancing.unwrap_or(&defaults.policies.load_balancing)),
             view: defaults.policies.view,
             retry: Arc::clone(retry.unwrap_or(&defaults.policies.retry)),
+            speculative: defaults.policies.speculative.clone(),
         }))
     }
 
@@ -201,6 +202,7 @@ mod tests {
                 load_balancing: Arc::new(TokenAware::default()),
                 view: ViewId::SESSION,
                 retry: Arc::new(DefaultRetry::default()),
+                speculative: None,
             },
             timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use chorus_protocol::ProtocolVersion;
 use chorus_topology::{
     AddressTranslator, DefaultRetry, ExponentialReconnection, LoadBalancingPolicy, ReconnectionPolicy,
-    RetryPolicy, TokenAware,
+    RetryBudget, RetryPolicy, SpeculativePolicy, TokenAware,
 };
 use uuid::Uuid;
 
@@ -88,6 +88,11 @@ pub struct EngineConfig {
     pub load_balancing: Arc<dyn LoadBalancingPolicy>,
     /// What happens after a failure. Defaults to [`DefaultRetry`].
     pub retry: Arc<dyn RetryPolicy>,
+    /// When an idempotent request that is late is sent to a second host. Defaults to never.
+    pub speculative: Option<Arc<dyn SpeculativePolicy>>,
+    /// How many retries and speculative attempts each reactor may make as a share of its traffic. Defaults to 100, and one
+    /// more for every ten requests.
+    pub retry_budget: RetryBudget,
     /// When a lost host is tried again. Defaults to exponential, 1 s to 600 s, jitter 85 to 115 %.
     pub reconnection: Arc<dyn ReconnectionPolicy>,
     /// Translates the addresses the cluster tells about its hosts; contact points are never translated. Defaults to none.
@@ -136,6 +141,8 @@ impl EngineConfig {
             wait_for_all_hosts: false,
             load_balancing: Arc::new(TokenAware::default()),
             retry: Arc::new(DefaultRetry::default()),
+            speculative: None,
+            retry_budget: RetryBudget::default(),
             reconnection: Arc::new(ExponentialReconnection::default()),
             address_translator: None,
             placement: Placement::default(),

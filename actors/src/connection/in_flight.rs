@@ -169,6 +169,11 @@ impl InFlight {
         self.next_deadline_us = next;
     }
 
+    /// Every occupant with the time its request was written.
+    pub(crate) fn occupants(&mut self) -> impl Iterator<Item = (&mut Occupant, u64)> {
+        self.entries.iter_mut().map(|entry| (&mut entry.occupant, entry.written_us))
+    }
+
     /// How many orphans have waited longer than `age_us`.
     pub(crate) fn orphans_older_than(&self, now_us: u64, age_us: u64) -> u32 {
         if self.orphans == 0 {

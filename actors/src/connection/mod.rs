@@ -11,6 +11,7 @@ pub(crate) mod handshake;
 mod in_flight;
 mod inbound;
 mod internal;
+mod late;
 mod outbound;
 mod port;
 mod pump;
@@ -154,6 +155,9 @@ pub(crate) fn start(
         waker: RefCell::default(),
         woken: Default::default(),
         sweep: Default::default(),
+        late_us: Default::default(),
+        late_after_us: Default::default(),
+        measured: Default::default(),
         stats: RefCell::default(),
     });
     coordinator.register(&port);

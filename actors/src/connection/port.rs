@@ -13,7 +13,7 @@ use chorus_topology::HostIndex;
 
 use super::stats::ConnectionStats;
 use crate::{
-    coordinator::CoordinatorPort,
+    coordinator::{CoordinatorPort, Measured},
     request::{CloseReason, Request},
 };
 
@@ -73,6 +73,12 @@ pub(crate) struct Port {
     pub(super) woken: Cell<bool>,
     /// The coordinator's tick has come: look at deadlines.
     pub(super) sweep: Cell<bool>,
+    /// No request on it is late before this time, microseconds; zero when none can be.
+    pub(super) late_us: Cell<u64>,
+    /// Set by the coordinator to have late requests looked for: none is within this time of being written.
+    pub(super) late_after_us: Cell<u32>,
+    /// What its counters amounted to when hosts were last measured.
+    pub(crate) measured: Cell<Measured>,
     pub(crate) stats: RefCell<ConnectionStats>,
 }
 

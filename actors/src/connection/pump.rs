@@ -405,7 +405,11 @@ impl ConnectionActor {
                 match occupant {
                     Occupant::Request(request) if request.is_abandoned() => coordinator.cancelled(request),
                     Occupant::Request(request) => {
-                        port.stats.borrow_mut().timeouts += 1;
+                        let mut stats = port.stats.borrow_mut();
+                        stats.timeouts += 1;
+                        stats.unanswered += 1;
+                        stats.unanswered_us += now.saturating_sub(request.progress.written_us);
+                        drop(stats);
                         coordinator.failed(request, Cause::Timeout { written: true }, port);
                     }
                     Occupant::Row { chunk, row } => {
@@ -419,6 +423,7 @@ impl ConnectionActor {
             self.heartbeat.missed |= dead;
         }
         self.sweep_queue(now);
+        self.look_for_late(now);
         let age = self.settings.orphan_age.as_micros() as u64;
         let worn = self.in_flight.orphans_older_than(now, age) > self.settings.max_orphans;
         if !self.saturated && (worn || self.socket.is_worn()) {

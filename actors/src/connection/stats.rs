@@ -1,6 +1,9 @@
 //! What a connection counts: plain integers that only its reactor touches.
 
-use crate::metrics::{LatencyRecorder, SmallHistogram, TrafficSnapshot};
+use crate::{
+    coordinator::Measured,
+    metrics::{LatencyRecorder, SmallHistogram, TrafficSnapshot},
+};
 
 /// Counters of one connection since it was made.
 #[derive(Default)]
@@ -9,6 +12,9 @@ pub(crate) struct ConnectionStats {
     pub(crate) answers: u64,
     pub(crate) server_errors: u64,
     pub(crate) timeouts: u64,
+    /// Requests among them that were on the wire, and how long they were waited for; microseconds.
+    pub(crate) unanswered: u64,
+    pub(crate) unanswered_us: u64,
     pub(crate) orphaned: u64,
     pub(crate) late_answers: u64,
     pub(crate) unknown_streams: u64,
@@ -26,6 +32,12 @@ pub(crate) struct ConnectionStats {
 }
 
 impl ConnectionStats {
+    /// How many answers came or were waited for in vain, and how long that took.
+    pub(crate) fn measured(&self) -> Measured {
+        let (answers, sum_us) = self.service.totals();
+        Measured { answers: answers + self.unanswered, sum_us: sum_us + self.unanswered_us }
+    }
+
     /// A copy.
     pub(crate) fn snapshot(&mut self) -> TrafficSnapshot {
         TrafficSnapshot {

@@ -181,6 +181,9 @@ impl CoordinatorActor {
         request.progress.host = Some(connection.host);
         request.progress.connection = connection.id;
         request.progress.queued_us = self.port.clock().now_us();
+        if request.options.idempotent && (self.speculates || request.options.policies.is_some()) {
+            self.watch(&mut request, connection);
+        }
         connection.push(Work::One(request), 1);
     }
 

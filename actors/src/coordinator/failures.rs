@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use chorus_protocol::{Consistency, Opcode};
+use chorus_protocol::{Consistency, Opcode, response::DbError};
 use chorus_topology::{HostIndex, Load};
 
 use super::{
     CoordinatorActor, Parked, execution,
     execution::{Circumstances, Effect, Judge},
     pools::Pick,
-    port::Failed,
+    port::{Cause, Failed},
 };
 use crate::request::{Attempt, Outcome, Request, RequestErrorKind};
 
@@ -33,6 +33,12 @@ impl CoordinatorActor {
         if request.progress.direct {
             self.port.fail(request, execution::error_kind(cause));
             return;
+        }
+        request.learn_from_race();
+        if let Cause::Database(body) = &cause
+            && matches!(body.error, DbError::Overloaded | DbError::RateLimitReached { .. })
+        {
+            self.port.stats.borrow_mut().refused_for_load += 1;
         }
         if let Some(error) = execution::attempt_error(&cause) {
             request.progress.attempts.push(Attempt { host: connection.address, error });
@@ -73,6 +79,7 @@ impl CoordinatorActor {
             Effect::Reprepare(id) => self.reprepare(request, &id, &connection),
             Effect::Resend { same_host, consistency, after } => {
                 request.progress.retries += 1;
+                request.tell_race();
                 {
                     let mut stats = self.port.stats.borrow_mut();
                     if same_host {

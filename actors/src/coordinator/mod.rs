@@ -2,7 +2,7 @@
 //! when an attempt fails.
 //!
 //! It owns admission (how much is accepted before callers must wait), the requests that wait for room, retries and
-//! their budget, and the statements being prepared again. Callers reach it through the [`Inbox`]; connections and
+//! their budget, speculation, and the statements being prepared again. Callers reach it through the [`Inbox`]; connections and
 //! pools of the reactor through its [`CoordinatorPort`]; the cluster and metrics actors through its mailbox. All work
 //! happens in its pump, a single future registered once. If it dies, the inbox is closed and whatever it held is
 //! dropped, which tells every caller.
@@ -11,10 +11,12 @@ mod dispatch;
 mod drain;
 mod execution;
 mod failures;
+mod measure;
 mod messages;
 mod pools;
 mod port;
 mod reprepare;
+mod speculation;
 mod stats;
 mod time;
 
@@ -36,7 +38,10 @@ pub(crate) use port::{Cause, CoordinatorPort};
 pub use stats::{RequestCounts, RequestOutcome};
 
 use drain::Draining;
+pub(crate) use measure::Measured;
+use measure::Pressure;
 use reprepare::Reprepares;
+use speculation::Speculation;
 
 use crate::{
     reactor::{Inbox, Job, Stage},
@@ -62,6 +67,13 @@ pub(crate) struct CoordinatorActor {
     waiting: VecDeque<Job>,
     parked: Vec<Parked>,
     reprepares: Reprepares,
+    speculation: Speculation,
+    /// The session's own policies speculate.
+    speculates: bool,
+    pressure: Pressure,
+    /// When it was last measured, and when deadlines were last looked at; microseconds.
+    measured_us: u64,
+    swept_us: u64,
     tick: Option<Pin<Box<Sleep>>>,
     draining: Option<Draining>,
 }
@@ -72,18 +84,24 @@ pub(crate) fn start(
     inbox: Arc<Inbox>,
     port: &Rc<CoordinatorPort>,
     policies: Arc<ExecutionPolicies>,
+    budget: RetryBudget,
     rng: Rng,
 ) -> actix::Addr<CoordinatorActor> {
     stage.start(CoordinatorActor {
         stage: stage.clone(),
         inbox,
         port: Rc::clone(port),
+        speculates: policies.speculative.is_some(),
         policies,
         rng,
-        budget: RetryBudget::default(),
+        budget,
         waiting: VecDeque::new(),
         parked: Vec::new(),
         reprepares: Reprepares::default(),
+        speculation: Speculation::default(),
+        pressure: Pressure::default(),
+        measured_us: 0,
+        swept_us: 0,
         tick: None,
         draining: None,
     })
@@ -124,6 +142,7 @@ impl CoordinatorActor {
         self.port.stats.borrow_mut().polls += 1;
         self.judge_failures();
         self.settle_reprepared();
+        self.send_ahead();
         if self.port.room.take() {
             self.retry_waiting();
         }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use chorus_topology::{HostIndex, Load, Rng, Route};
+use chorus_topology::{HostIndex, HostLatency, Load, Rng, Route};
 
 use crate::connection::ConnectionHandle;
 
@@ -12,6 +12,21 @@ pub(super) struct HostPool {
     connections: Vec<ConnectionHandle>,
     /// Whether the cluster believes the host is up.
     up: bool,
+    latency: HostLatency,
+    /// The same as a plain number, microseconds; zero when it is not known.
+    latency_us: u32,
+}
+
+impl HostPool {
+    pub(super) fn connections(&self) -> &[ConnectionHandle] {
+        &self.connections
+    }
+
+    /// Notes answers that came since the last time.
+    pub(super) fn note_latency(&mut self, answers: u64, sum_us: u64, now_us: u64) {
+        self.latency.record(answers, sum_us, now_us);
+        self.latency_us = self.latency.current_us(now_us).unwrap_or(0);
+    }
 }
 
 /// What picking a connection came to.
@@ -89,6 +104,10 @@ impl Pools {
         }
     }
 
+    pub(super) fn pools_mut(&mut self) -> impl Iterator<Item = &mut HostPool> {
+        self.hosts.iter_mut()
+    }
+
     /// Every connection.
     pub(super) fn connections(&self) -> impl Iterator<Item = &ConnectionHandle> {
         self.hosts.iter().flat_map(|pool| &pool.connections)
@@ -107,5 +126,9 @@ impl Load for Pools {
         self.hosts
             .get(host.0 as usize)
             .is_some_and(|pool| pool.connections.iter().any(|connection| connection.is_open()))
+    }
+
+    fn latency_us(&self, host: HostIndex) -> Option<u32> {
+        self.hosts.get(host.0 as usize).map(|pool| pool.latency_us).filter(|latency| *latency > 0)
     }
 }

@@ -54,6 +54,10 @@ pub(crate) struct CoordinatorPort {
     pub(super) chunks: RefCell<slab::Slab<Box<Chunk>>>,
     pub(super) failed: RefCell<Vec<Failed>>,
     pub(super) reprepared: RefCell<Vec<Reprepared>>,
+    /// Copies of late requests.
+    // Boxes, because boxes are what travels.
+    #[expect(clippy::vec_box)]
+    pub(super) late: RefCell<Vec<Box<Request>>>,
     /// Every connection of the reactor, the control connection included.
     pub(super) connections: RefCell<Vec<Weak<Port>>>,
     pub(super) route: RefCell<Option<Arc<Route>>>,
@@ -76,6 +80,7 @@ impl CoordinatorPort {
             chunks: RefCell::default(),
             failed: RefCell::default(),
             reprepared: RefCell::default(),
+            late: RefCell::default(),
             connections: RefCell::default(),
             route: RefCell::default(),
             stats: RefCell::default(),
@@ -138,8 +143,12 @@ impl CoordinatorPort {
             self.wake();
             return;
         }
-        let total = self.clock.now_us().saturating_sub(request.progress.admitted_us);
-        self.stats.borrow_mut().succeeded(&request, total);
+        if request.race_is_over() {
+            self.cancelled(request);
+            return;
+        }
+        let now = self.clock.now_us();
+        self.stats.borrow_mut().succeeded(&request, now);
         self.finish(request);
     }
 
@@ -149,8 +158,20 @@ impl CoordinatorPort {
         self.wake();
     }
 
-    /// The caller of a request left.
+    /// A request is late: takes a copy of it to send elsewhere.
+    pub(crate) fn late(&self, request: &mut Request) {
+        if let Some(copy) = request.understudy() {
+            self.late.borrow_mut().push(copy);
+            self.wake();
+        }
+    }
+
+    /// The caller of a request left, or another attempt at it was answered.
     pub(crate) fn cancelled(&self, request: Box<Request>) {
+        // The request is counted once, by whoever ended it.
+        if request.progress.race.is_some() && !request.end_race() {
+            return;
+        }
         self.stats.borrow_mut().cancelled(&request);
         drop(request.finish());
     }
@@ -277,8 +298,14 @@ impl CoordinatorPort {
 
     // ---- for the coordinator itself
 
-    /// Ends a request with an error.
+    /// Ends a request with an error; or only an attempt, while others at the same request are under way.
     pub(super) fn fail(&self, mut request: Box<Request>, kind: RequestErrorKind) {
+        if request.race_is_over() {
+            self.cancelled(request);
+            return;
+        }
+        let all = kind.is_that_of_every_attempt();
+        let Some(kind) = request.leave_race(kind, all) else { return };
         let total = self.clock.now_us().saturating_sub(request.progress.admitted_us);
         self.stats.borrow_mut().failed(&request, &kind, total);
         let attempts = std::mem::take(&mut request.progress.attempts);
@@ -408,6 +435,8 @@ impl CoordinatorPort {
             ignored_errors: stats.ignored_errors,
             reprepares: stats.reprepares,
             budget_refusals: stats.budget_refusals,
+            speculative_sent: stats.speculative_sent,
+            speculative_won: stats.speculative_won,
             disconnects: stats.disconnects.clone(),
             inbox_depth: inbox_depth as u64,
             waiting: waiting as u64,

@@ -7,7 +7,7 @@ use chorus_topology::RoutingQuality;
 use crate::{
     bulk::Chunk,
     connection::Port,
-    metrics::{LatencyRecorder, TrafficSnapshot},
+    metrics::{LatencyRecorder, LatencyWindow, TrafficSnapshot},
     request::{Request, RequestErrorKind, RequestKind},
 };
 
@@ -69,6 +69,13 @@ pub(crate) struct CoordinatorStats {
     pub(crate) ignored_errors: u64,
     pub(crate) reprepares: u64,
     pub(crate) budget_refusals: u64,
+    /// Requests sent to one more host because the first was late, and how many of those answered first.
+    pub(crate) speculative_sent: u64,
+    pub(crate) speculative_won: u64,
+    /// Answers that the server has too much to do.
+    pub(crate) refused_for_load: u64,
+    /// What requests took lately from being handed to a connection; kept while anybody speculates.
+    pub(crate) recent: Option<Box<LatencyWindow>>,
     pub(crate) polls: u64,
     /// Counters of connections that ended.
     pub(crate) retired: TrafficSnapshot,
@@ -80,10 +87,29 @@ impl CoordinatorStats {
         self.requests[kind as usize][outcome as usize] += by;
     }
 
-    pub(super) fn succeeded(&mut self, request: &Request, total_us: u64) {
-        if request.progress.row.is_none() {
-            self.count(request.options.kind, RequestOutcome::Ok, 1);
-            self.latency.record(total_us);
+    pub(super) fn succeeded(&mut self, request: &Request, now_us: u64) {
+        if request.progress.row.is_some() {
+            return;
+        }
+        self.count(request.options.kind, RequestOutcome::Ok, 1);
+        self.latency.record(now_us.saturating_sub(request.progress.admitted_us));
+        if self.recent.is_some() && !request.progress.direct {
+            self.note_recent(request, now_us);
+        }
+    }
+
+    /// A request that was speculated took as long as if its first attempt had been answered now: otherwise the slow ones
+    /// would vanish from the picture, and the next would be called late sooner.
+    fn note_recent(&mut self, request: &Request, now_us: u64) {
+        let began_us = match &request.progress.race {
+            Some(race) => {
+                self.speculative_won += u64::from(request.progress.ahead_of_answer);
+                race.began_us
+            }
+            None => request.progress.queued_us,
+        };
+        if let Some(recent) = &mut self.recent {
+            recent.record(now_us.saturating_sub(began_us));
         }
     }
 

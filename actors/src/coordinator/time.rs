@@ -10,6 +10,8 @@ use crate::{
 
 /// How coarse deadlines are.
 const TICK: Duration = Duration::from_millis(5);
+/// How coarse speculation is, while it is on.
+const FINE_TICK: Duration = Duration::from_millis(1);
 
 impl CoordinatorActor {
     /// Sweeps deadlines while anything is in flight; no timer runs on an idle reactor.
@@ -19,21 +21,37 @@ impl CoordinatorActor {
                 if !self.is_busy() {
                     return;
                 }
-                self.tick = Some(Box::pin(tokio::time::sleep(TICK)));
+                self.tick = Some(Box::pin(tokio::time::sleep(self.tick_length())));
             }
             let Some(tick) = self.tick.as_mut() else { return };
             if tick.as_mut().poll(task).is_pending() {
                 return;
             }
-            self.sweep();
+            self.on_tick();
             if self.is_busy() {
+                let next = tokio::time::Instant::now() + self.tick_length();
                 if let Some(tick) = self.tick.as_mut() {
-                    tick.as_mut().reset(tokio::time::Instant::now() + TICK);
+                    tick.as_mut().reset(next);
                 }
             } else {
                 self.tick = None;
             }
         }
+    }
+
+    fn tick_length(&self) -> Duration {
+        if self.speculation.is_armed() { FINE_TICK } else { TICK }
+    }
+
+    /// Deadlines first: a request that has expired is not sent to one more host.
+    fn on_tick(&mut self) {
+        let now = self.port.clock().now_us();
+        if !self.speculation.is_armed() || now.saturating_sub(self.swept_us) >= TICK.as_micros() as u64 {
+            self.swept_us = now;
+            self.sweep();
+            self.measure(now);
+        }
+        self.look_for_late(now);
     }
 
     pub(super) fn is_busy(&self) -> bool {

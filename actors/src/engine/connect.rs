@@ -38,6 +38,7 @@ impl Engine {
             load_balancing: Arc::clone(&config.load_balancing),
             view: ViewId::SESSION,
             retry: Arc::clone(&config.retry),
+            speculative: config.speculative.clone(),
         });
         let relay = relay_for(placement);
         let (mut inboxes, mut reactors, mut coordinators) = (Vec::new(), Vec::new(), Vec::new());
@@ -46,9 +47,11 @@ impl Engine {
             let inbox = Arc::new(Inbox::new(config.limits.queued_per_reactor as usize));
             let (send, receive) = oneshot::channel();
             let (policies, relay, door) = (Arc::clone(&policies), relay.clone(), Arc::clone(&inbox));
+            let budget = config.retry_budget.clone();
             let running = launch(placement, index, move |stage| {
                 let port = CoordinatorPort::new(stage, relay);
-                let coordinator = coordinator::start(stage, door, &port, policies, Rng::from_entropy());
+                let coordinator =
+                    coordinator::start(stage, door, &port, policies, budget, Rng::from_entropy());
                 // Nobody receives it when the caller gave up meanwhile; the reactor then ends by itself.
                 let _ = send.send(coordinator);
             })

@@ -129,7 +129,11 @@ catalog! {
     RETRIES = "chorus_retries_total", Counter, Count, [DECISION], Coordinator,
         "Requests sent again because a retry policy said so.";
     RETRIES_REFUSED = "chorus_retries_refused_total", Counter, Count, [], Coordinator,
-        "Retries a policy wanted and the retry budget did not allow.";
+        "Retries and speculative attempts a policy wanted and the retry budget did not allow.";
+    SPECULATIVE = "chorus_speculative_attempts_total", Counter, Count, [], Coordinator,
+        "Requests sent to one more host because the first had not answered yet.";
+    SPECULATIVE_WINS = "chorus_speculative_wins_total", Counter, Count, [], Coordinator,
+        "Speculative attempts that answered first.";
     IGNORED_ERRORS = "chorus_ignored_errors_total", Counter, Count, [], Coordinator,
         "Errors a retry policy turned into empty results.";
     ROUTING = "chorus_routing_total", Counter, Count, [HIT], Coordinator,

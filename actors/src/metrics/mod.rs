@@ -7,6 +7,7 @@
 pub mod catalog;
 mod recorder;
 mod snapshot;
+mod window;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ pub(crate) use recorder::LatencyRecorder;
 pub use recorder::{LatencySnapshot, SMALL_BOUNDS, SmallHistogram};
 pub(crate) use snapshot::ReactorSnapshot;
 pub use snapshot::{ActorSnapshot, HostSnapshot, MetricsSnapshot, TrafficSnapshot};
+pub(crate) use window::{LatencyWindow, RecentLatencies};
 
 use crate::{
     coordinator::{Collect, CoordinatorActor},

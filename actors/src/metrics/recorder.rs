@@ -16,12 +16,21 @@ const LONGEST_US: u64 = 60_000_000;
 
 impl Default for LatencyRecorder {
     fn default() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST_US, 2).expect("constant bounds are valid");
-        Self { histogram, last: 0, run: 0, sum_us: 0 }
+        Self { histogram: Self::histogram(), last: 0, run: 0, sum_us: 0 }
     }
 }
 
 impl LatencyRecorder {
+    /// An empty histogram of these bounds.
+    pub(super) fn histogram() -> Histogram<u64> {
+        Histogram::new_with_bounds(1, LONGEST_US, 2).expect("constant bounds are valid")
+    }
+
+    /// How many values were recorded, and their sum in microseconds.
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        (self.histogram.len() + self.run, self.sum_us + self.last * self.run)
+    }
+
     /// Counts one value.
     #[inline]
     pub(crate) fn record(&mut self, micros: u64) {
@@ -157,6 +166,9 @@ mod tests {
         }
         let snapshot = recorder.snapshot();
         assert_eq!((snapshot.count(), snapshot.sum_us()), (5, 720));
+        assert_eq!(recorder.totals(), (5, 720));
+        recorder.record(700);
+        assert_eq!(recorder.totals(), (6, 1_420), "also what was not put into the histogram yet");
         assert_eq!(snapshot.percentile_us(50.0), 5);
         assert_eq!(snapshot.count_at_most(100), 4);
     }

@@ -105,6 +105,8 @@ pub(crate) struct ReactorSnapshot {
     pub(crate) ignored_errors: u64,
     pub(crate) reprepares: u64,
     pub(crate) budget_refusals: u64,
+    pub(crate) speculative_sent: u64,
+    pub(crate) speculative_won: u64,
     pub(crate) disconnects: Vec<(&'static str, u64)>,
     pub(crate) inbox_depth: u64,
     pub(crate) waiting: u64,
@@ -133,8 +135,12 @@ pub struct MetricsSnapshot {
     pub ignored_errors: u64,
     /// Statements prepared again because a server had forgotten them.
     pub reprepares: u64,
-    /// Retries refused because the retry budget was spent.
+    /// Retries and speculative attempts refused because the retry budget was spent.
     pub budget_refusals: u64,
+    /// Requests sent to one more host because the first had not answered yet.
+    pub speculative_sent: u64,
+    /// Those of them that answered first.
+    pub speculative_won: u64,
     /// Connections that ended, by reason.
     pub disconnects: Vec<(&'static str, u64)>,
     /// Connections in service.
@@ -180,6 +186,8 @@ impl MetricsSnapshot {
         self.ignored_errors += reactor.ignored_errors;
         self.reprepares += reactor.reprepares;
         self.budget_refusals += reactor.budget_refusals;
+        self.speculative_sent += reactor.speculative_sent;
+        self.speculative_won += reactor.speculative_won;
         for (reason, count) in reactor.disconnects {
             match self.disconnects.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, total)) => *total += count,

@@ -147,6 +147,25 @@ impl CloseReason {
     }
 }
 
+impl RequestErrorKind {
+    /// Whether other attempts at the same request would end the same way: there is no use in waiting for them.
+    pub(crate) fn is_that_of_every_attempt(&self) -> bool {
+        match self {
+            Self::Database(body) => matches!(
+                body.error,
+                DbError::SyntaxError
+                    | DbError::Unauthorized
+                    | DbError::Invalid
+                    | DbError::ConfigError
+                    | DbError::AlreadyExists { .. }
+                    | DbError::FunctionFailure { .. }
+            ),
+            Self::Timeout { .. } | Self::TooLarge { .. } | Self::SessionClosed => true,
+            _ => false,
+        }
+    }
+}
+
 impl RequestError {
     pub(crate) fn new(kind: RequestErrorKind, attempts: Vec<Attempt>) -> Self {
         Self { inner: Box::new(Inner { kind, attempts }) }

@@ -11,6 +11,7 @@ mod error;
 mod options;
 mod pending;
 mod pool;
+mod race;
 mod reply;
 mod slot;
 
@@ -21,6 +22,7 @@ pub use builder::RequestBuilder;
 pub use error::{Attempt, AttemptError, CloseReason, RequestError, RequestErrorKind};
 pub use options::{ExecutionPolicies, Preparation, Preparations, RequestKind, RequestOptions};
 pub use pending::PendingReply;
+pub(crate) use race::Race;
 pub use reply::Reply;
 pub(crate) use slot::Slot;
 
@@ -77,6 +79,12 @@ pub(crate) struct Progress {
     pub(crate) direct: bool,
     /// Set on the engine's own PREPARE for a statement the server had forgotten.
     pub(crate) reprepare: bool,
+    /// How long its latest attempt may stay unanswered before another one is made, microseconds; zero for ever.
+    pub(crate) speculate_after_us: u32,
+    /// Set on a copy that was sent before the first attempt had answered.
+    pub(crate) ahead_of_answer: bool,
+    /// The other attempts under way, if there are any.
+    pub(crate) race: Option<Arc<Race>>,
 }
 
 impl Progress {
@@ -142,13 +150,20 @@ impl Request {
 
     /// Whether nobody waits for the answer any more.
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.slot.as_ref().is_some_and(|slot| slot.is_abandoned())
+        match &self.slot {
+            Some(slot) => slot.is_abandoned(),
+            None => self.race_is_over(),
+        }
     }
 
-    /// Hands the request back to its caller and returns the caller's waker, if it left one.
+    /// Hands the request back to its caller and returns the caller's waker, if it left one. The loser of a race goes to
+    /// nobody.
     #[inline]
     pub(crate) fn finish(mut self: Box<Self>) -> Option<std::task::Waker> {
-        let slot = self.slot.take()?;
+        let slot = match self.slot.take() {
+            Some(slot) => slot,
+            None => self.claim_slot()?,
+        };
         slot.complete(self)
     }
 

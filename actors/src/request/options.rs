@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chorus_protocol::{Consistency, token::Token};
-use chorus_topology::{HostIndex, LoadBalancingPolicy, RetryPolicy, TableId, ViewId};
+use chorus_topology::{HostIndex, LoadBalancingPolicy, RetryPolicy, SpeculativePolicy, TableId, ViewId};
 
 /// What a request does, for metrics and policies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,6 +29,8 @@ pub struct ExecutionPolicies {
     pub view: ViewId,
     /// What to do after a failure.
     pub retry: Arc<dyn RetryPolicy>,
+    /// When an idempotent request is sent to a second host; `None` for never.
+    pub speculative: Option<Arc<dyn SpeculativePolicy>>,
 }
 
 /// A statement as it was prepared, kept so that it can be prepared again on a server that forgot it.

@@ -8,4 +8,5 @@ mod failover;
 mod placement;
 mod reprepare;
 mod shutdown;
+mod speculation;
 mod support;

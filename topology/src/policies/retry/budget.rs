@@ -44,6 +44,11 @@ impl RetryBudget {
         }
     }
 
+    /// Whether less than half of it is left: what remains is for retries, and speculation pauses.
+    pub fn is_half_spent(&self) -> bool {
+        self.tenths < self.most / 2
+    }
+
     /// How many retries are left.
     pub fn left(&self) -> u32 {
         self.tenths / 10
@@ -91,6 +96,18 @@ mod tests {
             retries += u32::from(budget.try_spend());
         }
         assert_eq!(retries, 100);
+    }
+
+    #[test]
+    fn a_budget_is_half_spent_until_half_of_it_was_earned_again() {
+        let mut budget = RetryBudget::new(4, 5);
+        assert!(!budget.is_half_spent());
+        (0..2).for_each(|_| assert!(budget.try_spend()));
+        assert!(!budget.is_half_spent());
+        assert!(budget.try_spend() && budget.is_half_spent());
+        budget.deposit_many(2);
+        assert!(!budget.is_half_spent());
+        assert!(!RetryBudget::new(0, 1).is_half_spent(), "there was never anything to spend");
     }
 
     #[test]
