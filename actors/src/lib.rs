@@ -36,7 +36,7 @@ pub use connection::handshake::{
 };
 pub use control::ControlError;
 pub use coordinator::{DrainReport, RequestCounts, RequestOutcome};
-pub use engine::{Agreement, Engine};
+pub use engine::{Agreement, Engine, PolicyViews};
 pub use host::KeyspaceRefused;
 pub use metrics::catalog;
 pub use metrics::{

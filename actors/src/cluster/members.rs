@@ -161,6 +161,7 @@ impl Members {
             cluster,
             coordinators: Arc::clone(&self.coordinators),
             reconnection: Arc::clone(&self.config.reconnection),
+            conviction: Arc::clone(&self.config.conviction),
             connecting: self.config.limits.connecting_per_host,
             pool: Arc::new(pool),
             keyspace,
@@ -234,6 +235,12 @@ impl Members {
         let mut members: Vec<&Member> = self.hosts.values().collect();
         members.sort_by_key(|member| (!member.up, member.distance));
         members.into_iter().map(|member| member.host.address).collect()
+    }
+
+    /// Hosts that some reactor has not tried yet.
+    pub(super) fn being_tried(&self) -> impl Iterator<Item = HostIndex> {
+        let running = self.hosts.iter().filter(|(_, member)| member.first == FirstAttempt::Running);
+        running.map(|(index, _)| *index)
     }
 
     /// How the first attempt on each host went.

@@ -63,6 +63,14 @@ pub enum UseKeyspaceError {
     ShutDown,
 }
 
+/// Policies joined the session: look at the cluster through them too, and connect to the hosts they want. `tried` is told, or
+/// dropped, when each of those has been tried.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct AdmitPolicies {
+    pub(crate) tried: Option<oneshot::Sender<()>>,
+}
+
 /// Tablets that responses told about. May be lost.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]

@@ -7,16 +7,19 @@
 
 mod members;
 mod messages;
+mod policies;
 mod readiness;
 mod version;
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use chorus_topology::metadata::Severity;
-use chorus_topology::{ClusterState, Discovery, Rng, RouteBuilder, SchemaScope};
+use chorus_topology::{ClusterState, Discovery, Host, Rng, RouteBuilder, SchemaScope};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -30,19 +33,20 @@ use crate::control::{
 };
 use crate::coordinator::{CoordinatorActor, CoordinatorPort, SetRoute};
 use crate::engine::{Agreement, Published};
-use crate::host::{Hint, Stop, UseKeyspace};
+use crate::host::{Hint, LEAST_PAUSE, Stop, UseKeyspace};
 use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 use crate::shutdown::ShutdownReport;
 
 pub use messages::UseKeyspaceError;
 pub(crate) use messages::{
-    AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, HostDown, HostReported, HostSharding, HostTried,
-    HostUp, KeyspaceExists, LearnTablets, Refresh, Shutdown,
+    AdmitPolicies, AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, HostDown, HostReported,
+    HostSharding, HostTried, HostUp, KeyspaceExists, LearnTablets, Refresh, Shutdown,
 };
 pub(crate) use version::highest_common;
 
 use members::Members;
+use policies::Awaiting;
 use readiness::{Readiness, readiness};
 
 /// How long `connect` waits for further hosts once the first one serves.
@@ -77,6 +81,11 @@ pub(crate) struct ClusterActor {
     grace: bool,
     keyspace: Option<Arc<str>>,
     tablets: Vec<(chorus_topology::TableId, chorus_topology::TabletHint)>,
+    /// The host that was reached first, by which policies may choose their datacenter.
+    contact: Option<Arc<Host>>,
+    /// Addresses by what the cluster tells, where translating takes a while.
+    translated: HashMap<SocketAddr, SocketAddr>,
+    awaiting: Vec<Awaiting>,
     /// Trying every host because none is left.
     last_resort: bool,
     rng: Rng,
@@ -126,6 +135,9 @@ pub(crate) fn start(
             ready: Some(setup.ready),
             grace: false,
             tablets: Vec::new(),
+            contact: None,
+            translated: HashMap::new(),
+            awaiting: Vec::new(),
             last_resort: false,
             rng: Rng::from_entropy(),
             stopping: false,
@@ -160,12 +172,31 @@ impl ClusterActor {
     }
 
     /// Snapshots are published before the messages that refer to them.
-    fn publish(&mut self, state: ClusterState) {
+    fn publish(&mut self, mut state: ClusterState) {
+        state.route = self.with_all_views(state.route);
         let route = Arc::clone(&state.route);
         self.published.state.store(Arc::new(state));
         self.published.set_route(Arc::clone(&route));
         for coordinator in self.coordinators.iter() {
             coordinator.do_send(SetRoute(Arc::clone(&route)));
+        }
+    }
+
+    /// Starts and ends host actors so that they are those of the route just published.
+    fn meet_hosts(&mut self) {
+        let route = self.published.route().load_full();
+        let version = self.published.agreement.load().shape.version;
+        let changes = self.members.update(&route, version, self.keyspace.clone(), self.mail.clone());
+        if !changes.started.is_empty() {
+            // Up is what has a connection.
+            self.change_route(|builder| {
+                for &host in &changes.started {
+                    builder.up(host, false);
+                }
+            });
+        }
+        for address in changes.left {
+            self.control.do_send(crate::control::Leave(address));
         }
     }
 
@@ -219,7 +250,7 @@ impl ClusterActor {
         }
         let Some(delay) = self.config.reconnection.schedule().next_delay(&mut self.rng) else { return };
         self.last_resort = true;
-        ctx.run_later(delay, |actor, ctx| {
+        ctx.run_later(delay.max(LEAST_PAUSE), |actor, ctx| {
             actor.last_resort = false;
             if !actor.stopping && !actor.members.any_up() {
                 debug!("no host is up: trying all of them");
@@ -260,13 +291,14 @@ impl Handler<ClusterRead> for ClusterActor {
         if self.stopping {
             return;
         }
-        let ClusterRead { rows, from, shape, answers } = read;
+        let ClusterRead { mut rows, from, shape, answers } = read;
+        self.translated.extend(rows.translated.drain());
         self.published.agreement.store(Arc::new(Agreement { shape, compression: rows.compression }));
         let previous = self.published.state.load_full();
         let policy = &*self.config.load_balancing;
         let (mut state, mut warnings) = match &rows.members {
             Some((local, peers)) => {
-                let translate = |address| self.config.translate(address);
+                let translate = |address| self.config.translate(address, &self.translated);
                 let discovery = Discovery {
                     local,
                     peers,
@@ -296,20 +328,11 @@ impl Handler<ClusterRead> for ClusterActor {
             self.answer_ready(Err(ConnectError::Metadata { reason }));
             return;
         }
+        if self.contact.is_none() {
+            self.contact = state.host_at(from).cloned();
+        }
         self.publish(state);
-        let route = self.published.route().load_full();
-        let changes = self.members.update(&route, shape.version, self.keyspace.clone(), self.mail.clone());
-        if !changes.started.is_empty() {
-            // Up is what has a connection.
-            self.change_route(|builder| {
-                for &host in &changes.started {
-                    builder.up(host, false);
-                }
-            });
-        }
-        for address in changes.left {
-            self.control.do_send(crate::control::Leave(address));
-        }
+        self.meet_hosts();
         for answer in answers {
             let _ = answer.send(Ok(()));
         }
@@ -336,7 +359,7 @@ impl Handler<HostReported> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, HostReported { address, up }: HostReported, _: &mut Self::Context) {
-        let address = self.config.translate(address);
+        let address = self.config.translate(address, &self.translated);
         let known = self.members.tell(address, if up { Hint::Up } else { Hint::Down });
         if !known && up {
             // A stranger may be a new member whose own event was lost.
@@ -365,6 +388,7 @@ impl Handler<HostTried> for ClusterActor {
 
     fn handle(&mut self, HostTried { host }: HostTried, ctx: &mut Self::Context) {
         self.members.on_tried(host);
+        self.tell_awaiting(host);
         self.decide(ctx);
     }
 }

@@ -7,15 +7,17 @@ mod contact_names;
 mod contact_point;
 mod error;
 mod options;
+mod system_names;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_protocol::ProtocolVersion;
 use chorus_topology::{
-    AddressTranslator, DefaultRetry, ExponentialReconnection, LoadBalancingPolicy, ReconnectionPolicy,
-    RetryBudget, RetryPolicy, SpeculativePolicy, TokenAware,
+    AddressTranslator, ConvictionPolicy, DefaultRetry, ExponentialReconnection, LastConnection,
+    LoadBalancingPolicy, ReconnectionPolicy, RetryBudget, RetryPolicy, SpeculativePolicy, TokenAware,
 };
 use uuid::Uuid;
 
@@ -26,6 +28,7 @@ pub(crate) use contact_names::ContactNames;
 pub use contact_point::ContactPoint;
 pub use error::ConfigError;
 pub use options::{ApplicationInfo, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness};
+pub use system_names::SystemNames;
 
 /// The most reactor threads one engine may have.
 const MAX_THREADS: usize = 256;
@@ -95,6 +98,8 @@ pub struct EngineConfig {
     pub retry_budget: RetryBudget,
     /// When a lost host is tried again. Defaults to exponential, 1 s to 600 s, jitter 85 to 115 %.
     pub reconnection: Arc<dyn ReconnectionPolicy>,
+    /// When a failed connection is held against its host. Defaults to [`LastConnection`]: when no other is left.
+    pub conviction: Arc<dyn ConvictionPolicy>,
     /// Translates the addresses the cluster tells about its hosts; contact points are never translated. Defaults to none.
     pub address_translator: Option<Arc<dyn AddressTranslator>>,
     /// Where the actors run. Defaults to [`Placement::Auto`].
@@ -144,6 +149,7 @@ impl EngineConfig {
             speculative: None,
             retry_budget: RetryBudget::default(),
             reconnection: Arc::new(ExponentialReconnection::default()),
+            conviction: Arc::new(LastConnection),
             address_translator: None,
             placement: Placement::default(),
             limits: Limits::default(),
@@ -160,9 +166,18 @@ impl EngineConfig {
         (!limit.is_zero()).then_some(limit)
     }
 
-    /// Where to connect to for an address that the cluster told.
-    pub(crate) fn translate(&self, told: SocketAddr) -> SocketAddr {
-        self.address_translator.as_deref().map_or(told, |translator| translator.translate(told))
+    /// The translator, if it must not be asked on a reactor.
+    pub(crate) fn blocking_translator(&self) -> Option<&Arc<dyn AddressTranslator>> {
+        self.address_translator.as_ref().filter(|translator| translator.may_block())
+    }
+
+    /// Where to connect to for an address that the cluster told; `known` are the answers of a translator that may block.
+    pub(crate) fn translate(&self, told: SocketAddr, known: &HashMap<SocketAddr, SocketAddr>) -> SocketAddr {
+        match &self.address_translator {
+            None => told,
+            Some(translator) if translator.may_block() => known.get(&told).copied().unwrap_or(told),
+            Some(translator) => translator.translate(told),
+        }
     }
 
     /// Checks everything that can be known to be wrong without asking a server.

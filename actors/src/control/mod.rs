@@ -12,6 +12,7 @@ mod messages;
 mod open;
 mod pending;
 mod read;
+mod translate;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

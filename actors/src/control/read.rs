@@ -1,5 +1,7 @@
 //! Reading what the cluster says about itself.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chorus_protocol::Compression;
@@ -12,6 +14,7 @@ use tracing::debug;
 use super::agreement::HostVersion;
 use super::link::Link;
 use super::messages::{SchemaPart, Scope};
+use super::translate::translate;
 use crate::config::EngineConfig;
 use crate::internal::{InternalError, pages, rows};
 
@@ -24,6 +27,8 @@ pub(crate) struct ClusterRows {
     pub(crate) schema: Vec<(Option<Arc<str>>, SchemaRows)>,
     /// What the control connection negotiated.
     pub(crate) compression: Option<Compression>,
+    /// Where the other hosts are reached, by what they tell, if that had to be asked on another thread.
+    pub(crate) translated: HashMap<SocketAddr, SocketAddr>,
 }
 
 impl ClusterRows {
@@ -52,7 +57,9 @@ impl<'a> Reader<'a> {
     pub(super) async fn read(&self, scope: &Scope) -> Result<ClusterRows, InternalError> {
         let mut read = ClusterRows { compression: self.link.handle().compression, ..ClusterRows::default() };
         if scope.topology {
-            read.members = Some(self.members().await?);
+            let members = self.members().await?;
+            read.translated = translate(self.config, &members.0, &members.1).await;
+            read.members = Some(members);
         }
         match &scope.schema {
             SchemaPart::Nothing => {}

@@ -110,6 +110,18 @@ impl CoordinatorActor {
         }
     }
 
+    /// Sends again after a pause. A plan that has come to its end begins anew: what was wrong with its hosts may be over.
+    pub(super) fn resume(&mut self, mut request: Box<Request>, host: Option<HostIndex>) {
+        let route = self.port.route.borrow().clone();
+        if host.is_none()
+            && let Some(route) = route
+            && self.next_target(&request, &route).is_none()
+        {
+            request.progress.tried.clear();
+        }
+        self.resend(request, host);
+    }
+
     /// Sends again: to `host` if it still has a connection with room, else to the next host of the plan.
     pub(super) fn resend(&mut self, request: Box<Request>, host: Option<HostIndex>) {
         if let Some(host) = host {

@@ -104,7 +104,7 @@ impl CoordinatorActor {
                 continue;
             }
             let Parked { request, host, .. } = self.parked.swap_remove(index);
-            if expired { self.expire(request) } else { self.resend(request, host) }
+            if expired { self.expire(request) } else { self.resume(request, host) }
         }
     }
 

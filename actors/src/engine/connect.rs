@@ -83,6 +83,7 @@ impl Engine {
             let _ = addresses.send((metrics, cluster));
         })));
         let (metrics, cluster) = receive.await.map_err(|_| ConnectError::ShutDown)?;
+        published.views.report_to(cluster.clone());
         is_ready.await.map_err(|_| ConnectError::ShutDown)??;
         halt.0.clear();
         Ok(Self {

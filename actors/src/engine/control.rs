@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chorus_topology::{TableId, TabletHint};
+use chorus_topology::{LoadBalancingPolicy, TableId, TabletHint};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Engine;
 use crate::{
-    cluster::{AgreeOnSchema, ChangeKeyspace, LearnTablets, Refresh, UseKeyspaceError},
+    cluster::{AdmitPolicies, AgreeOnSchema, ChangeKeyspace, LearnTablets, Refresh, UseKeyspaceError},
     control::{ControlError, SchemaPart, Scope},
 };
 
@@ -65,6 +65,16 @@ impl Engine {
     /// It may be forgotten when many come at once: servers tell it again with the next request that went elsewhere.
     pub fn learn_tablet(&self, table: TableId, hint: TabletHint) {
         self.shared.cluster.offer(LearnTablets(vec![(table, hint)]));
+    }
+
+    /// Connects to the hosts that a load balancing policy wants, and returns when each of them has been tried. Requests that
+    /// obey the policy do the same without waiting.
+    pub async fn connect_for(&self, policy: &Arc<dyn LoadBalancingPolicy>) {
+        self.views().of(policy);
+        let (tried, all_tried) = oneshot::channel();
+        self.shared.cluster.do_send(AdmitPolicies { tried: Some(tried) });
+        // Dropped when there was nothing to try, or nobody is left to try it.
+        let _ = all_tried.await;
     }
 
     /// Waits until all hosts that are up have the same schema, for at most `limit`. Returns its version, or `None` when

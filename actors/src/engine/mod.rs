@@ -2,6 +2,7 @@
 
 mod connect;
 mod control;
+mod views;
 
 use std::sync::{
     Arc, Mutex,
@@ -13,6 +14,7 @@ use arc_swap::{ArcSwap, Guard};
 use chorus_protocol::{Compression, FrameShape, ProtocolVersion};
 use chorus_topology::{ClusterState, Route};
 use tokio::sync::oneshot;
+pub use views::PolicyViews;
 
 use crate::{
     bulk::{BulkJob, BulkOptions},
@@ -33,6 +35,8 @@ pub(crate) struct Published {
     pub(crate) state: ArcSwap<ClusterState>,
     /// What connections of this cluster negotiate.
     pub(crate) agreement: ArcSwap<Agreement>,
+    /// The policies the route is seen by.
+    pub(crate) views: PolicyViews,
 }
 
 impl Published {
@@ -47,6 +51,7 @@ impl Published {
                 shape: FrameShape::new(version),
                 compression: None,
             }),
+            views: PolicyViews::new(Arc::clone(&config.load_balancing)),
         }
     }
 }
@@ -140,6 +145,11 @@ impl Engine {
     #[inline]
     pub fn shape(&self) -> FrameShape {
         self.agreement().shape
+    }
+
+    /// The load balancing policies of this engine, and the number of each one's view.
+    pub fn views(&self) -> &PolicyViews {
+        &self.shared.published.views
     }
 
     /// The policies of requests that bring none.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
-use chorus_topology::Sharding;
+use chorus_topology::{ConnectionFailureKind, Sharding};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
@@ -61,6 +61,7 @@ pub(crate) struct DialFailed {
 #[rtype(result = "()")]
 pub(crate) struct ConnectionLost {
     pub(crate) lived: Duration,
+    pub(crate) kind: ConnectionFailureKind,
 }
 
 /// From the cluster: somebody said something about the host.

@@ -1,6 +1,6 @@
 //! One actor a host: whether it is up, when it is tried again, how many dials it gets at once.
 //!
-//! Owns the reconnection schedule and the connect budget of one host, alone, for the pools of all reactors together, so
+//! Owns the reconnection schedule, the record of the conviction policy and the connect budget of one host, alone, for the pools of all reactors together, so
 //! that many reactors cannot storm one server. Started by the cluster when the host is first seen (and again when its
 //! address changes) on reactor 0; it has a pool opened on every reactor. Pools tell it facts, it tells the cluster
 //! [`HostUp`] and [`HostDown`]. It owns no requests: when it dies, pools keep their connections but get no permits, and
@@ -11,16 +11,20 @@ mod permits;
 mod state;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
-use chorus_topology::{Host, ReconnectionPolicy, Rng, Sharding};
+use chorus_topology::{
+    ConnectionFailure, ConnectionFailureKind, ConvictionPolicy, ConvictionRecord, Host, ReconnectionPolicy,
+    Rng, Sharding,
+};
 use tracing::{debug, info, warn};
 
 use crate::cluster::{ClusterActor, HostDown, HostSharding, HostTried, HostUp};
 use crate::connection::handshake::ConnectError;
 use crate::coordinator::{CoordinatorActor, OnStage};
 use crate::mail::{Census, Mail, Presence, takes_mail};
-use crate::pool::{AdoptKeyspace, MayConnect, PoolActor, PoolSettings, PoolSetup, Probe};
+use crate::pool::{AdoptKeyspace, Dismiss, MayConnect, PoolActor, PoolSettings, PoolSetup, Probe};
 use crate::reactor::Stage;
 
 pub use messages::KeyspaceRefused;
@@ -28,6 +32,7 @@ pub(crate) use messages::{
     Connected, ConnectionLost, DialFailed, Hint, PermitsBack, PoolOpened, PoolState, Stop, UseKeyspace,
 };
 use permits::Permits;
+pub(crate) use state::LEAST_PAUSE;
 use state::{Announcement, Effects, Failure, Machine};
 
 /// What a host actor is started with.
@@ -37,6 +42,7 @@ pub(crate) struct HostSetup {
     /// The way to each reactor's stage.
     pub(crate) coordinators: Arc<[Addr<CoordinatorActor>]>,
     pub(crate) reconnection: Arc<dyn ReconnectionPolicy>,
+    pub(crate) conviction: Arc<dyn ConvictionPolicy>,
     /// Dials under way to this host at the same time.
     pub(crate) connecting: u32,
     /// What the pools get; host, reactor and owner are filled in.
@@ -48,6 +54,8 @@ pub(crate) struct HostSetup {
 pub(crate) struct HostActor {
     setup: HostSetup,
     machine: Machine,
+    /// What the conviction policy holds against the host.
+    record: Box<dyn ConvictionRecord + Send>,
     permits: Permits,
     pools: Vec<PoolEntry>,
     timer: Option<SpawnHandle>,
@@ -84,6 +92,7 @@ impl HostActor {
         let reactors = setup.coordinators.len();
         Self {
             machine: Machine::new(Arc::clone(&setup.reconnection), Rng::from_entropy()),
+            record: setup.conviction.record(&setup.host),
             permits: Permits::new(setup.connecting, reactors),
             pools: (0..reactors).map(|_| PoolEntry::default()).collect(),
             timer: None,
@@ -127,6 +136,7 @@ impl HostActor {
             Some(Announcement::Up) => {
                 info!(host = %self.setup.host.address, "host is up");
                 self.last_error = None;
+                self.record.reset();
                 self.setup.cluster.do_send(HostUp { host, sharding: self.sharding });
             }
             Some(Announcement::Down) => {
@@ -140,10 +150,19 @@ impl HostActor {
             }
             None => {}
         }
+        if effects.dismiss {
+            self.tell_pools(Dismiss);
+        }
         if effects.dial {
             self.cancel_timer(ctx);
             self.deal();
         }
+    }
+
+    /// Whether a failed connection is held against the host although others are left.
+    fn convicts(&mut self, kind: ConnectionFailureKind, lived: Duration) -> bool {
+        let usable = self.usable();
+        self.record.add_failure(&ConnectionFailure { kind, lived, usable }) && usable > 0
     }
 
     fn cancel_timer(&mut self, ctx: &mut Context<Self>) {
@@ -261,14 +280,19 @@ impl Handler<DialFailed> for HostActor {
     type Result = ();
 
     fn handle(&mut self, DialFailed { reactor, error }: DialFailed, ctx: &mut Self::Context) {
-        let failure = if error.is_authentication() || error.is_mismatch() {
-            Failure::Refused
-        } else {
-            Failure::Unreachable
+        let (failure, kind) = match &error {
+            error if error.is_authentication() || error.is_mismatch() => {
+                (Failure::Refused, ConnectionFailureKind::Refused)
+            }
+            ConnectError::Timeout { .. } => (Failure::Unreachable, ConnectionFailureKind::TimedOut),
+            _ => (Failure::Unreachable, ConnectionFailureKind::Unreachable),
         };
         debug!(host = %self.setup.host.address, %error, "a dial failed");
         self.last_error = Some(error);
-        let effects = self.machine.on_failure(failure, self.usable());
+        let effects = match self.convicts(kind, Duration::ZERO) {
+            true => self.machine.on_convicted(failure),
+            false => self.machine.on_failure(failure, self.usable()),
+        };
         self.perform(effects, ctx);
         self.note_tried(reactor);
     }
@@ -277,8 +301,11 @@ impl Handler<DialFailed> for HostActor {
 impl Handler<ConnectionLost> for HostActor {
     type Result = ();
 
-    fn handle(&mut self, ConnectionLost { lived }: ConnectionLost, ctx: &mut Self::Context) {
-        let effects = self.machine.on_lost(lived, self.usable());
+    fn handle(&mut self, ConnectionLost { lived, kind }: ConnectionLost, ctx: &mut Self::Context) {
+        let effects = match self.convicts(kind, lived) {
+            true => self.machine.on_convicted(Failure::Unreachable),
+            false => self.machine.on_lost(lived, self.usable()),
+        };
         self.perform(effects, ctx);
     }
 }

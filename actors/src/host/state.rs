@@ -12,6 +12,9 @@
 //! whatever the number of dials that failed together; so a host is dialled in bursts no closer than the schedule says.
 //! A connection that was lost soon after it was ready counts as a failed dial: a host that accepts and drops is as
 //! unusable as one that refuses. One that was lost after a good while is dialled again at once.
+//!
+//! A host that still has connections may be convicted because one failed (that is a policy's decision): it is down then, its
+//! connections are dismissed, and it is dialled again when the gate opens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +24,9 @@ use chorus_topology::{ReconnectionPolicy, ReconnectionSchedule, Rng};
 
 /// A connection that lasted this long was a good one: losing it is news, not a pattern.
 pub(crate) const STABLE: Duration = Duration::from_secs(5);
+
+/// Least pause before another dial, whatever a policy says: fewer than twenty in a second.
+pub(crate) const LEAST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Least pause after the server refused who we are, so that repeated attempts do not lock the account.
 pub(crate) const REFUSED_PAUSE: Duration = Duration::from_secs(60);
@@ -58,6 +64,8 @@ pub(crate) struct Effects {
     pub(crate) timer: Option<Duration>,
     /// Tell the cluster.
     pub(crate) announce: Option<Announcement>,
+    /// The connections that are left take nothing new.
+    pub(crate) dismiss: bool,
 }
 
 /// What the cluster wants to know.
@@ -129,7 +137,20 @@ impl Machine {
                 } else {
                     None
                 };
-                Effects { dial: false, timer, announce }
+                Effects { timer, announce, ..Effects::default() }
+            }
+        }
+    }
+
+    /// A failure was held against the host although connections are left.
+    pub(crate) fn on_convicted(&mut self, failure: Failure) -> Effects {
+        match self.status {
+            Status::Removed | Status::Unknown => Effects::default(),
+            _ => {
+                self.refused = failure == Failure::Refused;
+                self.status = Status::Down;
+                let timer = self.close_gate();
+                Effects { dial: false, timer, announce: self.announce(Announcement::Down), dismiss: true }
             }
         }
     }
@@ -148,7 +169,7 @@ impl Machine {
                 if usable == 0 {
                     self.status = if self.gate_open { Status::Connecting } else { Status::Down };
                 }
-                Effects { dial: self.gate_open, timer: None, announce }
+                Effects { dial: self.gate_open, announce, ..Effects::default() }
             }
         }
     }
@@ -214,7 +235,7 @@ impl Machine {
         let schedule = self.schedule.get_or_insert_with(|| self.policy.schedule());
         let delay = schedule.next_delay(&mut self.rng);
         self.exhausted = delay.is_none();
-        delay.map(|delay| if self.refused { delay.max(REFUSED_PAUSE) } else { delay })
+        delay.map(|delay| delay.max(if self.refused { REFUSED_PAUSE } else { LEAST_PAUSE }))
     }
 
     fn announce(&mut self, what: Announcement) -> Option<Announcement> {
@@ -280,7 +301,8 @@ mod tests {
     fn dials_that_fail_together_take_one_delay() {
         let mut machine = started();
         let first = machine.on_failure(Failure::Unreachable, 0);
-        assert_eq!(first, Effects { dial: false, timer: seconds(1), announce: Some(Announcement::Down) });
+        let down = Some(Announcement::Down);
+        assert_eq!(first, Effects { timer: seconds(1), announce: down, ..Effects::default() });
         assert_eq!(machine.on_failure(Failure::Unreachable, 0), Effects::default());
         assert!(machine.on_timer().dial);
         assert_eq!(machine.on_failure(Failure::Unreachable, 0).timer, seconds(2));
@@ -291,7 +313,8 @@ mod tests {
         let mut machine = started();
         machine.on_ready();
         let effects = machine.on_lost(STABLE, 0);
-        assert_eq!(effects, Effects { dial: true, timer: None, announce: Some(Announcement::Down) });
+        let down = Some(Announcement::Down);
+        assert_eq!(effects, Effects { dial: true, announce: down, ..Effects::default() });
         assert_eq!(machine.status(), Status::Connecting);
     }
 
@@ -311,7 +334,7 @@ mod tests {
         let mut machine = started();
         machine.on_ready();
         let effects = machine.on_lost(STABLE, 2);
-        assert_eq!(effects, Effects { dial: true, timer: None, announce: None });
+        assert_eq!(effects, Effects { dial: true, ..Effects::default() });
         assert_eq!(machine.status(), Status::Up);
     }
 
@@ -320,7 +343,7 @@ mod tests {
         let mut machine = started();
         machine.on_ready();
         let effects = machine.on_failure(Failure::Unreachable, 1);
-        assert_eq!(effects, Effects { dial: false, timer: seconds(1), announce: None });
+        assert_eq!(effects, Effects { timer: seconds(1), ..Effects::default() });
         assert_eq!(machine.status(), Status::Up);
         assert!(!machine.gate_open());
         assert!(machine.on_timer().dial);
@@ -354,6 +377,30 @@ mod tests {
         }
         assert_eq!(machine.on_failure(Failure::Unreachable, 0).timer, None);
         assert!(machine.exhausted());
+    }
+
+    #[test]
+    fn a_convicted_host_is_down_loses_its_connections_and_is_dialled_on_schedule() {
+        let mut machine = started();
+        machine.on_ready();
+        let effects = machine.on_convicted(Failure::Unreachable);
+        let down = Some(Announcement::Down);
+        assert_eq!(effects, Effects { dial: false, timer: seconds(1), announce: down, dismiss: true });
+        assert_eq!(machine.status(), Status::Down);
+        assert!(!machine.on_lost(STABLE, 0).dial, "those dismissed end, which is no news");
+        assert!(machine.on_timer().dial);
+        assert_eq!(machine.on_ready().announce, Some(Announcement::Up));
+    }
+
+    #[test]
+    fn no_policy_makes_dials_follow_each_other_without_a_pause() {
+        let policy = chorus_topology::ConstantReconnection::new(Duration::ZERO);
+        let mut machine = Machine::new(Arc::new(policy), Rng::seeded(1));
+        machine.on_start();
+        for _ in 0..3 {
+            assert_eq!(machine.on_failure(Failure::Unreachable, 0).timer, Some(LEAST_PAUSE));
+            machine.on_timer();
+        }
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub(crate) struct MayConnect {
 #[rtype(result = "()")]
 pub(crate) struct Probe;
 
+/// From the host: it was convicted. Connections take nothing new, finish what they are at, and end.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct Dismiss;
+
 /// From the host, when the pool came on stage: the session's keyspace by now.
 #[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]

@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, WrapFuture};
-use chorus_topology::Rng;
+use chorus_topology::{ConnectionFailureKind, Rng};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::debug;
@@ -34,7 +34,7 @@ use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 use crate::request::CloseReason;
 
-pub(crate) use messages::{AdoptKeyspace, MayConnect, PoolSetup, Probe};
+pub(crate) use messages::{AdoptKeyspace, Dismiss, MayConnect, PoolSetup, Probe};
 
 use fill::close_all;
 use messages::{Fact, PROBE_TIMEOUT};
@@ -134,7 +134,11 @@ impl PoolActor {
         self.report();
         // One that was drained ends as we wanted: its replacement is there.
         if reason != CloseReason::Shutdown {
-            self.setup.owner.do_send(ConnectionLost { lived });
+            let kind = match reason {
+                CloseReason::Heartbeat => ConnectionFailureKind::TimedOut,
+                _ => ConnectionFailureKind::Lost,
+            };
+            self.setup.owner.do_send(ConnectionLost { lived, kind });
         }
     }
 
@@ -209,6 +213,20 @@ impl Handler<Probe> for PoolActor {
             };
             ctx.spawn(probe.into_actor(self));
         }
+    }
+}
+
+impl Handler<Dismiss> for PoolActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Dismiss, _: &mut Self::Context) {
+        for id in self.slots.dismiss() {
+            if let Some(handle) = self.slots.handle(id) {
+                self.coordinator.remove_connection(handle);
+                handle.drain();
+            }
+        }
+        self.report();
     }
 }
 

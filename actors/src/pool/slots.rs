@@ -179,6 +179,18 @@ impl<H> Slots<H> {
         Some(self.entries.swap_remove(at).handle)
     }
 
+    /// Every connection that serves is to leave. Returns them: they are to be drained.
+    #[must_use]
+    pub(crate) fn dismiss(&mut self) -> Vec<ConnectionId> {
+        let serving = self.entries.iter_mut().filter(|entry| entry.stage != Stage::Leaving);
+        serving
+            .map(|entry| {
+                entry.stage = Stage::Leaving;
+                entry.id
+            })
+            .collect()
+    }
+
     /// The pool is going: nothing is missing any more. Returns the parked connections, which held no request ever.
     #[must_use]
     pub(crate) fn wind_up(&mut self) -> Vec<H> {
@@ -294,6 +306,17 @@ mod tests {
         assert_eq!(slots.remove(ConnectionId(7)), None);
         assert_eq!((slots.usable(), slots.open()), (1, 1));
         assert!(slots.missing().is_empty());
+    }
+
+    #[test]
+    fn connections_that_are_dismissed_serve_no_more_and_their_places_are_missing() {
+        let mut slots = slots(PoolSize::PerHost(one(2)));
+        let _ = slots.insert(ConnectionId(1), None, "a");
+        let _ = slots.insert(ConnectionId(2), None, "b");
+        slots.replace(ConnectionId(2));
+        assert_eq!(slots.dismiss(), [ConnectionId(1), ConnectionId(2)]);
+        assert_eq!((slots.usable(), slots.open(), slots.missing().len()), (0, 2, 2));
+        assert!(slots.dismiss().is_empty(), "they leave once");
     }
 
     #[test]

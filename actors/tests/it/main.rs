@@ -6,6 +6,7 @@ mod cancellation;
 mod deadlines;
 mod failover;
 mod placement;
+mod policies;
 mod reprepare;
 mod shutdown;
 mod speculation;

@@ -119,15 +119,24 @@ impl Discovery<'_> {
 
     /// > native_transport_address, else native_address, else rpc_address; if empty, `0.0.0.0` or `::`, use `peer`.
     /// > Port: rpc_port if non-zero, else native_port, else the configured port; values <= 0 mean absent.
-    fn address(&self, row: &PeerRow) -> Option<SocketAddr> {
+    fn told(&self, row: &PeerRow) -> Option<SocketAddr> {
         let told = row.native_transport_address.or(row.native_address).or(row.rpc_address);
         let usable = |address: Option<IpAddr>| address.filter(|address| !address.is_unspecified());
         let address = usable(told).or(usable(row.peer))?;
         let port =
             |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
         let port = port(row.rpc_port).or(port(row.native_port)).unwrap_or(self.default_port);
-        let told = SocketAddr::new(address, port);
+        Some(SocketAddr::new(address, port))
+    }
+
+    fn address(&self, row: &PeerRow) -> Option<SocketAddr> {
+        let told = self.told(row)?;
         Some(self.translate.map_or(told, |translate| translate(told)))
+    }
+
+    /// The addresses that peers tell, before any translation.
+    pub fn told_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.peers.iter().filter_map(|row| self.told(row))
     }
 }
 

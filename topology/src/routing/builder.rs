@@ -386,7 +386,7 @@ mod tests {
         assert!(Arc::ptr_eq(&after.ring, &before.ring));
         assert!(Arc::ptr_eq(&after.tables, &before.tables));
         assert!(Arc::ptr_eq(&after.keyspaces, &before.keyspaces));
-        assert!(Arc::ptr_eq(&after.sights[0], &before.sights[0]));
+        assert!(Arc::ptr_eq(&after.sights[0].sight, &before.sights[0].sight));
         assert!(Arc::ptr_eq(&after.names, &before.names));
     }
 

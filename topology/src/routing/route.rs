@@ -13,7 +13,7 @@ use super::placement::Placement;
 use super::ring::Ring;
 use super::sites::Sites;
 use super::tablets::TabletMap;
-use super::view::{Sight, View, ViewId};
+use super::view::{Seen, View, ViewId};
 use crate::host::{HostIndex, KeyspaceId, TableId};
 use crate::policies::load_balancing::Load;
 
@@ -24,7 +24,7 @@ pub struct Route {
     pub(super) version: u64,
     pub(super) hosts: Arc<[RouteHost]>,
     /// What each policy sees; never empty, the session's own policy first.
-    pub(super) sights: Arc<[Arc<Sight>]>,
+    pub(super) sights: Arc<[Seen]>,
     pub(super) sites: Arc<Sites>,
     pub(super) ring: Arc<Ring>,
     pub(super) host_numbers: Arc<FxHashMap<Uuid, HostIndex>>,
@@ -109,8 +109,13 @@ impl Route {
     /// The cluster as one policy sees it. A number that this route does not know yet stands for the session's own policy.
     #[inline]
     pub fn view(&self, id: ViewId) -> View<'_> {
-        let sight = self.sights.get(usize::from(id.0)).unwrap_or(&self.sights[0]);
-        View::new(self, sight)
+        let own = &self.sights[0];
+        // Nearly every request; the others are few.
+        let seen = match id {
+            ViewId::SESSION => own,
+            id => self.sights.iter().find(|seen| seen.id == id).unwrap_or(own),
+        };
+        View::new(self, &seen.sight)
     }
 
     /// The names of the datacenters, by number.
@@ -199,7 +204,7 @@ impl Default for Route {
         Route {
             version: 0,
             hosts: Arc::from([]),
-            sights: Arc::from([Arc::default()]),
+            sights: Arc::from([Seen::default()]),
             sites: Arc::default(),
             ring: Arc::new(Ring::of(&[])),
             host_numbers: Arc::default(),

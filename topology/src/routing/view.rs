@@ -12,9 +12,9 @@ use super::route::Route;
 use crate::host::{Distance, HostIndex};
 use crate::policies::load_balancing::LoadBalancingPolicy;
 
-/// The number of a policy among those of a session.
+/// The number of a policy among those of a session; never given to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct ViewId(pub u16);
+pub struct ViewId(pub u32);
 
 impl ViewId {
     /// The session's own policy.
@@ -66,6 +66,13 @@ impl Deref for View<'_> {
     }
 }
 
+/// What one policy sees.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub(super) id: ViewId,
+    pub(super) sight: Arc<Sight>,
+}
+
 /// The members by distance, which is what policies that rotate read, and the distance of each, which those read that know
 /// their candidates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,24 +98,27 @@ impl Sight {
 impl Route {
     /// Takes what the session's own policy sees; other policies have to look again.
     pub(super) fn look(&mut self, sight: Sight) {
-        if self.sights.len() > 1 || *self.sights[0] != sight {
-            let same = *self.sights[0] == sight;
-            let sight = if same { Arc::clone(&self.sights[0]) } else { Arc::new(sight) };
-            self.sights = Arc::from([sight]);
+        let own = &self.sights[0];
+        if self.sights.len() > 1 || *own.sight != sight {
+            let sight = if *own.sight == sight { Arc::clone(&own.sight) } else { Arc::new(sight) };
+            self.sights = Arc::from([Seen { id: ViewId::SESSION, sight }]);
         }
     }
 
-    /// The same route, seen by further policies too: the first of `policies` gets the number 1, and so on. How near a host
-    /// is to the nearest of them all decides whether it gets connections.
+    /// The same route, seen by further policies too. How near a host is to the nearest of them all decides whether it gets
+    /// connections.
     #[must_use]
-    pub fn seen_by<'p>(mut self, policies: impl IntoIterator<Item = &'p dyn LoadBalancingPolicy>) -> Route {
-        let mut sights = vec![Arc::clone(&self.sights[0])];
+    pub fn seen_by<'p>(
+        mut self,
+        policies: impl IntoIterator<Item = (ViewId, &'p dyn LoadBalancingPolicy)>,
+    ) -> Route {
+        let mut sights = vec![self.sights[0].clone()];
         let mut nearest = self.hosts.to_vec();
-        for (host, own) in nearest.iter_mut().zip(&sights[0].distances) {
+        for (host, own) in nearest.iter_mut().zip(&sights[0].sight.distances) {
             host.distance = *own;
         }
         let mut hosts = nearest.clone();
-        for policy in policies {
+        for (id, policy) in policies {
             policy.assign(&mut hosts);
             for (host, nearest) in hosts.iter_mut().zip(&mut nearest) {
                 if !host.member {
@@ -116,7 +126,7 @@ impl Route {
                 }
                 nearest.distance = nearest.distance.min(host.distance);
             }
-            sights.push(Arc::new(Sight::of(&hosts)));
+            sights.push(Seen { id, sight: Arc::new(Sight::of(&hosts)) });
         }
         self.sights = sights.into();
         self.hosts = nearest.into();
@@ -137,7 +147,7 @@ mod tests {
         vec![member(0, "east", "r1", &[]), member(1, "west", "r1", &[]), member(2, "west", "r2", &[])]
     }
 
-    fn seen(route: &Route, view: u16) -> Vec<Distance> {
+    fn seen(route: &Route, view: u32) -> Vec<Distance> {
         (0..3).map(|host| route.view(ViewId(view)).distance(HostIndex(host))).collect()
     }
 
@@ -148,7 +158,7 @@ mod tests {
         let both = DcAwareRoundRobin::preferring("east").remote_hosts_per_datacenter(1);
         let alone = builder(members()).0.finish(&east);
         assert_eq!(seen(&alone, 0), [Local, Ignored, Ignored]);
-        let policies: [&dyn LoadBalancingPolicy; 2] = [&west, &both];
+        let policies: [(ViewId, &dyn LoadBalancingPolicy); 2] = [(ViewId(1), &west), (ViewId(2), &both)];
         let route = alone.clone().seen_by(policies);
         assert_eq!(seen(&route, 0), [Local, Ignored, Ignored]);
         assert_eq!(seen(&route, 1), [Ignored, Local, LocalRack]);
@@ -169,7 +179,7 @@ mod tests {
     #[test]
     fn a_next_route_forgets_the_other_policies_until_they_have_looked_again() {
         let (east, west) = (DcAwareRoundRobin::preferring("east"), DcAwareRoundRobin::preferring("west"));
-        let other: [&dyn LoadBalancingPolicy; 1] = [&west];
+        let other: [(ViewId, &dyn LoadBalancingPolicy); 1] = [(ViewId(1), &west)];
         let route = builder(members()).0.finish(&east).seen_by(other);
         let mut next = RouteBuilder::from_route(&route);
         next.members(members().into_iter().take(2));

@@ -18,7 +18,7 @@ use crate::rng::Rng;
 /// | overloaded, bootstrapping, truncate or server error, connection lost | the next host after a pause, if that is safe |
 /// | anything else | the caller |
 ///
-/// The pause before retry `n` (from 0) is `min * 2^n`, at most `max`, give or take half of `min`, and never shorter than what
+/// When every host was tried, the next after a pause is the first again: a pause is there to let them recover. The pause before retry `n` (from 0) is `min * 2^n`, at most `max`, give or take half of `min`, and never shorter than what
 /// an overloaded host [needs](Failure::retry_after). A pause that would outlast the request's timeout is not begun. Safe
 /// means the same as for [`DefaultRetry`].
 #[derive(Debug, Clone, PartialEq, Eq)]
