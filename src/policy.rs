@@ -13,6 +13,7 @@
 //! | is the host down | [`ConvictionPolicy`] | [`LastConnection`] (default), [`SimpleConviction`] |
 //! | where is the host | [`AddressTranslator`] | none (default), [`FixedAddresses`], [`Ec2MultiRegion`] |
 
+pub use chorus_actors::config::SystemNames;
 pub use chorus_topology::{
     AddressTranslator, AllowList, AllowedHost, Conditions, ConnectionFailure, ConnectionFailureKind,
     ConstantReconnection, ConstantSpeculation, ConvictionPolicy, ConvictionRecord, DcAwareRoundRobin,

@@ -12,7 +12,7 @@ use chorus_topology::ClusterState;
 
 use crate::SessionBuilder;
 use crate::concurrent::{Concurrent, StatementSource, ValueSource};
-use crate::config::SessionConfig;
+use crate::config::{ExecutionProfile, SessionConfig};
 use crate::error::Error;
 use crate::ingest::BulkInsert;
 use crate::request::{self, AnyStatement, Defaults, Execute};
@@ -64,6 +64,7 @@ impl Session {
         let defaults = Defaults {
             session: NUMBER.fetch_add(1, Ordering::Relaxed),
             profile: config.profile,
+            views: engine.views().clone(),
             policies,
             timestamps: config.timestamps,
         };
@@ -260,6 +261,15 @@ impl Session {
     /// The version of the protocol that the session's connections speak.
     pub fn protocol_version(&self) -> ProtocolVersion {
         self.inner.engine.shape().version
+    }
+
+    /// Connects to the hosts that the load balancing policy of a profile wants beyond those the session has already, and returns
+    /// when each of them has been tried. Not needed: requests with the profile do it too, and are served by the session's hosts
+    /// until then. For profiles without a policy of their own there is nothing to do.
+    pub async fn connect_profile(&self, profile: &ExecutionProfile) {
+        if let Some(policy) = &profile.load_balancing {
+            self.inner.engine.connect_for(policy).await;
+        }
     }
 
     /// Counters and latencies of everything the session has done so far, gathered from every actor.

@@ -8,10 +8,13 @@ use chorus_actors::config::{
 };
 use chorus_actors::{CompressionChoice, Credentials, Placement};
 use chorus_protocol::{Compression, Consistency, ProtocolVersion, SerialConsistency};
-use chorus_topology::{AddressTranslator, LoadBalancingPolicy, ReconnectionPolicy, RetryPolicy};
+use chorus_topology::{
+    AddressTranslator, ConvictionPolicy, LoadBalancingPolicy, ReconnectionPolicy, RetryBudget, RetryPolicy,
+    SpeculativePolicy,
+};
 use secrecy::SecretString;
 
-use super::{ExecutionProfile, IntoContactPoint, SessionConfig};
+use super::{ExecutionProfile, IntoContactPoint, SessionConfig, Speculation};
 use crate::error::{ConfigProblem, Error};
 use crate::statement::{PageSize, Timeout};
 use crate::timestamp::{MonotonicTimestampGenerator, TimestampGenerator};
@@ -82,8 +85,19 @@ impl SessionBuilder {
         if let Some(problem) = self.problem {
             return Err(problem.into());
         }
-        self.engine.validate().map_err(ConfigProblem::from)?;
-        Ok(SessionConfig { engine: self.engine, profile: self.profile, timestamps: self.timestamps })
+        let mut engine = self.engine;
+        // Setters of the builder set the profile, so whatever is in it was said last.
+        if let Some(policy) = &self.profile.load_balancing {
+            engine.load_balancing = Arc::clone(policy);
+        }
+        if let Some(policy) = &self.profile.retry {
+            engine.retry = Arc::clone(policy);
+        }
+        if let Some(Speculation(policy)) = &self.profile.speculation {
+            engine.speculative.clone_from(policy);
+        }
+        engine.validate().map_err(ConfigProblem::from)?;
+        Ok(SessionConfig { engine, profile: self.profile, timestamps: self.timestamps })
     }
 }
 
@@ -170,7 +184,7 @@ impl SessionBuilder {
     }
 
     /// Translates addresses the cluster tells about its hosts, for networks where those are not reachable. Contact points
-    /// are taken as they are. Defaults to no translation.
+    /// are taken as they are, and the host that tells is the one the driver talks to. Defaults to no translation.
     pub fn address_translator(mut self, translator: impl AddressTranslator + 'static) -> Self {
         self.engine.address_translator = Some(Arc::new(translator));
         self
@@ -212,15 +226,27 @@ impl SessionBuilder {
     /// Chooses the hosts of each request, and which hosts get connections at all. Defaults to token-aware over round robin
     /// within the datacenter of the first contact point.
     pub fn load_balancing(mut self, policy: Arc<dyn LoadBalancingPolicy>) -> Self {
-        self.engine.load_balancing = Arc::clone(&policy);
         self.profile = self.profile.load_balancing(policy);
         self
     }
 
     /// Decides what happens when a request fails. Defaults to [`DefaultRetry`](crate::policy::DefaultRetry).
     pub fn retry_policy(mut self, policy: Arc<dyn RetryPolicy>) -> Self {
-        self.engine.retry = Arc::clone(&policy);
         self.profile = self.profile.retry_policy(policy);
+        self
+    }
+
+    /// Sends idempotent requests to a second host when the first is late; see
+    /// [`SpeculativePolicy`](crate::policy::SpeculativePolicy). Defaults to off.
+    pub fn speculation(mut self, policy: impl Into<Option<Arc<dyn SpeculativePolicy>>>) -> Self {
+        self.profile = self.profile.speculation(policy);
+        self
+    }
+
+    /// How many retries and speculative attempts there may be as a share of the traffic, for each of the engine's reactors: an
+    /// outage is not made worse by repeating everything. Defaults to 100, and one more for every ten requests.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
+        self.engine.retry_budget = budget;
         self
     }
 
@@ -297,6 +323,13 @@ impl SessionBuilder {
     /// When a host that was lost is tried again. Defaults to 1 second, doubling to 10 minutes, with jitter.
     pub fn reconnection(mut self, policy: Arc<dyn ReconnectionPolicy>) -> Self {
         self.engine.reconnection = policy;
+        self
+    }
+
+    /// When a failed connection is held against its host, which then is down although others work. Defaults to
+    /// [`LastConnection`](crate::policy::LastConnection): never.
+    pub fn conviction(mut self, policy: Arc<dyn ConvictionPolicy>) -> Self {
+        self.engine.conviction = policy;
         self
     }
 

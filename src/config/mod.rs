@@ -13,6 +13,7 @@ use chorus_actors::EngineConfig;
 pub use builder::SessionBuilder;
 pub use contact_point::IntoContactPoint;
 pub use profile::ExecutionProfile;
+pub(crate) use profile::Speculation;
 #[cfg(feature = "tls")]
 pub use tls::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 

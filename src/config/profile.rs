@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_protocol::{Consistency, SerialConsistency};
-use chorus_topology::{LoadBalancingPolicy, RetryPolicy};
+use chorus_topology::{LoadBalancingPolicy, RetryPolicy, SpeculativePolicy};
 
 use crate::statement::{PageSize, Timeout};
 
@@ -21,7 +21,12 @@ pub struct ExecutionProfile {
     pub(crate) page_size: Option<PageSize>,
     pub(crate) load_balancing: Option<Arc<dyn LoadBalancingPolicy>>,
     pub(crate) retry: Option<Arc<dyn RetryPolicy>>,
+    pub(crate) speculation: Option<Speculation>,
 }
+
+/// What a profile or a statement says about speculation: a policy, or that there is none.
+#[derive(Clone, Debug)]
+pub(crate) struct Speculation(pub(crate) Option<Arc<dyn SpeculativePolicy>>);
 
 impl ExecutionProfile {
     /// The default consistency level of requests.
@@ -66,6 +71,11 @@ impl ExecutionProfile {
     }
 
     /// Chooses the hosts of each request. Defaults to token-aware over round robin within the local datacenter.
+    ///
+    /// Every policy has its own idea of which hosts are near. Hosts that only this one wants are connected to when the first
+    /// request obeys it, which until then is served by the session's hosts, or before, by
+    /// [`Session::connect_profile`](crate::Session::connect_profile). Share one policy among profiles and statements, rather
+    /// than making one for each: up to 64 are told apart.
     #[must_use]
     pub fn load_balancing(mut self, policy: Arc<dyn LoadBalancingPolicy>) -> Self {
         self.load_balancing = Some(policy);
@@ -76,6 +86,14 @@ impl ExecutionProfile {
     #[must_use]
     pub fn retry_policy(mut self, policy: Arc<dyn RetryPolicy>) -> Self {
         self.retry = Some(policy);
+        self
+    }
+
+    /// Sends idempotent requests to a second host when the first is late; `None` switches it off where the session's profile
+    /// has it. Defaults to off.
+    #[must_use]
+    pub fn speculation(mut self, policy: impl Into<Option<Arc<dyn SpeculativePolicy>>>) -> Self {
+        self.speculation = Some(Speculation(policy.into()));
         self
     }
 }

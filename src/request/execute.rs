@@ -74,7 +74,7 @@ pub(super) fn expected_rows(prepared: &Arc<Prepared>) -> Option<Expected> {
 
 /// The table of a statement in this session's terms. Fails for a statement of another session that speaks another dialect.
 #[inline]
-pub(super) fn table_of(session: &Session, prepared: &Prepared) -> Result<Option<TableId>, Error> {
+pub(crate) fn table_of(session: &Session, prepared: &Prepared) -> Result<Option<TableId>, Error> {
     let engine = &session.inner.engine;
     if prepared.defaults.session == session.inner.defaults.session {
         return Ok(prepared.table(engine));

@@ -29,7 +29,7 @@ pub use any::AnyStatement;
 pub(crate) use any::{Encoded, encode};
 pub(crate) use batch::batch;
 pub use execute::Execute;
-pub(crate) use execute::{execute, put_row};
+pub(crate) use execute::{execute, put_row, table_of};
 pub(crate) use executions::Executions;
 pub(crate) use follow_up::{await_schema_agreement, follow_up, use_keyspace};
 pub(crate) use page::{execute_iter, execute_page, query_iter, send};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chorus_actors::{ExecutionPolicies, Preparations, RequestKind, RequestOptions};
+use chorus_actors::{ExecutionPolicies, PolicyViews, Preparations, RequestKind, RequestOptions};
 use chorus_protocol::{Consistency, CustomPayload, ProtocolVersion, SerialConsistency, flags};
+use chorus_topology::HostIndex;
 
-use crate::config::ExecutionProfile;
+use crate::config::{ExecutionProfile, Speculation};
 use crate::error::{Error, UsageProblem};
 use crate::statement::{PageSize, StatementOptions};
 use crate::timestamp::{Reserved, TimestampGenerator};
@@ -21,6 +22,8 @@ pub(crate) struct Defaults {
     pub(crate) profile: ExecutionProfile,
     /// The session's own policies, which the engine has already.
     pub(crate) policies: ExecutionPolicies,
+    /// Where other load balancing policies get their view of the cluster.
+    pub(crate) views: PolicyViews,
     pub(crate) timestamps: Option<Arc<dyn TimestampGenerator>>,
 }
 
@@ -71,6 +74,10 @@ pub(crate) struct Settings {
     pub(crate) payload: Option<Arc<BTreeMap<String, Bytes>>>,
     /// `None` for the session's own.
     pub(crate) policies: Option<Arc<ExecutionPolicies>>,
+    /// Only this host.
+    pub(crate) host: Option<HostIndex>,
+    /// This host first.
+    pub(crate) preferred: Option<HostIndex>,
 }
 
 impl Settings {
@@ -112,6 +119,8 @@ impl Settings {
             tracing: options.tracing,
             payload: options.payload.clone(),
             policies: Self::policies(options, own, defaults),
+            host: options.host,
+            preferred: options.preferred,
         })
     }
 
@@ -122,14 +131,20 @@ impl Settings {
     ) -> Option<Arc<ExecutionPolicies>> {
         let retry = options.retry.as_ref().or(own.and_then(|profile| profile.retry.as_ref()));
         let load_balancing = own.and_then(|profile| profile.load_balancing.as_ref());
-        if retry.is_none() && load_balancing.is_none() {
+        let speculation =
+            options.speculation.as_ref().or(own.and_then(|profile| profile.speculation.as_ref()));
+        if retry.is_none() && load_balancing.is_none() && speculation.is_none() {
             return None;
         }
+        let load_balancing = load_balancing.unwrap_or(&defaults.policies.load_balancing);
         Some(Arc::new(ExecutionPolicies {
-            load_balancing: Arc::clone(load_balancing.unwrap_or(&defaults.policies.load_balancing)),
-            view: defaults.policies.view,
+            load_balancing: Arc::clone(load_balancing),
+            view: defaults.views.of(load_balancing),
             retry: Arc::clone(retry.unwrap_or(&defaults.policies.retry)),
-            speculative: defaults.policies.speculative.clone(),
+            speculative: match speculation {
+                Some(Speculation(policy)) => policy.clone(),
+                None => defaults.policies.speculative.clone(),
+            },
         }))
     }
 
@@ -181,6 +196,8 @@ impl Settings {
             timeout: self.timeout,
             prepared,
             policies: self.policies,
+            host: self.host,
+            preferred: self.preferred,
             ..RequestOptions::default()
         }
     }
@@ -188,18 +205,23 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use chorus_topology::{DefaultRetry, FallthroughRetry, TokenAware, ViewId};
+    use chorus_topology::{
+        ConstantSpeculation, DefaultRetry, FallthroughRetry, LoadBalancingPolicy, RoundRobin,
+        SpeculativePolicy, TokenAware, ViewId,
+    };
 
     use super::*;
     use crate::statement::Timeout;
     use crate::timestamp::MonotonicTimestampGenerator;
 
     fn defaults(profile: ExecutionProfile) -> Defaults {
+        let load_balancing: Arc<dyn LoadBalancingPolicy> = Arc::new(TokenAware::default());
         Defaults {
             session: 1,
             profile,
+            views: PolicyViews::new(Arc::clone(&load_balancing)),
             policies: ExecutionPolicies {
-                load_balancing: Arc::new(TokenAware::default()),
+                load_balancing,
                 view: ViewId::SESSION,
                 retry: Arc::new(DefaultRetry::default()),
                 speculative: None,
@@ -258,6 +280,53 @@ mod tests {
             .expect("the statement has its own");
         assert!(Arc::ptr_eq(&policies.retry, &retry));
         assert!(Arc::ptr_eq(&policies.load_balancing, &defaults.policies.load_balancing));
+    }
+
+    #[test]
+    fn a_load_balancing_policy_of_a_profile_has_a_view_of_its_own() {
+        let defaults = defaults(ExecutionProfile::new());
+        let resolved = |profile: &ExecutionProfile| {
+            let options =
+                StatementOptions { profile: Some(Arc::new(profile.clone())), ..StatementOptions::default() };
+            Settings::resolve(&options, &defaults).expect("valid").policies.expect("the profile has its own")
+        };
+        let profile = ExecutionProfile::new().load_balancing(Arc::new(RoundRobin::new()));
+        let first = resolved(&profile);
+        assert_ne!(first.view, ViewId::SESSION);
+        assert_eq!(
+            resolved(&profile.consistency(Consistency::All)).view,
+            first.view,
+            "it is the same policy"
+        );
+        let own_retry = ExecutionProfile::new().retry_policy(Arc::new(FallthroughRetry));
+        assert_eq!(resolved(&own_retry).view, ViewId::SESSION);
+    }
+
+    #[test]
+    fn speculation_of_a_statement_wins_over_that_of_its_profile_and_can_be_switched_off() {
+        let mut defaults = defaults(ExecutionProfile::new());
+        let policy = |millis| -> Arc<dyn SpeculativePolicy> {
+            Arc::new(ConstantSpeculation::new(Duration::from_millis(millis), 1))
+        };
+        let (session, profile, statement) = (policy(1), policy(2), policy(3));
+        defaults.policies.speculative = Some(Arc::clone(&session));
+        let in_force = |profile: Option<ExecutionProfile>, speculation: Option<Speculation>| {
+            let profile = profile.map(Arc::new);
+            let options = StatementOptions { profile, speculation, ..StatementOptions::default() };
+            let policies = Settings::resolve(&options, &defaults).expect("valid").policies;
+            policies.expect("its own").speculative.clone()
+        };
+        let retry = ExecutionProfile::new().retry_policy(Arc::new(FallthroughRetry));
+        let is = |found: Option<Arc<dyn SpeculativePolicy>>, expected: &Arc<dyn SpeculativePolicy>| {
+            found.is_some_and(|found| Arc::ptr_eq(&found, expected))
+        };
+        assert!(is(in_force(Some(retry), None), &session));
+        let own = ExecutionProfile::new().speculation(Arc::clone(&profile));
+        assert!(is(in_force(Some(own.clone()), None), &profile));
+        let of_statement = Some(Speculation(Some(Arc::clone(&statement))));
+        assert!(is(in_force(Some(own.clone()), of_statement), &statement));
+        assert!(in_force(Some(own), Some(Speculation(None))).is_none());
+        assert!(in_force(Some(ExecutionProfile::new().speculation(None)), None).is_none());
     }
 
     #[test]

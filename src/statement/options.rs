@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chorus_protocol::{Consistency, SerialConsistency};
-use chorus_topology::RetryPolicy;
+use chorus_topology::{HostIndex, RetryPolicy};
 
-use crate::config::ExecutionProfile;
+use crate::config::{ExecutionProfile, Speculation};
 
 /// Settings shared by every kind of statement. `None` inherits from the statement's profile, then from the session's.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,11 @@ pub(crate) struct StatementOptions {
     pub(crate) timeout: Option<Timeout>,
     pub(crate) page_size: Option<PageSize>,
     pub(crate) retry: Option<Arc<dyn RetryPolicy>>,
+    pub(crate) speculation: Option<Speculation>,
+    /// Only this host.
+    pub(crate) host: Option<HostIndex>,
+    /// This host first.
+    pub(crate) preferred: Option<HostIndex>,
     pub(crate) timestamp: Option<i64>,
     pub(crate) idempotent: bool,
     pub(crate) tracing: bool,
@@ -155,6 +160,37 @@ macro_rules! statement_setters {
         #[must_use]
         pub fn retry_policy(mut self, policy: std::sync::Arc<dyn $crate::policy::RetryPolicy>) -> Self {
             self.options.retry = Some(policy);
+            self.$changed()
+        }
+
+        /// Sends the request to a second host when the first is late, for this statement; see
+        /// [`SpeculativePolicy`]($crate::policy::SpeculativePolicy). Takes effect for [idempotent](Self::idempotent) statements
+        /// only. `None` switches it off. Defaults to what the profile says.
+        #[must_use]
+        pub fn speculation(
+            mut self,
+            policy: impl Into<Option<std::sync::Arc<dyn $crate::policy::SpeculativePolicy>>>,
+        ) -> Self {
+            self.options.speculation = Some($crate::config::Speculation(policy.into()));
+            self.$changed()
+        }
+
+        /// Sends the request to this host and no other, whatever the policies say: for asking hosts about themselves, such as
+        /// by virtual tables. It fails with [`ErrorKind::NoHostAvailable`]($crate::ErrorKind::NoHostAvailable) when the host
+        /// has no connection, and is sent again only to the same host. Hosts are those of [`Session::state`]($crate::Session::state);
+        /// a statement of another session of the same cluster needs that session's. Defaults to
+        /// none.
+        #[must_use]
+        pub fn on_host(mut self, host: impl Into<$crate::HostIndex>) -> Self {
+            self.options.host = Some(host.into());
+            self.$changed()
+        }
+
+        /// Tries this host first, and goes on as the policies say when it is down or its answer is an error worth trying
+        /// another for. Hosts are those of [`Session::state`]($crate::Session::state). Defaults to none.
+        #[must_use]
+        pub fn prefer_host(mut self, host: impl Into<$crate::HostIndex>) -> Self {
+            self.options.preferred = Some(host.into());
             self.$changed()
         }
 

@@ -277,7 +277,8 @@ impl Template {
         options.lwt = prepared.lwt;
         options.kind = prepared.kind;
         options.timeout = self.settings.timeout;
-        options.host = None;
+        options.host = self.settings.host;
+        options.preferred = self.settings.preferred;
         match (&mut options.policies, &self.settings.policies) {
             (None, None) => {}
             (mine, theirs) => mine.clone_from(theirs),

@@ -7,6 +7,7 @@ mod concurrent;
 mod errors;
 mod metrics;
 mod paging;
+mod policies;
 mod runtimes;
 mod session;
 mod stage;

@@ -29,6 +29,19 @@ impl HostIndex {
     }
 }
 
+/// The number of a host, wherever one is asked for.
+impl From<&Host> for HostIndex {
+    fn from(host: &Host) -> Self {
+        host.index
+    }
+}
+
+impl From<&Arc<Host>> for HostIndex {
+    fn from(host: &Arc<Host>) -> Self {
+        host.index
+    }
+}
+
 impl TableId {
     /// As an array index.
     #[inline]

@@ -17,7 +17,9 @@ use std::{
 
 use bytes::Bytes;
 use chorus_protocol::token::Token;
-use chorus_topology::{HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, TableId};
+use chorus_topology::{
+    self as topology, HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, TableId, preferred_target,
+};
 
 pub(crate) use chunk::Chunk;
 
@@ -99,6 +101,8 @@ struct Target {
     host: Option<HostIndex>,
     shard: Option<u16>,
     quality: RoutingQuality,
+    /// To that host and no other, so they do not travel with rows that may go elsewhere.
+    only: bool,
 }
 
 /// One lane for each target met so far, and its open chunk.
@@ -108,6 +112,8 @@ struct Lanes {
     open: Vec<Option<Box<Chunk>>>,
     /// The lane of each host and shard; the first place of each host is for rows without a shard.
     by_host: Vec<Vec<Option<u32>>>,
+    /// The lane of each host for rows that are for it alone.
+    only: Vec<Option<u32>>,
     unrouted: Option<u32>,
 }
 
@@ -115,6 +121,7 @@ impl Lanes {
     #[inline]
     fn find(&mut self, target: Target) -> usize {
         let known = match target.host {
+            Some(host) if target.only => self.only.get(host.0 as usize).copied().flatten(),
             Some(host) => {
                 let column = target.shard.map_or(0, |shard| usize::from(shard) + 1);
                 self.by_host.get(host.0 as usize).and_then(|lanes| *lanes.get(column)?)
@@ -131,6 +138,13 @@ impl Lanes {
     fn add(&mut self, target: Target) -> usize {
         let lane = self.targets.len();
         let place = match target.host {
+            Some(host) if target.only => {
+                let row = host.0 as usize;
+                if self.only.len() <= row {
+                    self.only.resize(row + 1, None);
+                }
+                &mut self.only[row]
+            }
             Some(host) => {
                 let (row, column) = (host.0 as usize, target.shard.map_or(0, |shard| usize::from(shard) + 1));
                 if self.by_host.len() <= row {
@@ -235,7 +249,9 @@ impl BulkJob {
     fn look_up_table(&mut self, options: &RequestOptions) {
         let policies = options.policies.as_ref().unwrap_or_else(|| self.engine.policies());
         let matter = options.table.is_none_or(|table| {
-            options.lwt || policies.load_balancing.wants_token(self.route.view(policies.view), table)
+            options.lwt
+                || options.consistency.is_serial()
+                || policies.load_balancing.wants_token(self.route.view(policies.view), table)
         });
         self.tokens_matter = (options.table, matter);
     }
@@ -254,7 +270,8 @@ impl BulkJob {
         options: &Arc<RequestOptions>,
     ) -> Result<(), RequestError> {
         // Where any host will do, the one that is written for now does as well as another.
-        let pen = self.pen.filter(|_| token.is_none());
+        let anywhere = token.is_none() && options.host.is_none() && options.preferred.is_none();
+        let pen = self.pen.filter(|pen| anywhere && !self.lanes.targets[*pen].only);
         let lane = match pen {
             Some(pen) if !self.wants_token(options) && self.lanes.open[pen].is_some() => pen,
             _ => self.choose(token, options),
@@ -282,19 +299,25 @@ impl BulkJob {
             consistency: options.consistency,
             is_lwt: options.lwt,
             is_read: options.kind == RequestKind::Read,
-            preferred: None,
+            preferred: options.preferred,
         };
+        let (shard, quality) = (None, RoutingQuality::Unrouted);
+        if let Some(host) = options.host {
+            if self.load.rows.len() <= host.0 as usize {
+                self.load.rows.resize(host.0 as usize + 1, 0);
+            }
+            return self.lanes.find(Target { host: Some(host), shard, quality, only: true });
+        }
         let policies = options.policies.as_ref().unwrap_or_else(|| self.engine.policies());
-        let target = match options.host {
-            Some(host) => Some((host, None, RoutingQuality::Unrouted)),
-            None => policies
-                .load_balancing
-                .next(&query, self.route.view(policies.view), &self.load, &[], &mut self.rng)
-                .map(|target| (target.host, target.shard, target.quality)),
-        };
+        let view = self.route.view(policies.view);
+        let preferred = preferred_target(&query, view, &self.load, &[]);
+        let target =
+            preferred.or_else(|| policies.load_balancing.next(&query, view, &self.load, &[], &mut self.rng));
         self.lanes.find(match target {
-            Some((host, shard, quality)) => Target { host: Some(host), shard, quality },
-            None => Target { host: None, shard: None, quality: RoutingQuality::Unrouted },
+            Some(topology::Target { host, shard, quality }) => {
+                Target { host: Some(host), shard, quality, only: false }
+            }
+            None => Target { host: None, shard, quality, only: false },
         })
     }
 
@@ -309,7 +332,7 @@ impl BulkJob {
                 self.open += 1;
                 let mut chunk =
                     self.spare.pop().unwrap_or_else(|| Box::new(Chunk::new(Arc::clone(&self.home))));
-                let Target { host, shard, quality } = self.lanes.targets[lane];
+                let Target { host, shard, quality, .. } = self.lanes.targets[lane];
                 (chunk.host, chunk.shard, chunk.quality) = (host, shard, quality);
                 closed.insert(chunk)
             }

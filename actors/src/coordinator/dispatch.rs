@@ -230,6 +230,7 @@ impl CoordinatorActor {
                     // Rows keep to their host: moving them would trade routing for a little waiting.
                     break;
                 }
+                Pick::None if chunk.options(0).host.is_some() => break,
                 Pick::None => tried.push(host),
             }
         }

@@ -103,6 +103,11 @@ impl Progress {
         self.connection = 0;
         self.direct = false;
         self.reprepare = false;
+        self.speculate_after_us = 0;
+        self.ahead_of_answer = false;
+        if self.race.is_some() {
+            self.race = None;
+        }
     }
 }
 

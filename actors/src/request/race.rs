@@ -249,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn a_winner_that_is_used_again_is_in_no_race_any_more() {
+        let (mut request, slot) = waiting();
+        let mut copy = request.understudy().expect("its caller waits");
+        copy.progress.speculate_after_us = 9;
+        answered(copy, 2).finish();
+        let Look::Done(mut winner) = slot.look(None) else { panic!("it was answered") };
+        winner.reset();
+        let progress = &winner.progress;
+        assert!(progress.race.is_none() && progress.speculate_after_us == 0 && !progress.ahead_of_answer);
+    }
+
+    #[test]
     fn a_loser_that_is_destroyed_loses_nothing() {
         let (mut request, slot) = waiting();
         let copy = request.understudy().expect("its caller waits");

@@ -7,10 +7,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use chorus_protocol::token::Token;
+
 use super::hosts::RouteHost;
-use super::route::Route;
-use crate::host::{Distance, HostIndex};
+use super::route::{Replica, Route};
+use crate::host::{Distance, HostIndex, TableId};
 use crate::policies::load_balancing::LoadBalancingPolicy;
+use crate::rng::Rng;
 
 /// The number of a policy among those of a session; never given to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -55,6 +58,31 @@ impl<'r> View<'r> {
             Distance::Remote => &self.sight.by_distance[2],
             Distance::Ignored => &[],
         }
+    }
+}
+
+impl View<'_> {
+    /// One replica of `token` for work that is divided by replica: a host that is up and not ignored, near ones before far
+    /// ones, chosen by chance among equals. `None` when there is none, or the replicas are not known.
+    pub fn one_replica(&self, table: TableId, token: Token, rng: &mut Rng) -> Option<Replica> {
+        let replicas = self.route.replicas(table, token);
+        let mut chosen: Option<(bool, Replica)> = None;
+        let mut equals = 0;
+        for replica in replicas {
+            let distance = self.distance(replica.host);
+            let up = self.route.host(replica.host).is_some_and(|entry| entry.up);
+            if !up || distance == Distance::Ignored {
+                continue;
+            }
+            let far = distance == Distance::Remote;
+            let better = chosen.is_none_or(|(known, _)| known && !far);
+            equals = if better { 1 } else { equals + 1 };
+            let same = chosen.is_some_and(|(known, _)| known == far);
+            if better || (same && rng.below(equals) == 0) {
+                chosen = Some((far, replica));
+            }
+        }
+        chosen.map(|(_, replica)| replica)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{HostFilter, Load, LoadBalancingPolicy, RoundRobin, RoutingQuery, Target};
-use crate::host::{Distance, Host, HostIndex};
+use crate::host::{Distance, Host, HostIndex, TableId};
 use crate::rng::Rng;
 use crate::routing::{RouteHost, View};
 
@@ -96,6 +96,10 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for AllowList<C> {
 
     fn contacted(&self, contact: &Host) {
         self.filter.contacted(contact);
+    }
+
+    fn wants_token(&self, view: View<'_>, table: TableId) -> bool {
+        self.filter.wants_token(view, table)
     }
 
     fn next(

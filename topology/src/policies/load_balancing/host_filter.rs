@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Load, LoadBalancingPolicy, RoutingQuery, Target, TokenAware};
-use crate::host::{Distance, Host, HostIndex};
+use crate::host::{Distance, Host, HostIndex, TableId};
 use crate::rng::Rng;
 use crate::routing::{RouteHost, View};
 
@@ -54,6 +54,10 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for HostFilter<C> {
 
     fn contacted(&self, contact: &Host) {
         self.child.contacted(contact);
+    }
+
+    fn wants_token(&self, view: View<'_>, table: TableId) -> bool {
+        self.child.wants_token(view, table)
     }
 
     fn next(
