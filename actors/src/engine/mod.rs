@@ -3,21 +3,25 @@
 mod connect;
 mod control;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use actix::Addr;
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use chorus_protocol::{Compression, FrameShape, ProtocolVersion};
 use chorus_topology::{ClusterState, Route};
 use tokio::sync::oneshot;
 
 use crate::{
     bulk::{BulkJob, BulkOptions},
-    cluster::ClusterActor,
+    cluster::{ClusterActor, Feed},
     config::EngineConfig,
+    control::Fetch,
     coordinator::CoordinatorActor,
     mail::Mail,
     metrics::{Gather, MetricsActor, MetricsSnapshot},
@@ -33,6 +37,12 @@ pub(crate) struct Published {
     pub(crate) state: ArcSwap<ClusterState>,
     /// What connections of this cluster negotiate.
     pub(crate) agreement: ArcSwap<Agreement>,
+    /// Where the control connection is to.
+    pub(crate) control: ArcSwapOption<SocketAddr>,
+    /// News for whoever listens.
+    pub(crate) feed: Feed,
+    /// What is read unasked.
+    pub(crate) fetch: Arc<Fetch>,
 }
 
 impl Published {
@@ -47,6 +57,9 @@ impl Published {
                 shape: FrameShape::new(version),
                 compression: None,
             }),
+            control: ArcSwapOption::empty(),
+            feed: Feed::default(),
+            fetch: Arc::new(Fetch::new(config)),
         }
     }
 }

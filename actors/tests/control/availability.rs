@@ -10,7 +10,7 @@ use chorus_actors::Engine;
 use chorus_actors::config::Heartbeat;
 use chorus_node::{EmbeddedCluster, Fault, Requests};
 use chorus_protocol::response::{Event, StatusChangeKind, TopologyChangeKind};
-use chorus_topology::ExponentialReconnection;
+use chorus_topology::{ExponentialReconnection, SchemaScope};
 
 const LOCAL: &str = "SELECT release_version FROM system.local";
 
@@ -61,7 +61,10 @@ async fn f67_the_control_connection_moves_to_another_host() {
     eventually("all up", || up(&engine) == 3).await;
     cluster.stop_node(0);
     eventually("one down", || up(&engine) == 2).await;
-    eventually_async("another host serves it", || async { engine.refresh_schema().await.is_ok() }).await;
+    eventually_async("another host serves it", || async {
+        engine.refresh_schema(SchemaScope::All).await.is_ok()
+    })
+    .await;
     let controlled = (1..3).filter(|&node| cluster.connections(node) == 2).count();
     assert_eq!(controlled, 1);
 }
