@@ -4,6 +4,7 @@
 //! [`ClusterState::build`] or [`ClusterState::with_schema`], and from the one before; whatever in those rows cannot be
 //! used becomes a [`Warning`] and leaves the rest intact.
 
+mod cql;
 mod function;
 mod graph;
 mod index;
@@ -18,6 +19,7 @@ mod table;
 mod user_types;
 mod warning;
 
+pub use cql::SchemaPrinter;
 pub use function::{Aggregate, Function, FunctionSignature};
 pub use graph::{EdgeEnd, EdgeLabel};
 pub use index::{Index, IndexKind, Trigger};

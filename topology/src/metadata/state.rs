@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chorus_protocol::token::Partitioner;
 use uuid::Uuid;
 
+use super::cql::SchemaPrinter;
 use super::keyspace::Keyspace;
 use super::members::Discovery;
 use super::schema::{self, Schema};
@@ -106,6 +107,11 @@ impl ClusterState {
     /// A table or materialized view by its name, unquoted.
     pub fn table(&self, keyspace: &str, table: &str) -> Option<&Table> {
         self.keyspace(keyspace)?.table(table)
+    }
+
+    /// All keyspaces but those that every server has, as a script that makes them again; see [`Keyspace::describe`].
+    pub fn describe_schema(&self) -> String {
+        SchemaPrinter::default().schema(self)
     }
 
     /// A member by its identity.
