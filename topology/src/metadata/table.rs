@@ -89,8 +89,8 @@ pub struct Table {
     pub name: Arc<str>,
     /// Its identity, which a table made anew under the same name does not have; `None` for virtual tables.
     pub id: Option<Uuid>,
-    /// Its columns as CQL lists them: partition key and clustering columns in key order, static columns, the others. Those
-    /// two by name, columns of [several cells](Column::is_multi_cell) after the others of their kind.
+    /// Its columns as `SELECT *` lists them: partition key and clustering columns in key order, then static columns by name,
+    /// then the others by name.
     pub columns: Vec<Column>,
     /// Its indexes, by name.
     pub indexes: BTreeMap<Arc<str>, Index>,

@@ -155,7 +155,18 @@ fn write_configuration(config: &NodeConfig) -> Result<(), Stop> {
         .map_err(|error| Stop::failed(format!("{}: {error}", config.directory.display())))?;
     write("cassandra.yaml", include_str!("../../cassandra/conf/cassandra.yaml"))?;
     write("cassandra-rackdc.properties", include_str!("../../cassandra/conf/cassandra-rackdc.properties"))?;
-    write("logback.xml", include_str!("../../cassandra/conf/logback.xml"))
+    write("logback.xml", include_str!("../../cassandra/conf/logback.xml"))?;
+    place_trigger(&config.directory)
+        .map_err(|error| Stop::failed(format!("{}: {error}", config.directory.display())))
+}
+
+/// The class that tests make triggers of. The directory is on the class path; Cassandra looks for jars in `triggers`, and
+/// makes no trigger at all without that.
+fn place_trigger(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory.join("triggers"))?;
+    std::fs::create_dir_all(directory.join("chorus"))?;
+    let class = include_bytes!("../../cassandra/trigger/DoNothing.class");
+    std::fs::write(directory.join("chorus/DoNothing.class"), class)
 }
 
 fn fill(template: &str, config: &NodeConfig) -> String {

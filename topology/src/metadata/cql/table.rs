@@ -17,7 +17,10 @@ impl Table {
         let create = if self.is_virtual { "VIRTUAL" } else { "CREATE" };
         let mut out = format!("{create} TABLE {} (", qualified(&self.keyspace, &self.name));
         let inline = self.partition_key().len() == 1 && self.clustering_key().is_empty();
-        for (index, column) in self.columns.iter().enumerate() {
+        let mut columns: Vec<&Column> = self.columns.iter().collect();
+        // DESCRIBE has columns of several cells behind the others of their kind, SELECT does not.
+        columns.sort_by_key(|column| (column.kind, column.is_multi_cell()));
+        for (index, column) in columns.into_iter().enumerate() {
             out.push_str(if index == 0 { "\n    " } else { ",\n    " });
             let name = identifier::quote(&column.name);
             // Writing to a string does not fail.

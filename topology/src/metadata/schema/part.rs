@@ -193,7 +193,7 @@ impl<'r> Part<'r> {
             });
         }
         columns.sort_by(|left, right| {
-            let place = |column: &Column| (column.kind, column.position, column.is_multi_cell());
+            let place = |column: &Column| (column.kind, column.position);
             place(left).cmp(&place(right)).then_with(|| left.name.cmp(&right.name))
         });
         let mut options = options.clone();
