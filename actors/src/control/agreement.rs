@@ -100,6 +100,11 @@ impl<W> Waiting<W> {
         done
     }
 
+    /// Whether a look is under way for nobody: it may be given up, so that the next one need not wait for it.
+    fn is_vain(&self) -> bool {
+        self.running && self.is_empty()
+    }
+
     /// Everybody: there is no hope.
     pub(super) fn give_up(&mut self) -> impl Iterator<Item = W> {
         let late = std::mem::take(&mut self.late);
@@ -128,16 +133,17 @@ impl ControlActor {
             let versions = Reader::new(&link, &config).schema_versions().await;
             versions.map(|versions| agreed(versions, |host| down.contains(&host)))
         };
-        ctx.spawn(look.into_actor(self).map(|outcome, actor, ctx| {
+        self.look = Some(ctx.spawn(look.into_actor(self).map(|outcome, actor, ctx| {
+            actor.look = None;
             actor.on_looked(outcome.ok().flatten(), ctx);
-        }));
+        })));
     }
 
     fn on_looked(&mut self, version: Option<Uuid>, ctx: &mut Context<Self>) {
         for answer in self.agreement.finish(version.is_some()) {
             let _ = answer.send(Ok(version));
         }
-        self.expire();
+        self.expire(ctx);
         if version.is_some() {
             // For those who came meanwhile.
             self.check_agreement(ctx);
@@ -148,9 +154,15 @@ impl ControlActor {
     }
 
     /// Answers those whose time is over.
-    fn expire(&mut self) {
+    fn expire(&mut self, ctx: &mut Context<Self>) {
         for answer in self.agreement.expire(Instant::now()) {
             let _ = answer.send(Ok(None));
+        }
+        if self.agreement.is_vain()
+            && let Some(look) = self.look.take()
+        {
+            ctx.cancel_future(look);
+            self.agreement.finish(false);
         }
     }
 }
@@ -162,7 +174,7 @@ impl Handler<AwaitAgreement> for ControlActor {
         self.agreement.down = wait.down;
         self.agreement.join(Instant::now() + wait.limit, wait.answer);
         // Also when there is no connection by then, or the server takes its time.
-        ctx.run_later(wait.limit, |actor, _| actor.expire());
+        ctx.run_later(wait.limit, |actor, ctx| actor.expire(ctx));
         self.check_agreement(ctx);
     }
 }
@@ -220,7 +232,8 @@ mod tests {
         waiting.join(now, "c");
         waiting.join(later, "d");
         assert_eq!(waiting.expire(now), ["a", "c"]);
+        assert!(!waiting.is_vain());
         assert_eq!(waiting.give_up().collect::<Vec<_>>(), ["b", "d"]);
-        assert!(waiting.is_empty());
+        assert!(waiting.is_empty() && waiting.is_vain());
     }
 }

@@ -85,6 +85,8 @@ pub(crate) struct ControlActor {
     /// What is being read.
     reading: Option<Wanted>,
     agreement: Waiting,
+    /// The look at schema versions that is under way.
+    look: Option<SpawnHandle>,
     /// Told that the session ends, and whom to tell when it has.
     stopped: Option<UnboundedSender<u64>>,
     mail: Mail<Self>,
@@ -132,6 +134,7 @@ impl ControlActor {
             wanted: Wanted::default(),
             reading: None,
             agreement: Waiting::default(),
+            look: None,
             stopped: None,
             mail,
             _presence: presence,
@@ -199,7 +202,7 @@ impl ControlActor {
         }
         self.setup.cluster.do_send(ControlMoved(Some(link.address())));
         self.link = Some(Rc::new(link));
-        self.look(ctx);
+        self.look_at_events(ctx);
         self.check_agreement(ctx);
     }
 
@@ -251,7 +254,7 @@ impl ControlActor {
     }
 
     /// Acts on what is due, and sets the alarm for what is not.
-    fn look(&mut self, ctx: &mut Context<Self>) {
+    fn look_at_events(&mut self, ctx: &mut Context<Self>) {
         self.inbox.looked();
         if self.link.is_none() {
             // A full read follows as soon as there is a connection again.
@@ -274,7 +277,7 @@ impl ControlActor {
             let delay = Duration::from_millis(next.saturating_sub(now).max(1));
             self.alarm = Some(ctx.run_later(delay, |actor, ctx| {
                 actor.alarm = None;
-                actor.look(ctx);
+                actor.look_at_events(ctx);
             }));
         }
     }
@@ -339,7 +342,7 @@ impl Handler<EventsArrived> for ControlActor {
     type Result = ();
 
     fn handle(&mut self, _: EventsArrived, ctx: &mut Self::Context) {
-        self.look(ctx);
+        self.look_at_events(ctx);
     }
 }
 
