@@ -48,6 +48,7 @@ pub mod policy;
 mod replica_groups;
 mod request;
 mod result;
+pub mod schema;
 mod session;
 mod statement;
 mod stream;
@@ -62,19 +63,20 @@ pub use rustls;
 pub use chorus_protocol as protocol;
 
 pub use chorus_actors::config::{
-    ApplicationInfo, ContactPoint, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness,
+    ApplicationInfo, ContactPoint, EventWindows, Heartbeat, Limits, PoolSize, Resolver, ShardAwareness,
+    SystemResolver,
 };
 #[cfg(feature = "tls")]
 pub use chorus_actors::tls::TlsPeer;
-pub use chorus_actors::{Placement, ShutdownReport, TlsProblem};
+pub use chorus_actors::{AgreementScope, ClusterEvent, ClusterEvents, Placement, ShutdownReport, TlsProblem};
 pub use chorus_derive::*;
 pub use chorus_protocol::response::{DbError, ErrorBody, SchemaChange};
 pub use chorus_protocol::{
     ColumnSpec, Compression, Consistency, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp,
     CqlTimeuuid, CqlType, CqlValue, CqlVarint, CustomPayload, FromCql, FromRow, IntoRow, MaybeEmpty,
-    MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, ValueError,
+    MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, Uuid, ValueError,
 };
-pub use chorus_topology::{AddressTranslator, ClusterState, Host, HostIndex};
+pub use chorus_topology::{AddressTranslator, ClusterState, Host, HostIndex, SchemaScope};
 
 pub use cluster::Cluster;
 pub use concurrent::{Concurrent, ConcurrentStream, Source, StatementSource, ValueSource};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chorus_protocol::request::{EventKind, Query, QueryParameters, Register};
-use chorus_protocol::response::{Envelope, Response, ResultBody, RowsBody};
+use chorus_protocol::response::{DbError, Envelope, Response, ResultBody, RowsBody};
 use chorus_protocol::{
     Consistency, EncodeError, FrameShape, FromRow, Opcode, ValueError, begin_frame, finish_frame, flags,
 };
@@ -40,6 +40,20 @@ impl InternalError {
             Self::Request(error) => matches!(error.kind(), RequestErrorKind::Database(_)),
             Self::Answer(_) => false,
             Self::Query { cause, .. } => cause.is_database(),
+        }
+    }
+
+    /// The server answered that there is no such thing, which asking again would not change.
+    pub(crate) fn is_refused(&self) -> bool {
+        match self {
+            Self::Request(error) => match error.kind() {
+                RequestErrorKind::Database(body) => {
+                    matches!(body.error, DbError::Invalid | DbError::SyntaxError | DbError::Unauthorized)
+                }
+                _ => false,
+            },
+            Self::Answer(_) => false,
+            Self::Query { cause, .. } => cause.is_refused(),
         }
     }
 

@@ -28,7 +28,7 @@ mod shutdown;
 pub mod tls;
 
 pub use bulk::{BulkJob, BulkOptions, CompletedChunk, RowOutcome};
-pub use cluster::UseKeyspaceError;
+pub use cluster::{AgreementScope, ClusterEvent, ClusterEvents, UseKeyspaceError};
 pub use config::{ConfigError, ContactPoint, EngineConfig};
 pub use connection::handshake::{
     Banner, CompressionChoice, ConnectAttempt, ConnectError, Credentials, KNOWN_AUTHENTICATORS,

@@ -2,8 +2,8 @@
 
 use chorus_protocol::CqlType;
 use chorus_protocol::identifier::quote;
-use chorus_topology::ClusterState;
 use chorus_topology::metadata::{Column, ColumnKind};
+use chorus_topology::{ClusterState, SchemaScope};
 
 use super::key::PrimaryKey;
 use super::map::{find_column, new_column_name};
@@ -111,7 +111,7 @@ pub(super) async fn look_up(session: &Session, name: &TableName) -> Result<Found
         return Ok(found);
     }
     // It may have been made a moment ago.
-    session.refresh_schema().await?;
+    session.refresh_schema_of(SchemaScope::keyspace(&name.keyspace)).await?;
     Ok(known(&session.state(), name))
 }
 

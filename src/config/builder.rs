@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_actors::config::{
-    ApplicationInfo, ContactPoint, EngineConfig, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness,
+    ApplicationInfo, ContactPoint, EngineConfig, EventWindows, Heartbeat, Limits, PoolSize, Resolver,
+    ShardAwareness,
 };
 use chorus_actors::{CompressionChoice, Credentials, Placement};
 use chorus_protocol::{Compression, Consistency, ProtocolVersion, SerialConsistency};
@@ -116,6 +117,13 @@ impl SessionBuilder {
     /// Adds several contact points. Defaults to none.
     pub fn contact_points<P: IntoContactPoint>(self, points: impl IntoIterator<Item = P>) -> Self {
         points.into_iter().fold(self, Self::contact_point)
+    }
+
+    /// Finds the addresses behind names of contact points: when the session is opened, and again whenever no known host can
+    /// be reached. Defaults to the resolver of the operating system.
+    pub fn resolver(mut self, resolver: impl Resolver + 'static) -> Self {
+        self.engine.resolver = Arc::new(resolver);
+        self
     }
 
     /// The port of contact points without one, and of hosts whose row in `system.peers` has none. Defaults to 9042.
@@ -348,6 +356,19 @@ impl SessionBuilder {
     /// Whether the schema is read. Without it requests are not sent to the replicas of their partition. Defaults to true.
     pub fn fetch_schema(mut self, fetch: bool) -> Self {
         self.engine.fetch_schema = fetch;
+        self
+    }
+
+    /// Whether the tokens of hosts are read. Without them requests are not sent to the replicas of their partition. Defaults
+    /// to true.
+    pub fn fetch_tokens(mut self, fetch: bool) -> Self {
+        self.engine.fetch_tokens = fetch;
+        self
+    }
+
+    /// How many rows of the schema are asked for at a time; all of them are read whatever this is. Defaults to 1000.
+    pub fn schema_page_size(mut self, rows: i32) -> Self {
+        self.engine.schema_page_size = rows;
         self
     }
 

@@ -75,6 +75,9 @@ pub enum UsageProblem {
     /// A concurrency of zero would never send anything.
     #[error("the concurrency must be greater than zero")]
     ZeroConcurrency,
+    /// A time limit of zero would have passed before anything was asked.
+    #[error("the time limit must be greater than zero")]
+    ZeroLimit,
     /// A batch may have 65535 statements.
     #[error("the batch has {0} statements, and may have 65535")]
     BatchTooLarge(usize),
@@ -129,6 +132,7 @@ impl Cause {
                 ErrorKind::SessionClosed
             }
             Cause::Keyspace(UseKeyspaceError::Refused { .. }) => ErrorKind::Db,
+            Cause::Control(ControlError::Disagreement(_)) => ErrorKind::Timeout,
             Cause::Control(_) | Cause::Keyspace(_) => ErrorKind::NoHostAvailable,
             Cause::Values(_) => ErrorKind::Values,
             Cause::Rows(_) => ErrorKind::Rows,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use chorus_actors::{Engine, Reply};
-use chorus_protocol::response::{Envelope, Response, ResultBody, RowsBody};
+use chorus_protocol::response::{Envelope, Response, ResultBody, RowsBody, SchemaChange};
 use chorus_protocol::{ColumnSpec, DecodeError, Opcode, flags as frame_flags};
 use chorus_topology::HostIndex;
 
@@ -32,7 +32,7 @@ pub(crate) enum Effect {
     /// The statement was `USE`: every connection has to follow.
     Keyspace(String),
     /// The schema changed: every host has to know it.
-    Schema,
+    Schema(SchemaChange),
 }
 
 /// Decodes an answer. `expected` is there for prepared statements that return rows.
@@ -93,8 +93,8 @@ pub(crate) fn read_parts(
         Response::Result(ResultBody::Rows(rows)) => content.rows = Some(row_set(rows, expected)?),
         Response::Result(ResultBody::SetKeyspace(name)) => effect = Some(Effect::Keyspace(name)),
         Response::Result(ResultBody::SchemaChange(change)) => {
-            content.schema_change = Some(change);
-            effect = Some(Effect::Schema);
+            content.schema_change = Some(change.clone());
+            effect = Some(Effect::Schema(change));
         }
         _ => return Err(ResultProblem::UnexpectedAnswer(opcode).into()),
     }

@@ -1,12 +1,16 @@
 //! What happens between an answer and its result, for the few statements that change how the session works.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chorus_actors::UseKeyspaceError;
+use chorus_actors::{AgreementScope, ControlError, UseKeyspaceError};
+use chorus_protocol::Uuid;
+use chorus_protocol::response::SchemaChange;
+use chorus_topology::SchemaScope;
 
 use super::answer::Effect;
 use crate::Session;
-use crate::error::Error;
+use crate::error::{Error, UsageProblem};
 use crate::result::QueryResult;
 
 /// Carries out an effect and hands the result through.
@@ -21,7 +25,7 @@ pub(crate) async fn follow_up(
             Ok(result)
         }
         // The schema has changed, whatever happens now: trouble with finding out who knows is no failure of the statement.
-        Effect::Schema => match settle_schema(session).await {
+        Effect::Schema(change) => match settle_schema(session, &change).await {
             Ok(true) => Ok(result),
             Ok(false) => Ok(result.disagreed()),
             Err(error) => {
@@ -33,15 +37,38 @@ pub(crate) async fn follow_up(
 }
 
 /// Waits until all hosts know a change and reads it. False when they do not in time; nothing is read then.
-async fn settle_schema(session: &Session) -> Result<bool, Error> {
+async fn settle_schema(session: &Session, change: &SchemaChange) -> Result<bool, Error> {
     if !await_schema_agreement(session).await? {
         tracing::warn!(
             "hosts still disagree about the schema; the result of a schema change is returned anyway"
         );
         return Ok(false);
     }
-    session.inner.engine.refresh_schema().await?;
+    // Whoever does not want the schema read finds out by himself what he changed.
+    if session.inner.engine.fetches_schema() {
+        session.inner.engine.refresh_schema(SchemaScope::of_change(change)).await?;
+    }
     Ok(true)
+}
+
+/// Reads a part of the schema once all hosts agree on it.
+pub(crate) async fn refresh_schema(session: &Session, part: SchemaScope) -> Result<(), Error> {
+    if !await_schema_agreement(session).await? {
+        return Err(ControlError::Disagreement(session.inner.schema_agreement_timeout).into());
+    }
+    Ok(session.inner.engine.refresh_schema(part).await?)
+}
+
+/// Whether the hosts in scope, each asked for its own, have the same schema within `limit`.
+pub(crate) async fn await_agreement_among(
+    session: &Session,
+    scope: AgreementScope,
+    limit: Duration,
+) -> Result<Option<Uuid>, Error> {
+    if limit.is_zero() {
+        return Err(UsageProblem::ZeroLimit.into());
+    }
+    Ok(session.inner.engine.await_schema_agreement_among(scope, limit).await?)
 }
 
 /// Whether all hosts know the same schema, within the session's limit. A limit of zero counts as agreed.

@@ -31,7 +31,9 @@ pub(crate) use batch::batch;
 pub use execute::Execute;
 pub(crate) use execute::{execute, put_row, table_of};
 pub(crate) use executions::Executions;
-pub(crate) use follow_up::{await_schema_agreement, follow_up, use_keyspace};
+pub(crate) use follow_up::{
+    await_agreement_among, await_schema_agreement, follow_up, refresh_schema, use_keyspace,
+};
 pub(crate) use page::{execute_iter, execute_page, query_iter, send};
 pub(crate) use prepare::prepare;
 pub(crate) use query::query;

@@ -7,6 +7,7 @@ mod bound;
 mod cache;
 mod options;
 mod prepared;
+mod replicas;
 mod template;
 mod text;
 

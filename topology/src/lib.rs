@@ -13,7 +13,9 @@ pub mod routing;
 pub mod rows;
 
 pub use host::{Distance, Host, HostIndex, KeyspaceId, Sharding, TableId};
-pub use metadata::{ClusterState, Discovery, Keyspace, SchemaScope, Table, Warning};
+pub use metadata::{
+    ClusterState, Discovery, Keyspace, SchemaDifference, SchemaScope, Table, Warning, differences,
+};
 pub use policies::address_translation::{AddressTranslator, Ec2MultiRegion, FixedAddresses, NameService};
 pub use policies::conviction::{
     ConnectionFailure, ConnectionFailureKind, ConvictionPolicy, ConvictionRecord, LastConnection,

@@ -19,7 +19,7 @@ use crate::config::{ContactNames, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::{ConnectAttempt, ConnectError, ConnectOptions, Versions};
 use crate::coordinator::CoordinatorActor;
-use crate::host::{Hint, HostActor, HostSetup, Stop, UseKeyspace};
+use crate::host::{AskSchemaVersion, Hint, HostActor, HostSetup, Stop, UseKeyspace};
 use crate::mail::{Census, Mail};
 use crate::pool::PoolSettings;
 use crate::reactor::Stage;
@@ -220,6 +220,19 @@ impl Members {
     pub(super) fn tell_all(&self, command: UseKeyspace) {
         for member in self.hosts.values() {
             member.actor.do_send(command.clone());
+        }
+    }
+
+    /// Asks each host that is up, and not farther away, which schema it has. Each answers once; the channel closes when all
+    /// have.
+    pub(super) fn ask_schema_versions(
+        &self,
+        farthest: Distance,
+        timeout: Duration,
+        reply: mpsc::UnboundedSender<Option<Uuid>>,
+    ) {
+        for member in self.hosts.values().filter(|member| member.up && member.distance <= farthest) {
+            member.actor.do_send(AskSchemaVersion { timeout, reply: reply.clone() });
         }
     }
 

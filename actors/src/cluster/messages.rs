@@ -106,6 +106,11 @@ pub(crate) struct ControlLost {
     pub(crate) attempts: Arc<[ConnectAttempt]>,
 }
 
+/// The control connection is to the host at this address now, or to none.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct ControlMoved(pub(crate) Option<SocketAddr>);
+
 /// A server said that a host is up or down.
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]

@@ -5,6 +5,9 @@
 //! Commands of the session's handle come here and go down from here; facts come up. When it dies, requests go on with
 //! the last snapshot, and nothing new is learned.
 
+mod adopt;
+mod agreement;
+mod feed;
 mod members;
 mod messages;
 mod policies;
@@ -18,8 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
-use chorus_topology::metadata::Severity;
-use chorus_topology::{ClusterState, Discovery, Host, Rng, RouteBuilder, SchemaScope};
+use chorus_topology::{ClusterState, Host, HostIndex, Rng, RouteBuilder};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -28,20 +30,23 @@ use crate::config::{ContactNames, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::ConnectError;
 use crate::control::{
-    AwaitAgreement, ControlActor, ControlError, ControlSetup, Plan, Read, SchemaPart, Scope, StopControl,
-    TryKeyspace,
+    AwaitAgreement, ControlActor, ControlError, ControlSetup, Plan, Read, Scope, StopControl, TryKeyspace,
 };
 use crate::coordinator::{CoordinatorActor, CoordinatorPort, SetRoute};
-use crate::engine::{Agreement, Published};
+use crate::engine::Published;
 use crate::host::{Hint, LEAST_PAUSE, Stop, UseKeyspace};
 use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 use crate::shutdown::ShutdownReport;
 
+pub(crate) use agreement::AgreeAmong;
+pub use agreement::AgreementScope;
+pub(crate) use feed::Feed;
+pub use feed::{ClusterEvent, ClusterEvents};
 pub use messages::UseKeyspaceError;
 pub(crate) use messages::{
-    AdmitPolicies, AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, HostDown, HostReported,
-    HostSharding, HostTried, HostUp, KeyspaceExists, LearnTablets, Refresh, Shutdown,
+    AdmitPolicies, AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, ControlMoved, HostDown,
+    HostReported, HostSharding, HostTried, HostUp, KeyspaceExists, LearnTablets, Refresh, Shutdown,
 };
 pub(crate) use version::highest_common;
 
@@ -110,6 +115,7 @@ pub(crate) fn start(
         way = Some(mail.clone());
         let control = ControlSetup {
             config: Arc::clone(&setup.config),
+            fetch: Arc::clone(&setup.published.fetch),
             cluster: mail.clone(),
             stage: stage.clone(),
             coordinator: Rc::clone(coordinator),
@@ -200,6 +206,14 @@ impl ClusterActor {
         }
     }
 
+    /// Tells what happened to a host.
+    fn tell_host(&self, host: HostIndex, event: impl FnOnce(Arc<Host>) -> ClusterEvent) {
+        let route = self.published.route().load();
+        if let Some(entry) = route.host(host) {
+            self.published.feed.tell(&event(Arc::clone(&entry.host)));
+        }
+    }
+
     /// Tells the control actor where it may connect: hosts that are up first, near ones before far ones.
     fn publish_plan(&self, now: bool) {
         self.control.do_send(Plan { hosts: self.members.plan(), now });
@@ -275,69 +289,19 @@ impl ClusterActor {
     }
 }
 
+/// Whoever listens learns that nothing will happen any more.
+impl Drop for ClusterActor {
+    fn drop(&mut self) {
+        self.published.feed.end();
+    }
+}
+
 impl Actor for ClusterActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
         // Hosts of a large cluster report together.
         ctx.set_mailbox_capacity(256);
-    }
-}
-
-impl Handler<ClusterRead> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, read: ClusterRead, ctx: &mut Self::Context) {
-        if self.stopping {
-            return;
-        }
-        let ClusterRead { mut rows, from, shape, answers } = read;
-        self.translated.extend(rows.translated.drain());
-        self.published.agreement.store(Arc::new(Agreement { shape, compression: rows.compression }));
-        let previous = self.published.state.load_full();
-        let policy = &*self.config.load_balancing;
-        let (mut state, mut warnings) = match &rows.members {
-            Some((local, peers)) => {
-                let translate = |address| self.config.translate(address, &self.translated);
-                let discovery = Discovery {
-                    local,
-                    peers,
-                    local_address: from,
-                    default_port: self.config.port,
-                    translate: Some(&translate),
-                };
-                ClusterState::build(&discovery, None, Some(&previous), policy)
-            }
-            None => (ClusterState::clone(&previous), Vec::new()),
-        };
-        for (keyspace, rows) in &rows.schema {
-            let scope = keyspace.as_deref().map_or(SchemaScope::All, SchemaScope::Keyspace);
-            let (with_schema, more) = state.with_schema(scope, rows, policy);
-            state = with_schema;
-            warnings.extend(more);
-        }
-        for warning in warnings {
-            match warning.severity() {
-                Severity::Warn => warn!(%warning, "a part of the system tables is ignored"),
-                Severity::Debug => debug!(%warning, "a part of the system tables is ignored"),
-            }
-        }
-        if state.hosts.is_empty() {
-            // Never on a later read by accident: the host that told is a member itself.
-            let reason = "the members cannot be read from system.local and system.peers".into();
-            self.answer_ready(Err(ConnectError::Metadata { reason }));
-            return;
-        }
-        if self.contact.is_none() {
-            self.contact = state.host_at(from).cloned();
-        }
-        self.publish(state);
-        self.meet_hosts();
-        for answer in answers {
-            let _ = answer.send(Ok(()));
-        }
-        self.publish_plan(false);
-        self.decide(ctx);
     }
 }
 
@@ -363,8 +327,7 @@ impl Handler<HostReported> for ClusterActor {
         let known = self.members.tell(address, if up { Hint::Up } else { Hint::Down });
         if !known && up {
             // A stranger may be a new member whose own event was lost.
-            self.control
-                .do_send(Read { scope: Scope { topology: true, schema: SchemaPart::Nothing }, answer: None });
+            self.control.do_send(Read { scope: Scope::topology(), answer: None });
         }
     }
 }
@@ -377,6 +340,7 @@ impl Handler<HostUp> for ClusterActor {
             self.change_route(|builder| {
                 builder.up(host, true).sharding(host, sharding);
             });
+            self.tell_host(host, ClusterEvent::HostUp);
             // A control connection that is being missed need not wait for its schedule any more.
             self.publish_plan(true);
         }
@@ -401,6 +365,7 @@ impl Handler<HostDown> for ClusterActor {
             self.change_route(|builder| {
                 builder.up(host, false);
             });
+            self.tell_host(host, ClusterEvent::HostDown);
             self.publish_plan(false);
         }
         self.resort(ctx);

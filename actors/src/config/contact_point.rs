@@ -1,13 +1,14 @@
 //! Where to knock first: contact points as people write them, and the addresses they stand for.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::ConfigError;
+use super::{ConfigError, Resolver};
 
 /// One place to ask about the cluster: an address, or a name that may stand for several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,12 +33,18 @@ impl ContactPoint {
     ///
     /// # Errors
     /// The resolver's own error, or [`std::io::ErrorKind::TimedOut`].
-    pub async fn resolve(&self, default_port: u16, limit: Duration) -> std::io::Result<Vec<SocketAddr>> {
+    pub async fn resolve(
+        &self,
+        default_port: u16,
+        limit: Duration,
+        resolver: &Arc<dyn Resolver>,
+    ) -> std::io::Result<Vec<SocketAddr>> {
         match self {
             Self::Address(address) => Ok(vec![*address]),
             Self::Ip(ip) => Ok(vec![SocketAddr::new(*ip, default_port)]),
             Self::Name { name, port } => {
-                let found = look_up(name.clone(), port.unwrap_or(default_port), limit).await?;
+                let port = port.unwrap_or(default_port);
+                let found = look_up(resolver, name.clone(), port, limit).await?;
                 let mut addresses: Vec<SocketAddr> = Vec::new();
                 for address in found {
                     if !addresses.contains(&address) {
@@ -50,12 +57,18 @@ impl ContactPoint {
     }
 }
 
-/// Asks the system's resolver, on a thread of its own: one that hangs must hold up neither the reactor nor the end of the
-/// runtime, which waits for its blocking tasks.
-async fn look_up(name: String, port: u16, limit: Duration) -> std::io::Result<Vec<SocketAddr>> {
+/// Asks the resolver, on a thread of its own: one that hangs must hold up neither the reactor nor the end of the runtime,
+/// which waits for its blocking tasks.
+async fn look_up(
+    resolver: &Arc<dyn Resolver>,
+    name: String,
+    port: u16,
+    limit: Duration,
+) -> std::io::Result<Vec<SocketAddr>> {
     let (answer, answered) = oneshot::channel();
+    let resolver = Arc::clone(resolver);
     std::thread::Builder::new().name("chorus-resolver".to_owned()).spawn(move || {
-        let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        let found = resolver.resolve(&name, port);
         // Nobody waits any more when it took too long.
         let _ = answer.send(found);
     })?;
@@ -130,6 +143,11 @@ impl fmt::Display for ContactPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SystemResolver;
+
+    fn system() -> Arc<dyn Resolver> {
+        Arc::new(SystemResolver)
+    }
 
     fn parsed(text: &str) -> ContactPoint {
         text.parse().expect(text)
@@ -160,14 +178,14 @@ mod tests {
     #[tokio::test]
     async fn an_address_needs_no_resolver() {
         let point = parsed("10.1.2.3");
-        let found = point.resolve(9042, Duration::ZERO).await.unwrap();
+        let found = point.resolve(9042, Duration::ZERO, &system()).await.unwrap();
         assert_eq!(found, vec!["10.1.2.3:9042".parse().unwrap()]);
     }
 
     #[tokio::test]
     async fn a_name_resolves_to_loopback_with_the_configured_port() {
         let point = parsed("localhost");
-        let found = point.resolve(9999, Duration::from_secs(5)).await.unwrap();
+        let found = point.resolve(9999, Duration::from_secs(5), &system()).await.unwrap();
         assert!(!found.is_empty());
         assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 9999));
     }

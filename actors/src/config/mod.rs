@@ -7,6 +7,7 @@ mod contact_names;
 mod contact_point;
 mod error;
 mod options;
+mod resolver;
 mod system_names;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ pub(crate) use contact_names::ContactNames;
 pub use contact_point::ContactPoint;
 pub use error::ConfigError;
 pub use options::{ApplicationInfo, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness};
+pub use resolver::{Resolver, SystemResolver};
 pub use system_names::SystemNames;
 
 /// The most reactor threads one engine may have.
@@ -40,6 +42,8 @@ const MAX_THREADS: usize = 256;
 pub struct EngineConfig {
     /// Where to ask about the cluster first; at least one. Names stand for all their addresses. No default.
     pub contact_points: Vec<ContactPoint>,
+    /// Finds the addresses behind names of contact points. Defaults to the operating system's resolver.
+    pub resolver: Arc<dyn Resolver>,
     /// Port of contact points without one, and of hosts whose system row has none. Defaults to 9042.
     pub port: u16,
     /// Who we are to the server. Defaults to nobody: a server that asks is refused with a clear error.
@@ -76,6 +80,8 @@ pub struct EngineConfig {
     pub event_windows: EventWindows,
     /// Whether the schema is read; without it there is no token-aware routing. Defaults to true.
     pub fetch_schema: bool,
+    /// Whether the tokens of hosts are read; without them there is no token-aware routing. Defaults to true.
+    pub fetch_tokens: bool,
     /// Page size of schema reads, in rows. Defaults to 1000.
     pub schema_page_size: i32,
     /// Connections to a host. Defaults to one a shard, or one where there are no shards.
@@ -121,6 +127,7 @@ impl EngineConfig {
     pub fn new<P: Into<ContactPoint>>(contact_points: impl IntoIterator<Item = P>) -> Self {
         Self {
             contact_points: contact_points.into_iter().map(Into::into).collect(),
+            resolver: Arc::new(SystemResolver),
             port: 9042,
             credentials: None,
             #[cfg(feature = "tls")]
@@ -139,6 +146,7 @@ impl EngineConfig {
             schema_agreement_interval: Duration::from_millis(200),
             event_windows: EventWindows::default(),
             fetch_schema: true,
+            fetch_tokens: true,
             schema_page_size: 1000,
             pool_size: PoolSize::default(),
             shard_awareness: ShardAwareness::default(),

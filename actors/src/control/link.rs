@@ -1,11 +1,13 @@
 //! The control connection itself: an ordinary connection whose events are gathered and whose end is told.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use chorus_protocol::FrameShape;
 use chorus_topology::HostIndex;
+use chorus_topology::rows::{SchemaTable, ServerFamily};
 use tokio::time::Instant;
 
 use super::ControlActor;
@@ -77,17 +79,19 @@ impl LinkMaker {
         };
         let handle =
             connection::start(&self.stage, wire, NO_HOST, self.settings.clone(), &self.coordinator, owner);
-        Link { handle, sharded, old_peers: Cell::new(sharded) }
+        let family = if sharded { ServerFamily::Scylla } else { ServerFamily::Cassandra };
+        Link { handle, family: Cell::new(family), old_peers: Cell::new(sharded), lacking: RefCell::default() }
     }
 }
 
 /// A control connection. Dropping it closes the socket.
 pub(super) struct Link {
     handle: ConnectionHandle,
-    /// The server is ScyllaDB.
-    sharded: bool,
+    family: Cell<ServerFamily>,
     /// The server has no `peers_v2`.
     old_peers: Cell<bool>,
+    /// The schema tables that the server turned out not to have.
+    lacking: RefCell<BTreeSet<SchemaTable>>,
 }
 
 impl Link {
@@ -109,7 +113,22 @@ impl Link {
 
     /// Whether queries take ScyllaDB's extensions.
     pub(super) fn is_scylla(&self) -> bool {
-        self.sharded
+        self.family.get() == ServerFamily::Scylla
+    }
+
+    /// The server told that it is DataStax Enterprise.
+    pub(super) fn note_dse(&self) {
+        self.family.set(ServerFamily::Dse);
+    }
+
+    /// Whether a schema table is worth asking for.
+    pub(super) fn may_have(&self, table: SchemaTable) -> bool {
+        table.is_worth_asking(self.family.get()) && !self.lacking.borrow().contains(&table)
+    }
+
+    /// The server does not have this table; it is not asked for again on this connection.
+    pub(super) fn remember_lack_of(&self, table: SchemaTable) {
+        self.lacking.borrow_mut().insert(table);
     }
 
     /// Whether `system.peers` is to be read instead of `system.peers_v2`.

@@ -1,6 +1,6 @@
 //! Everything one may say to a [`ControlActor`](super::ControlActor).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,61 +9,8 @@ use actix::Message;
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use uuid::Uuid;
 
+use super::scope::Scope;
 use crate::connection::ConnectionFact;
-
-/// What to read again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Scope {
-    /// The members.
-    pub(crate) topology: bool,
-    /// How much of the schema.
-    pub(crate) schema: SchemaPart,
-}
-
-impl Scope {
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    pub(crate) fn add(&mut self, other: Self) {
-        self.topology |= other.topology;
-        self.schema.add(other.schema);
-    }
-}
-
-/// A part of the schema.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum SchemaPart {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// These keyspaces and everything in them.
-    Keyspaces(BTreeSet<Arc<str>>),
-    /// All of it.
-    All,
-}
-
-/// More keyspaces than this are read faster as the whole schema.
-const MOST_KEYSPACES: usize = 8;
-
-impl SchemaPart {
-    /// One keyspace, by its name as the schema spells it.
-    pub(crate) fn keyspace(name: &str) -> Self {
-        Self::Keyspaces(BTreeSet::from([Arc::from(name)]))
-    }
-
-    /// Both parts together.
-    pub(crate) fn add(&mut self, other: Self) {
-        *self = match (std::mem::take(self), other) {
-            (Self::All, _) | (_, Self::All) => Self::All,
-            (part, Self::Nothing) | (Self::Nothing, part) => part,
-            (Self::Keyspaces(mut names), Self::Keyspaces(more)) => {
-                names.extend(more);
-                if names.len() > MOST_KEYSPACES { Self::All } else { Self::Keyspaces(names) }
-            }
-        };
-    }
-}
 
 /// Why something could not be learned from the cluster.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -75,6 +22,9 @@ pub enum ControlError {
     /// The control connection was lost meanwhile, or the server answered with an error.
     #[error("the cluster could not be read: {0}")]
     Failed(Arc<str>),
+    /// The hosts have different schemas, so what one of them says about it need not hold.
+    #[error("the hosts did not agree on a schema within {0:?}")]
+    Disagreement(Duration),
     /// The session was shut down.
     #[error("the session was shut down")]
     ShutDown,
@@ -139,24 +89,3 @@ pub(super) struct EventsArrived;
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub(super) struct LinkFact(pub(super) ConnectionFact);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_of_the_schema_add_up_to_all_of_it_when_there_are_many() {
-        let mut part = SchemaPart::Nothing;
-        part.add(SchemaPart::keyspace("a"));
-        part.add(SchemaPart::keyspace("b"));
-        part.add(SchemaPart::keyspace("a"));
-        part.add(SchemaPart::Nothing);
-        assert_eq!(part, SchemaPart::Keyspaces(BTreeSet::from(["a".into(), "b".into()])));
-        for name in 0..7 {
-            part.add(SchemaPart::keyspace(&name.to_string()));
-        }
-        assert_eq!(part, SchemaPart::All);
-        part.add(SchemaPart::keyspace("a"));
-        assert_eq!(part, SchemaPart::All);
-    }
-}

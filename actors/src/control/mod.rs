@@ -7,14 +7,16 @@
 //! read is read again there. When the actor dies, the session goes on with the cluster as it was last seen.
 
 mod agreement;
+mod contact;
+mod fetch;
 mod link;
 mod messages;
 mod open;
 mod pending;
 mod read;
+mod scope;
 mod translate;
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,9 +27,8 @@ use chorus_topology::{ReconnectionSchedule, Rng};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use uuid::Uuid;
 
-use crate::cluster::{ClusterActor, ClusterRead, ControlLost, HostReported, UseKeyspaceError};
+use crate::cluster::{ClusterActor, ClusterRead, ControlLost, ControlMoved, HostReported, UseKeyspaceError};
 use crate::config::{ContactNames, EngineConfig};
 use crate::connection::handshake::{ConnectOptions, Versions, use_statement};
 use crate::connection::{ConnectionFact, ConnectionSettings};
@@ -36,12 +37,13 @@ use crate::internal::{ask, query_frame};
 use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 
+pub(crate) use fetch::Fetch;
 pub use messages::ControlError;
-pub(crate) use messages::{
-    Answer, AwaitAgreement, Leave, Plan, Read, SchemaPart, Scope, StopControl, TryKeyspace,
-};
+pub(crate) use messages::{Answer, AwaitAgreement, Leave, Plan, Read, StopControl, TryKeyspace};
 pub(crate) use read::ClusterRows;
+pub(crate) use scope::{SchemaParts, Scope};
 
+use agreement::Waiting;
 use link::{Inbox, Link, LinkMaker};
 use messages::{EventsArrived, LinkFact};
 use open::Opening;
@@ -51,6 +53,7 @@ use read::Reader;
 /// What a control actor is started with.
 pub(crate) struct ControlSetup {
     pub(crate) config: Arc<EngineConfig>,
+    pub(crate) fetch: Arc<Fetch>,
     pub(crate) cluster: Mail<ClusterActor>,
     pub(crate) stage: Stage,
     pub(crate) coordinator: Rc<CoordinatorPort>,
@@ -82,7 +85,9 @@ pub(crate) struct ControlActor {
     wanted: Wanted,
     /// What is being read.
     reading: Option<Wanted>,
-    agreement: Agreement,
+    agreement: Waiting,
+    /// The look at schema versions that is under way.
+    look: Option<SpawnHandle>,
     /// Told that the session ends, and whom to tell when it has.
     stopped: Option<UnboundedSender<u64>>,
     mail: Mail<Self>,
@@ -96,14 +101,6 @@ takes_mail!(ControlActor);
 struct Wanted {
     scope: Scope,
     answers: Vec<Answer<()>>,
-}
-
-/// Whoever waits for schema agreement; all of them share the looks at the cluster.
-#[derive(Default)]
-struct Agreement {
-    waiting: Vec<(Instant, Answer<Option<Uuid>>)>,
-    down: HashSet<Uuid>,
-    running: bool,
 }
 
 impl ControlActor {
@@ -137,7 +134,8 @@ impl ControlActor {
             alarm: None,
             wanted: Wanted::default(),
             reading: None,
-            agreement: Agreement::default(),
+            agreement: Waiting::default(),
+            look: None,
             stopped: None,
             mail,
             _presence: presence,
@@ -156,6 +154,7 @@ impl ControlActor {
         }
         let opening = Opening {
             config: Arc::clone(&self.setup.config),
+            fetch: Arc::clone(&self.setup.fetch),
             plan: self.plan.clone(),
             options: self.options.clone(),
             maker: LinkMaker {
@@ -188,7 +187,9 @@ impl ControlActor {
         self.since = Instant::now();
         // Once a version was agreed on, every later connection of the session speaks it.
         self.options.versions = Versions::Only(link.shape().version);
-        let answers = std::mem::take(&mut self.wanted).answers;
+        // A full read answers everybody, unless the schema was asked for and is not read unasked.
+        let answered = self.wanted.scope.schema.is_empty() || !rows.schema.is_empty();
+        let answers = if answered { std::mem::take(&mut self.wanted).answers } else { Vec::new() };
         self.setup.cluster.do_send(ClusterRead {
             rows: Box::new(rows),
             from: link.address(),
@@ -200,8 +201,9 @@ impl ControlActor {
             self.retry_later(ctx);
             return;
         }
+        self.setup.cluster.do_send(ControlMoved(Some(link.address())));
         self.link = Some(Rc::new(link));
-        self.look(ctx);
+        self.look_at_events(ctx);
         self.check_agreement(ctx);
     }
 
@@ -226,6 +228,7 @@ impl ControlActor {
     fn on_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
         let Some(link) = self.link.take() else { return };
         warn!(host = %link.address(), why, "control connection lost");
+        self.setup.cluster.do_send(ControlMoved(None));
         link.handle().close();
         // A host that just failed is tried last.
         if let Some(at) = self.plan.iter().position(|&address| address == link.address()) {
@@ -246,13 +249,13 @@ impl ControlActor {
         for answer in std::mem::take(&mut self.wanted).answers {
             let _ = answer.send(Err(ControlError::NotConnected));
         }
-        for (_, answer) in self.agreement.waiting.drain(..) {
+        for answer in self.agreement.give_up() {
             let _ = answer.send(Err(ControlError::NotConnected));
         }
     }
 
     /// Acts on what is due, and sets the alarm for what is not.
-    fn look(&mut self, ctx: &mut Context<Self>) {
+    fn look_at_events(&mut self, ctx: &mut Context<Self>) {
         self.inbox.looked();
         if self.link.is_none() {
             // A full read follows as soon as there is a connection again.
@@ -264,7 +267,7 @@ impl ControlActor {
         for (address, up) in due.statuses {
             self.setup.cluster.do_send(HostReported { address, up });
         }
-        let schema = if self.setup.config.fetch_schema { due.schema } else { SchemaPart::Nothing };
+        let schema = if self.setup.fetch.schema() { due.schema } else { SchemaParts::default() };
         self.wanted.scope.add(Scope { topology: due.topology, schema });
         self.read(ctx);
         if let Some(alarm) = self.alarm.take() {
@@ -275,7 +278,7 @@ impl ControlActor {
             let delay = Duration::from_millis(next.saturating_sub(now).max(1));
             self.alarm = Some(ctx.run_later(delay, |actor, ctx| {
                 actor.alarm = None;
-                actor.look(ctx);
+                actor.look_at_events(ctx);
             }));
         }
     }
@@ -315,57 +318,6 @@ impl ControlActor {
             actor.read(ctx);
         }));
     }
-
-    /// One look at the schema versions for everybody who waits.
-    fn check_agreement(&mut self, ctx: &mut Context<Self>) {
-        if self.agreement.running || self.agreement.waiting.is_empty() {
-            return;
-        }
-        let Some(link) = self.link.clone() else {
-            // While a host is being looked for there is hope.
-            if !self.opening {
-                self.fail_waiting();
-            }
-            return;
-        };
-        self.agreement.running = true;
-        let (config, down) = (Arc::clone(&self.setup.config), self.agreement.down.clone());
-        let look = async move {
-            let versions = Reader::new(&link, &config).schema_versions().await;
-            versions.map(|versions| agreement::agreed(versions, |host| down.contains(&host)))
-        };
-        ctx.spawn(look.into_actor(self).map(|outcome, actor, ctx| {
-            actor.agreement.running = false;
-            actor.on_agreement(outcome.ok().flatten(), ctx);
-        }));
-    }
-
-    fn on_agreement(&mut self, version: Option<Uuid>, ctx: &mut Context<Self>) {
-        if version.is_some() {
-            for (_, answer) in self.agreement.waiting.drain(..) {
-                let _ = answer.send(Ok(version));
-            }
-        }
-        self.expire();
-        if !self.agreement.waiting.is_empty() {
-            ctx.run_later(self.setup.config.schema_agreement_interval, |actor, ctx| {
-                actor.check_agreement(ctx)
-            });
-        }
-    }
-}
-
-impl ControlActor {
-    /// Answers those whose time is over.
-    fn expire(&mut self) {
-        let now = Instant::now();
-        let (done, waiting): (Vec<_>, Vec<_>) =
-            self.agreement.waiting.drain(..).partition(|(deadline, _)| *deadline <= now);
-        for (_, answer) in done {
-            let _ = answer.send(Ok(None));
-        }
-        self.agreement.waiting = waiting;
-    }
 }
 
 impl Actor for ControlActor {
@@ -391,7 +343,7 @@ impl Handler<EventsArrived> for ControlActor {
     type Result = ();
 
     fn handle(&mut self, _: EventsArrived, ctx: &mut Self::Context) {
-        self.look(ctx);
+        self.look_at_events(ctx);
     }
 }
 
@@ -431,18 +383,6 @@ impl Handler<Read> for ControlActor {
         self.wanted.scope.add(read.scope);
         self.wanted.answers.extend(read.answer);
         self.read(ctx);
-    }
-}
-
-impl Handler<AwaitAgreement> for ControlActor {
-    type Result = ();
-
-    fn handle(&mut self, wait: AwaitAgreement, ctx: &mut Self::Context) {
-        self.agreement.down = wait.down;
-        self.agreement.waiting.push((Instant::now() + wait.limit, wait.answer));
-        // Also when there is no connection by then, or the server takes its time.
-        ctx.run_later(wait.limit, |actor, _| actor.expire());
-        self.check_agreement(ctx);
     }
 }
 

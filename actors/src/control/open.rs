@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chorus_protocol::response::Response;
+use chorus_topology::SchemaScope;
 use tracing::{debug, info};
 
+use super::contact::Contacts;
+use super::fetch::Fetch;
 use super::link::{Link, LinkMaker};
-use super::messages::{SchemaPart, Scope};
 use super::read::{ClusterRows, Reader};
+use super::scope::{SchemaParts, Scope};
 use crate::cluster::highest_common;
 use crate::config::{ContactPoint, EngineConfig};
 use crate::connection::handshake::{ConnectAttempt, ConnectError, ConnectOptions, Phase, Versions, connect};
@@ -23,6 +26,7 @@ pub(super) struct Opened {
 /// Everything needed to look for a host.
 pub(super) struct Opening {
     pub(super) config: Arc<EngineConfig>,
+    pub(super) fetch: Arc<Fetch>,
     /// Known hosts, best first.
     pub(super) plan: Vec<SocketAddr>,
     pub(super) options: ConnectOptions,
@@ -39,7 +43,9 @@ impl Opening {
             }
         }
         // Names are resolved again each time: the cluster may have moved behind them.
-        for (point, resolved) in resolve(&self.config).await {
+        let config = Arc::clone(&self.config);
+        let mut contacts = Contacts::new(&config);
+        while let Some((point, resolved)) = contacts.next().await {
             match resolved {
                 Err(error) => {
                     let error = ConnectError::Resolve {
@@ -104,18 +110,12 @@ impl Opening {
             }
             Err(error) => return Err(error.into_connect(Phase::Register)),
         }
-        let schema = if self.config.fetch_schema { SchemaPart::All } else { SchemaPart::Nothing };
-        let scope = Scope { topology: true, schema };
+        let mut scope = Scope::topology();
+        if self.fetch.schema() {
+            scope.schema = SchemaParts::of(SchemaScope::All);
+        }
         let rows = Reader::new(&link, &self.config).read(&scope).await;
         let rows = rows.map_err(|error| error.into_connect(Phase::Metadata))?;
         Ok(Opened { link, rows })
     }
-}
-
-/// All contact points with their addresses, resolved together so that one slow name does not delay the others.
-async fn resolve(config: &EngineConfig) -> Vec<(ContactPoint, std::io::Result<Vec<SocketAddr>>)> {
-    let lookups = config.contact_points.iter().map(|point| async move {
-        (point.clone(), point.resolve(config.port, config.connect_timeout).await)
-    });
-    futures::future::join_all(lookups).await
 }

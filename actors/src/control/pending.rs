@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use chorus_protocol::response::{Event, StatusChangeKind, TopologyChangeKind};
-use chorus_topology::Rng;
+use chorus_topology::{Rng, SchemaScope};
 
-use super::messages::SchemaPart;
+use super::scope::SchemaParts;
 use crate::config::EventWindows;
 
 /// More hosts than this reported up or down at once are looked up by one refresh instead.
@@ -19,7 +19,7 @@ pub(crate) struct Due {
     /// Read the members again.
     pub(crate) topology: bool,
     /// Read this much of the schema again.
-    pub(crate) schema: SchemaPart,
+    pub(crate) schema: SchemaParts,
     /// Hosts said to be up (true) or down; the last word of each.
     pub(crate) statuses: Vec<(SocketAddr, bool)>,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Pending {
     windows: EventWindows,
     rng: Rng,
     topology: Option<u64>,
-    schema: Option<(u64, SchemaPart)>,
+    schema: Option<(u64, SchemaParts)>,
     statuses: HashMap<SocketAddr, (u64, bool)>,
 }
 
@@ -63,9 +63,9 @@ impl Pending {
             Event::SchemaChange(change) => {
                 let Some(window) = self.windows.schema else { return };
                 let at = now + self.within(window);
-                let (due, part) = self.schema.get_or_insert((at, SchemaPart::Nothing));
+                let (due, parts) = self.schema.get_or_insert_with(|| (at, SchemaParts::default()));
                 *due = at.min(*due);
-                part.add(SchemaPart::keyspace(&change.keyspace));
+                parts.add(SchemaParts::of(SchemaScope::of_change(change)));
             }
             Event::ClientRoutesChange(_) => {}
         }
@@ -84,7 +84,7 @@ impl Pending {
         statuses.sort_unstable();
         Due {
             topology: self.topology.take_if(|at| *at <= now).is_some(),
-            schema: self.schema.take_if(|(at, _)| *at <= now).map(|(_, part)| part).unwrap_or_default(),
+            schema: self.schema.take_if(|(at, _)| *at <= now).map(|(_, parts)| parts).unwrap_or_default(),
             statuses,
         }
     }
@@ -135,6 +135,10 @@ mod tests {
         })
     }
 
+    fn table() -> SchemaParts {
+        SchemaParts::of(SchemaScope::table("ks", "t"))
+    }
+
     fn pending() -> Pending {
         Pending::new(EventWindows::default(), Rng::seeded(5))
     }
@@ -148,7 +152,7 @@ mod tests {
         let due = pending.next_due().unwrap();
         assert!((1_000..3_000).contains(&due), "{due}");
         assert_eq!(pending.take_due(due - 1), Due::default());
-        assert_eq!(pending.take_due(due), Due { schema: SchemaPart::keyspace("ks"), ..Due::default() });
+        assert_eq!(pending.take_due(due), Due { schema: table(), ..Due::default() });
         assert_eq!(pending.next_due(), None);
     }
 
@@ -203,6 +207,6 @@ mod tests {
         let windows = EventWindows { schema: Some(Duration::ZERO), ..EventWindows::default() };
         let mut pending = Pending::new(windows, Rng::seeded(1));
         pending.on_event(&schema_change(), 4);
-        assert_eq!(pending.take_due(4).schema, SchemaPart::keyspace("ks"));
+        assert_eq!(pending.take_due(4).schema, table());
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use chorus_protocol::Compression;
+use chorus_topology::SchemaScope;
 use chorus_topology::rows::{
     LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION, SELECT_PEER_SCHEMA_VERSIONS,
     SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, SchemaRows, SchemaTable,
@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::agreement::HostVersion;
 use super::link::Link;
-use super::messages::{SchemaPart, Scope};
+use super::scope::Scope;
 use super::translate::translate;
 use crate::config::EngineConfig;
 use crate::internal::{InternalError, pages, rows};
@@ -23,8 +23,8 @@ use crate::internal::{InternalError, pages, rows};
 pub(crate) struct ClusterRows {
     /// The host that told, and the other hosts.
     pub(crate) members: Option<(LocalRow, Vec<PeerRow>)>,
-    /// The rows of the whole schema, or of one keyspace each.
-    pub(crate) schema: Vec<(Option<Arc<str>>, SchemaRows)>,
+    /// The rows of parts of the schema, in the order in which they must be taken over.
+    pub(crate) schema: Vec<(SchemaScope, SchemaRows)>,
     /// What the control connection negotiated.
     pub(crate) compression: Option<Compression>,
     /// Where the other hosts are reached, by what they tell, if that had to be asked on another thread.
@@ -61,14 +61,8 @@ impl<'a> Reader<'a> {
             read.translated = translate(self.config, &members.0, &members.1).await;
             read.members = Some(members);
         }
-        match &scope.schema {
-            SchemaPart::Nothing => {}
-            SchemaPart::All => read.schema.push((None, self.schema(None).await?)),
-            SchemaPart::Keyspaces(names) => {
-                for name in names {
-                    read.schema.push((Some(Arc::clone(name)), self.schema(Some(name)).await?));
-                }
-            }
+        for part in scope.schema.iter() {
+            read.schema.push((part.clone(), self.schema(part).await?));
         }
         Ok(read)
     }
@@ -80,6 +74,9 @@ impl<'a> Reader<'a> {
         let local = local.into_iter().next().ok_or_else(|| {
             InternalError::Answer("system.local has no row: the server is not ready".into())
         })?;
+        if local.dse_version.is_some() {
+            self.link.note_dse();
+        }
         Ok((local, peers))
     }
 
@@ -98,36 +95,37 @@ impl<'a> Reader<'a> {
         self.rows(older).await
     }
 
-    async fn schema(&self, keyspace: Option<&str>) -> Result<SchemaRows, InternalError> {
+    async fn schema(&self, part: &SchemaScope) -> Result<SchemaRows, InternalError> {
+        let tables = SchemaTable::ALL.into_iter().filter(|table| self.link.may_have(*table));
         // Sent together: their answers arrive in the time of the slowest.
-        let reads = SchemaTable::ALL.into_iter().map(|table| async move {
-            let mut found = Vec::new();
-            let text = self.limited(&table.select(keyspace));
-            let read = pages(
-                self.link.handle(),
-                &text,
-                Some(self.config.schema_page_size),
-                self.config.control_timeout,
-                |page| {
-                    found.push(page.clone());
-                    Ok(())
-                },
-            );
-            match read.await {
-                Err(error) if table.is_optional() && error.is_database() => {
-                    debug!(table = table.name(), %error, "the server lacks a part of the schema tables");
-                    Ok((table, Vec::new()))
+        let reads =
+            tables.filter_map(|table| Some((table, table.select(part)?))).map(|(table, text)| async move {
+                let mut found = Vec::new();
+                let text = self.limited(&text);
+                let read = pages(
+                    self.link.handle(),
+                    &text,
+                    Some(self.config.schema_page_size),
+                    self.config.control_timeout,
+                    |page| {
+                        found.push(page.clone());
+                        Ok(())
+                    },
+                );
+                match read.await {
+                    Err(error) if table.is_optional() && error.is_refused() => {
+                        debug!(table = table.name(), %error, "the server lacks a part of the schema tables");
+                        self.link.remember_lack_of(table);
+                        Ok((table, Vec::new()))
+                    }
+                    Err(error) => Err(error.during(&text)),
+                    Ok(()) => Ok((table, found)),
                 }
-                Err(error) => Err(error.during(&text)),
-                Ok(()) => Ok((table, found)),
-            }
-        });
+            });
         let mut schema = SchemaRows::default();
         for (table, found) in futures::future::try_join_all(reads).await? {
             for page in found {
-                schema.extend(table, &page).map_err(|error| {
-                    InternalError::Answer(format!("{} cannot be read: {error}", table.name()))
-                })?;
+                schema.extend(table, &page);
             }
         }
         Ok(schema)

@@ -25,6 +25,7 @@ pub(super) async fn translate(
         peers,
         default_port: config.port,
         translate: None,
+        with_tokens: false,
     };
     let told: Vec<SocketAddr> = discovery.told_addresses().collect();
     let ask = move || told.into_iter().map(|told| (told, translator.translate(told))).collect();

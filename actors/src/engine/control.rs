@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chorus_topology::{LoadBalancingPolicy, TableId, TabletHint};
+use chorus_topology::{Host, LoadBalancingPolicy, SchemaScope, TableId, TabletHint};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Engine;
 use crate::{
-    cluster::{AdmitPolicies, AgreeOnSchema, ChangeKeyspace, LearnTablets, Refresh, UseKeyspaceError},
-    control::{ControlError, SchemaPart, Scope},
+    cluster::{
+        AdmitPolicies, AgreeAmong, AgreeOnSchema, AgreementScope, ChangeKeyspace, ClusterEvents,
+        LearnTablets, Refresh, UseKeyspaceError,
+    },
+    control::{ControlError, Scope},
 };
 
 impl Engine {
@@ -26,23 +29,14 @@ impl Engine {
         changed.await.unwrap_or(Err(UseKeyspaceError::ShutDown))
     }
 
-    /// Reads the schema again. Returns when [`state`](Self::state) has it.
+    /// Reads a part of the schema again, whether or not the schema is read otherwise. Returns when [`state`](Self::state)
+    /// has it; what is gone is forgotten.
     ///
     /// # Errors
     ///
     /// When there is no control connection, or it was lost meanwhile.
-    pub async fn refresh_schema(&self) -> Result<(), ControlError> {
-        self.refresh(Scope { topology: false, schema: SchemaPart::All }).await
-    }
-
-    /// Reads one keyspace and everything in it again, by its name as the schema spells it; one that is gone is forgotten.
-    /// Returns when [`state`](Self::state) has it.
-    ///
-    /// # Errors
-    ///
-    /// When there is no control connection, or it was lost meanwhile.
-    pub async fn refresh_keyspace(&self, keyspace: &str) -> Result<(), ControlError> {
-        self.refresh(Scope { topology: false, schema: SchemaPart::keyspace(keyspace) }).await
+    pub async fn refresh_schema(&self, part: SchemaScope) -> Result<(), ControlError> {
+        self.refresh(Scope::schema(part)).await
     }
 
     /// Reads the members of the cluster again. Returns when [`state`](Self::state) has them.
@@ -51,7 +45,7 @@ impl Engine {
     ///
     /// When there is no control connection, or it was lost meanwhile.
     pub async fn refresh_topology(&self) -> Result<(), ControlError> {
-        self.refresh(Scope { topology: true, schema: SchemaPart::Nothing }).await
+        self.refresh(Scope::topology()).await
     }
 
     async fn refresh(&self, scope: Scope) -> Result<(), ControlError> {
@@ -87,5 +81,59 @@ impl Engine {
         let (answer, agreed) = oneshot::channel();
         self.shared.cluster.do_send(AgreeOnSchema { limit, answer });
         agreed.await.unwrap_or(Err(ControlError::ShutDown))
+    }
+
+    /// Waits until the hosts in scope, each asked for its own, have the same schema, for at most `limit`. Returns its
+    /// version, or `None` when they did not agree in time, when one could not be asked, and when there are none.
+    ///
+    /// # Errors
+    ///
+    /// When the session was shut down.
+    pub async fn await_schema_agreement_among(
+        &self,
+        scope: AgreementScope,
+        limit: Duration,
+    ) -> Result<Option<Uuid>, ControlError> {
+        let (answer, agreed) = oneshot::channel();
+        self.shared.cluster.do_send(AgreeAmong { scope, limit, answer });
+        agreed.await.unwrap_or(Err(ControlError::ShutDown))
+    }
+
+    /// What happens to the cluster from now on.
+    pub fn events(&self) -> ClusterEvents {
+        self.shared.published.feed.listen()
+    }
+
+    /// The host that the control connection is to; `None` while another is looked for.
+    pub fn control_host(&self) -> Option<Arc<Host>> {
+        let address = self.shared.published.control.load_full()?;
+        self.state().host_at(*address).cloned()
+    }
+
+    /// Whether the schema is read when a control connection is made and when it changes. Turning it on reads all of it now;
+    /// turning it off keeps what is known.
+    pub fn set_fetch_schema(&self, on: bool) {
+        if !self.shared.published.fetch.set_schema(on) && on {
+            self.refresh_unheard(Scope::schema(SchemaScope::All));
+        }
+    }
+
+    /// Whether it is.
+    pub fn fetches_schema(&self) -> bool {
+        self.shared.published.fetch.schema()
+    }
+
+    /// Whether the tokens of hosts are taken over; without them requests are not sent to the replicas of their partition.
+    /// Takes effect when the members have been read again, which is begun now.
+    pub fn set_fetch_tokens(&self, on: bool) {
+        if self.shared.published.fetch.set_tokens(on) != on {
+            self.refresh_unheard(Scope::topology());
+        }
+    }
+
+    /// Has something read without waiting for it. Without a control connection the next one reads everything anyway.
+    fn refresh_unheard(&self, scope: Scope) {
+        let (answer, _) = oneshot::channel();
+        self.shared.cluster.do_send(Refresh { scope, answer });
     }
 }

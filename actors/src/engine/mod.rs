@@ -4,13 +4,16 @@ mod connect;
 mod control;
 mod views;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use actix::Addr;
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use chorus_protocol::{Compression, FrameShape, ProtocolVersion};
 use chorus_topology::{ClusterState, Route};
 use tokio::sync::oneshot;
@@ -18,8 +21,9 @@ pub use views::PolicyViews;
 
 use crate::{
     bulk::{BulkJob, BulkOptions},
-    cluster::ClusterActor,
+    cluster::{ClusterActor, Feed},
     config::EngineConfig,
+    control::Fetch,
     coordinator::CoordinatorActor,
     mail::Mail,
     metrics::{Gather, MetricsActor, MetricsSnapshot},
@@ -37,6 +41,12 @@ pub(crate) struct Published {
     pub(crate) agreement: ArcSwap<Agreement>,
     /// The policies the route is seen by.
     pub(crate) views: PolicyViews,
+    /// Where the control connection is to.
+    pub(crate) control: ArcSwapOption<SocketAddr>,
+    /// News for whoever listens.
+    pub(crate) feed: Feed,
+    /// What is read unasked.
+    pub(crate) fetch: Arc<Fetch>,
 }
 
 impl Published {
@@ -52,6 +62,9 @@ impl Published {
                 compression: None,
             }),
             views: PolicyViews::new(Arc::clone(&config.load_balancing)),
+            control: ArcSwapOption::empty(),
+            feed: Feed::default(),
+            fetch: Arc::new(Fetch::new(config)),
         }
     }
 }

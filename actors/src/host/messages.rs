@@ -7,6 +7,7 @@ use actix::Message;
 use chorus_topology::{ConnectionFailureKind, Sharding};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::connection::handshake::ConnectError;
 use crate::mail::Mail;
@@ -84,6 +85,14 @@ pub(crate) struct UseKeyspace {
     pub(crate) keyspace: Arc<str>,
     pub(crate) timeout: Duration,
     pub(crate) reply: UnboundedSender<Result<(), KeyspaceRefused>>,
+}
+
+/// From the cluster: which schema has the host? Answered once on `reply`, with none when it cannot be asked.
+#[derive(Message, Clone)]
+#[rtype(result = "()")]
+pub(crate) struct AskSchemaVersion {
+    pub(crate) timeout: Duration,
+    pub(crate) reply: UnboundedSender<Option<Uuid>>,
 }
 
 /// A connection that could not change its keyspace.

@@ -29,7 +29,8 @@ use crate::reactor::Stage;
 
 pub use messages::KeyspaceRefused;
 pub(crate) use messages::{
-    Connected, ConnectionLost, DialFailed, Hint, PermitsBack, PoolOpened, PoolState, Stop, UseKeyspace,
+    AskSchemaVersion, Connected, ConnectionLost, DialFailed, Hint, PermitsBack, PoolOpened, PoolState, Stop,
+    UseKeyspace,
 };
 use permits::Permits;
 pub(crate) use state::LEAST_PAUSE;
@@ -332,6 +333,18 @@ impl Handler<UseKeyspace> for HostActor {
     fn handle(&mut self, command: UseKeyspace, _: &mut Self::Context) {
         self.setup.keyspace = Some(Arc::clone(&command.keyspace));
         self.tell_pools(command);
+    }
+}
+
+impl Handler<AskSchemaVersion> for HostActor {
+    type Result = ();
+
+    fn handle(&mut self, ask: AskSchemaVersion, _: &mut Self::Context) {
+        let with_connection = self.pools.iter().find(|pool| pool.usable > 0);
+        match with_connection.and_then(|pool| pool.address.as_ref()) {
+            Some(pool) => pool.do_send(ask),
+            None => _ = ask.reply.send(None),
+        }
     }
 }
 

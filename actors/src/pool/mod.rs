@@ -8,6 +8,7 @@
 mod dial;
 mod fill;
 mod messages;
+mod schema_version;
 mod shard_port;
 mod slots;
 mod source_port;

@@ -9,8 +9,10 @@ use crate::support::{eventually, eventually_async, up};
 use chorus_actors::Engine;
 use chorus_actors::config::Heartbeat;
 use chorus_node::{EmbeddedCluster, Fault, Requests};
-use chorus_protocol::response::{Event, StatusChangeKind, TopologyChangeKind};
-use chorus_topology::ExponentialReconnection;
+use chorus_protocol::response::{
+    Event, SchemaChange, SchemaChangeKind, SchemaTarget, StatusChangeKind, TopologyChangeKind,
+};
+use chorus_topology::{ExponentialReconnection, SchemaScope};
 
 const LOCAL: &str = "SELECT release_version FROM system.local";
 
@@ -61,7 +63,10 @@ async fn f67_the_control_connection_moves_to_another_host() {
     eventually("all up", || up(&engine) == 3).await;
     cluster.stop_node(0);
     eventually("one down", || up(&engine) == 2).await;
-    eventually_async("another host serves it", || async { engine.refresh_schema().await.is_ok() }).await;
+    eventually_async("another host serves it", || async {
+        engine.refresh_schema(SchemaScope::All).await.is_ok()
+    })
+    .await;
     let controlled = (1..3).filter(|&node| cluster.connections(node) == 2).count();
     assert_eq!(controlled, 1);
 }
@@ -176,4 +181,55 @@ async fn a_request_that_times_out_does_not_take_its_host_down() {
     query(&engine, LOCAL).await.unwrap();
     assert_eq!(up(&engine), 1);
     assert_eq!(cluster.accepted(0), accepted);
+}
+
+#[tokio::test]
+async fn f67_what_was_being_read_when_the_control_connection_broke_is_read_on_another_host() {
+    let cluster = EmbeddedCluster::start(3).unwrap();
+    let engine = Engine::connect(config(&cluster)).await.unwrap();
+    eventually("all up", || up(&engine) == 3).await;
+    // It breaks in the middle of every read on that host.
+    cluster.faults().add(Requests::containing("system_schema.columns").on_node(0), Fault::Close);
+    query(
+        &engine,
+        "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    )
+    .await
+    .unwrap();
+    let reads = (0..20).map(|_| engine.refresh_schema(SchemaScope::All));
+    let outcomes = tokio::time::timeout(Duration::from_secs(5), futures::future::join_all(reads)).await;
+    assert!(outcomes.expect("nobody waits for ever").iter().all(Result::is_ok));
+    assert!(engine.state().keyspace("ks").is_some());
+    let host = engine.control_host().expect("there is one");
+    assert_ne!(host.address, cluster.address(0));
+    eventually("all up", || up(&engine) == 3).await;
+}
+
+#[tokio::test]
+async fn f68_a_burst_of_events_during_a_stalled_read_ends_in_one_more_read() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let mut config = config(&cluster);
+    config.event_windows.schema = Some(Duration::ZERO);
+    let engine = Engine::connect(config).await.unwrap();
+    let stall = cluster
+        .faults()
+        .add(Requests::containing("system_schema.tables").times(1), Fault::Delay(Duration::from_millis(500)));
+    let refresh = engine.refresh_schema(SchemaScope::All);
+    let burst = async {
+        eventually("the read has stalled", || cluster.faults().fired(stall) == Some(1)).await;
+        let before = cluster.requests(0);
+        for number in 0..10_000 {
+            let target = SchemaTarget::Table(format!("t{}", number % 100));
+            let (kind, keyspace) = (SchemaChangeKind::Updated, format!("ks{}", number % 7));
+            cluster.send_event(Event::SchemaChange(SchemaChange { kind, keyspace, target }));
+        }
+        before
+    };
+    let (outcome, before) = tokio::join!(refresh, burst);
+    outcome.unwrap();
+    // Whatever came meanwhile is read at once, and as the whole schema: it is too much for single reads.
+    engine.refresh_schema(SchemaScope::All).await.unwrap();
+    let asked = cluster.requests(0) - before;
+    assert!(asked < 100, "{asked} requests for ten thousand events");
+    query(&engine, LOCAL).await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod availability;
 mod connect;
+mod contacts;
 mod embedded;
 mod large;
 mod metadata;

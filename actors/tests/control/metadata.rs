@@ -6,6 +6,7 @@ use crate::embedded::{config, query};
 use crate::support::{eventually, up};
 use chorus_actors::{Engine, UseKeyspaceError};
 use chorus_node::EmbeddedCluster;
+use chorus_topology::SchemaScope;
 
 const CREATE_KEYSPACE: &str =
     "CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
@@ -19,7 +20,7 @@ async fn a_schema_change_is_known_after_a_refresh() {
     query(&engine, CREATE_TABLE).await.unwrap();
     let version = engine.await_schema_agreement(Duration::from_secs(2)).await.unwrap();
     assert!(version.is_some());
-    engine.refresh_schema().await.unwrap();
+    engine.refresh_schema(SchemaScope::All).await.unwrap();
     assert!(engine.state().table("shop", "orders").is_some());
     assert!(engine.route().table_id("shop", "orders").is_some());
 }
@@ -45,12 +46,12 @@ async fn one_keyspace_is_read_again_without_the_others_and_forgotten_when_it_is_
     query(&engine, CREATE_KEYSPACE).await.unwrap();
     query(&engine, &CREATE_KEYSPACE.replace("shop", "attic")).await.unwrap();
     query(&engine, CREATE_TABLE).await.unwrap();
-    engine.refresh_keyspace("shop").await.unwrap();
+    engine.refresh_schema(SchemaScope::keyspace("shop")).await.unwrap();
     assert!(engine.state().table("shop", "orders").is_some());
     assert!(engine.state().keyspace("attic").is_none());
     assert!(engine.state().keyspace("system").is_some());
     query(&engine, "DROP KEYSPACE shop").await.unwrap();
-    engine.refresh_keyspace("shop").await.unwrap();
+    engine.refresh_schema(SchemaScope::keyspace("shop")).await.unwrap();
     assert!(engine.state().keyspace("shop").is_none());
 }
 
@@ -91,7 +92,7 @@ async fn members_and_agreement_can_be_asked_for_at_any_time() {
     let engine = Engine::connect(config(&cluster)).await.unwrap();
     let (topology, schema, agreement) = tokio::join!(
         engine.refresh_topology(),
-        engine.refresh_schema(),
+        engine.refresh_schema(SchemaScope::All),
         engine.await_schema_agreement(Duration::from_secs(2)),
     );
     topology.unwrap();
@@ -121,7 +122,7 @@ async fn the_schema_is_not_read_unless_wanted_and_read_when_asked_for() {
     query(&engine, CREATE_KEYSPACE).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(engine.state().keyspaces.is_empty(), "events do not make it read");
-    engine.refresh_schema().await.unwrap();
+    engine.refresh_schema(SchemaScope::All).await.unwrap();
     assert!(engine.state().keyspace("shop").is_some());
 }
 

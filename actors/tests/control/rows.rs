@@ -150,3 +150,57 @@ async fn every_actor_is_counted_while_it_lives() {
     })
     .await;
 }
+
+/// An EVENT of v4 with this body.
+fn event_frame(body: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x84, 0, 0xff, 0xff, 0x0c];
+    frame.extend_from_slice(&(body.len() as u32).to_be_bytes());
+    frame.extend_from_slice(body);
+    frame
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn f69_events_that_make_no_sense_are_ignored_and_those_after_them_heard() {
+    let first = ScriptedHost::start(Script::new()).await;
+    let mut config = config(&first);
+    (config.event_windows.status, config.event_windows.topology) =
+        (Some(Duration::ZERO), Some(Duration::ZERO));
+    let engine = Engine::connect(config).await.unwrap();
+    let port = first.address.port();
+    let accepted = first.accepted();
+    let status =
+        |change: &str, inet: &[u8]| event_frame(&[&text("STATUS_CHANGE")[..], &text(change), inet].concat());
+    for odd in [
+        // A negative port, one of four thousand million, an address of five bytes, of none, no address at all.
+        status("UP", &[4, 127, 0, 0, 9, 255, 255, 255, 255]),
+        status("DOWN", &[4, 127, 0, 0, 1, 127, 255, 255, 255]),
+        status("UP", &[5, 127, 0, 0, 1, 0, 0, 0, 0, 1]),
+        status("UP", &[0, 0, 0, 0, 1]),
+        status("UP", &[]),
+        status("SIDEWAYS", &[4, 127, 0, 0, 1, 0, 0, 0, 1]),
+        event_frame(&text("WEATHER_CHANGE")),
+        event_frame(&[255, 255, b'x']),
+        event_frame(&[]),
+        // Sensible, and wrong: nobody is there, and nobody says that somebody should be.
+        status("UP", &[4, 127, 0, 0, 77, 0, 0, 1, 1]),
+    ] {
+        first.send_unasked(&odd);
+    }
+    // A host that is a member, by the tables as well as by the event.
+    let second = ScriptedHost::start_at(
+        format!("127.0.0.2:{port}").parse().unwrap(),
+        Script { local: Some(Member::new(2)), peers: vec![Member::new(1)], ..Script::new() },
+    )
+    .await;
+    first.change(|script| script.peers.push(Member::new(2)));
+    let [high, low] = port.to_be_bytes();
+    first.send_unasked(&status("UP", &[4, 127, 0, 0, 2, 0, 0, high, low]));
+    eventually("the stranger turns out to be a member", || up(&engine) == 2).await;
+    assert_eq!(engine.state().hosts.len(), 2);
+    assert_eq!(first.accepted(), accepted, "no event cost a connection");
+    assert_eq!(second.shards().len(), 1);
+}

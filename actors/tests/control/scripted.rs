@@ -13,6 +13,7 @@ use chorus_protocol::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -83,6 +84,8 @@ struct Seen {
     through_shard_port: u64,
     keyspaces: Vec<String>,
     startup_versions: Vec<u8>,
+    /// The ways to the connections that registered for events.
+    registered: Vec<UnboundedSender<Vec<u8>>>,
 }
 
 /// A running scripted host. Dropping it closes everything.
@@ -134,6 +137,13 @@ impl ScriptedHost {
         self.seen.lock().unwrap().through_shard_port
     }
 
+    /// Sends bytes, unasked, on every connection that registered for events.
+    pub(crate) fn send_unasked(&self, bytes: &[u8]) {
+        for connection in &self.seen.lock().unwrap().registered {
+            let _ = connection.send(bytes.to_vec());
+        }
+    }
+
     /// The protocol versions in which connections were started.
     pub(crate) fn versions(&self) -> Vec<u8> {
         self.seen.lock().unwrap().startup_versions.clone()
@@ -171,12 +181,23 @@ async fn accept(
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    stream: TcpStream,
     script: &Mutex<Script>,
     seen: &Mutex<Seen>,
     shard: u16,
     shard_port: u16,
 ) -> std::io::Result<()> {
+    let (mut stream, mut sink) = stream.into_split();
+    let (out, mut outgoing) = unbounded_channel::<Vec<u8>>();
+    // Ends with the connection: the set is dropped with this future.
+    let mut writer = JoinSet::new();
+    writer.spawn(async move {
+        while let Some(bytes) = outgoing.recv().await {
+            if sink.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+    });
     loop {
         let mut header = [0; HEADER_LEN];
         stream.read_exact(&mut header).await?;
@@ -194,15 +215,18 @@ async fn serve(
             }
             (version, answer(&script, &header, &body, seen, shard, shard_port))
         };
+        if header.opcode == Opcode::Register.as_u8() {
+            seen.lock().unwrap().registered.push(out.clone());
+        }
         let shape = FrameShape::new(version);
-        let mut out = Vec::new();
+        let mut frame = Vec::new();
         let mut encoded = Vec::new();
         let opcode = response.encode(&shape, &mut encoded).map_err(std::io::Error::other)?;
-        let start = begin_frame(&mut out, version, opcode, 0);
-        out[start + 2..start + 4].copy_from_slice(&header.stream.to_be_bytes());
-        out.extend_from_slice(&encoded);
-        finish_frame(&mut out, start).map_err(std::io::Error::other)?;
-        stream.write_all(&out).await?;
+        let start = begin_frame(&mut frame, version, opcode, 0);
+        frame[start + 2..start + 4].copy_from_slice(&header.stream.to_be_bytes());
+        frame.extend_from_slice(&encoded);
+        finish_frame(&mut frame, start).map_err(std::io::Error::other)?;
+        let _ = out.send(frame);
     }
 }
 

@@ -145,6 +145,30 @@ pub(crate) struct ConnectionArgs {
     /// A file whose first line is the password.
     #[arg(long, value_name = "PATH", requires = "user")]
     pub(crate) password_file: Option<PathBuf>,
+
+    /// Secure the connections with TLS. Servers must show a certificate that is for their name, or their address.
+    #[arg(long, requires = "host")]
+    pub(crate) tls: bool,
+
+    /// A PEM file with the authorities to trust, instead of those of the operating system.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(crate) tls_ca: Option<PathBuf>,
+
+    /// A PEM file with the certificate to show to servers that ask for one.
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// A PEM file with its private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// The name that every server's certificate must be for, whatever its address.
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub(crate) tls_server_name: Option<String>,
+
+    /// Take a certificate of a trusted authority whatever name it is for. Others who have one can then pose as the cluster.
+    #[arg(long, requires = "tls")]
+    pub(crate) tls_no_hostname_check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -161,6 +185,18 @@ pub(crate) struct NodeArgs {
     /// Divide each node into that many shards, and look like ScyllaDB. The shard-aware port is 10,000 above the other.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) shards: Option<u16>,
+
+    /// Speak TLS, and show the certificate in this PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// A PEM file with its private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Let in only clients that show a certificate of the authorities in this PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -268,6 +304,10 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         for bad in [
             &["--user", "me"][..],
+            &["--tls"],
+            &["--host", "a", "--tls-ca", "ca.pem"],
+            &["--host", "a", "--tls", "--tls-cert", "me.pem"],
+            &["--host", "a", "--tls", "--tls-key", "me.pem"],
             &["--delimiter", "ab"],
             &["--delimiter", "\""],
             &["--concurrency", "0"],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chorus::policy::ExponentialReconnection;
-use chorus::{Error, ErrorKind, Session, SessionBuilder};
+use chorus::{Error, ErrorKind, Session, SessionBuilder, TlsConfig, TlsProblem};
 use secrecy::SecretString;
 
 use crate::args::ConnectionArgs;
@@ -15,10 +15,11 @@ use crate::password;
 pub(crate) struct Target {
     hosts: Vec<String>,
     credentials: Option<(String, SecretString)>,
+    tls: Option<TlsConfig>,
 }
 
 impl Target {
-    /// Reads or asks for the password. Blocks: call it before anything runs. `None` when no host was given.
+    /// Reads certificates, and reads or asks for the password. Blocks: call it before anything runs. `None` when no host was given.
     pub(crate) fn resolve(args: &ConnectionArgs) -> Result<Option<Self>, Failure> {
         if args.host.is_empty() {
             return Ok(None);
@@ -27,12 +28,13 @@ impl Target {
             Some(user) => Some((user.clone(), password::of(user, args.password_file.as_deref())?)),
             None => None,
         };
-        Ok(Some(Self { hosts: args.host.clone(), credentials }))
+        let tls = if args.tls { Some(tls(args)?) } else { None };
+        Ok(Some(Self { hosts: args.host.clone(), credentials, tls }))
     }
 
     /// The embedded node's address.
     pub(crate) fn embedded(address: std::net::SocketAddr) -> Self {
-        Self { hosts: vec![address.to_string()], credentials: None }
+        Self { hosts: vec![address.to_string()], credentials: None, tls: None }
     }
 
     /// Connects.
@@ -42,8 +44,25 @@ impl Target {
         if let Some((user, password)) = self.credentials {
             builder = builder.credentials(user, password);
         }
+        if let Some(tls) = self.tls {
+            builder = builder.tls(tls);
+        }
         builder.connect().await.map_err(|error| explain(&hosts, &error))
     }
+}
+
+fn tls(args: &ConnectionArgs) -> Result<TlsConfig, Failure> {
+    let mut tls = TlsConfig::builder().verify_hostname(!args.tls_no_hostname_check);
+    if let Some(roots) = &args.tls_ca {
+        tls = tls.roots_file(roots);
+    }
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        tls = tls.client_certificate_files(certificate, key);
+    }
+    if let Some(name) = &args.tls_server_name {
+        tls = tls.server_name(name);
+    }
+    tls.build().map_err(|error| Failure::from_error(Exit::Usage, &error))
 }
 
 fn builder() -> SessionBuilder {
@@ -61,5 +80,20 @@ fn explain(hosts: &str, error: &Error) -> Failure {
     if error.kind() == ErrorKind::Authentication {
         message.push_str("; check --user and the password");
     }
+    if let Some(advice) = error.tls().and_then(advice) {
+        message.push_str("; ");
+        message.push_str(advice);
+    }
     Failure::new(exit, message)
+}
+
+/// The option that would help.
+fn advice(problem: &TlsProblem) -> Option<&'static str> {
+    match problem {
+        TlsProblem::UnknownIssuer | TlsProblem::SelfSigned => Some("--tls-ca says whom to trust"),
+        TlsProblem::WrongName { .. } => Some("--tls-server-name says which name to expect"),
+        TlsProblem::ClientCertificateMissing { .. } => Some("give --tls-cert and --tls-key"),
+        TlsProblem::PlaintextServer => Some("leave out --tls if that is meant"),
+        _ => None,
+    }
 }

@@ -85,7 +85,7 @@ async fn connect(target: Option<Target>) -> Result<(Session, Option<EmbeddedClus
     if let Some(target) = target {
         return Ok((target.connect().await?, None));
     }
-    let cluster = embedded::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), 1, None)?;
+    let cluster = embedded::one(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let address = cluster.address(0);
     say(format_args!(
         "no --host given: loading into an embedded in-memory node at {address}; nothing is kept when this ends"

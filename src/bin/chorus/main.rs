@@ -40,9 +40,9 @@ fn main() -> ExitCode {
 }
 
 /// The library's log goes to standard error, as far as `CHORUS_LOG` asks. What people need to know of a load is said
-/// in sentences elsewhere.
+/// in sentences elsewhere; what makes a connection less safe than they may think is always said.
 fn log() {
-    let quiet = "error,chorus::bulk=warn";
+    let quiet = "error,chorus::bulk=warn,chorus::config=warn,chorus_actors::connection::handshake=warn";
     let filter = tracing_subscriber::EnvFilter::try_from_env("CHORUS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(quiet));
     tracing_subscriber::fmt()

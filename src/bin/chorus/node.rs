@@ -8,7 +8,7 @@ use crate::{embedded, runtime, signals};
 pub(crate) fn node(args: &NodeArgs) -> Result<Exit, Failure> {
     runtime()?.block_on(async {
         let mut stop = signals::Stop::listen()?;
-        let cluster = embedded::start(args.listen, args.nodes, args.shards)?;
+        let cluster = embedded::many(args)?;
         say("embedded in-memory node; nothing is kept when it ends; Ctrl-C ends it");
         for address in cluster.addresses() {
             out(format_args!("listening on {address}"));

@@ -25,6 +25,8 @@ pub struct Discovery<'a> {
     pub default_port: u16,
     /// Translates the addresses of peers; `None` keeps them.
     pub translate: Option<AddressMap<'a>>,
+    /// Whether the hosts' tokens are taken over; without them there is no ring.
+    pub with_tokens: bool,
 }
 
 impl std::fmt::Debug for Discovery<'_> {
@@ -35,6 +37,7 @@ impl std::fmt::Debug for Discovery<'_> {
             .field("peers", &self.peers)
             .field("default_port", &self.default_port)
             .field("translate", &self.translate.is_some())
+            .field("with_tokens", &self.with_tokens)
             .finish()
     }
 }
@@ -85,7 +88,7 @@ impl Discovery<'_> {
         };
         let datacenter = row.data_center.as_deref().unwrap_or_default();
         let rack = row.rack.as_deref().unwrap_or_default();
-        let mut host = Host::new(id, address).located(datacenter, rack).owning(tokens(
+        let mut host = Host::new(id, address).located(datacenter, rack).owning(self.tokens(
             &row.tokens,
             partitioner,
             address,
@@ -110,11 +113,31 @@ impl Discovery<'_> {
         if row.tokens == Tokens::Told(Vec::new()) {
             return Err(Warning::PeerWithoutTokens { address });
         }
-        let tokens = tokens(&row.tokens, partitioner, address, warnings);
+        let tokens = self.tokens(&row.tokens, partitioner, address, warnings);
         let mut host = Host::new(id, address).located(&datacenter, &rack).owning(tokens);
         host.release_version = row.release_version.as_deref().map(Into::into);
         host.schema_version = row.schema_version;
         Ok(host)
+    }
+
+    fn tokens(
+        &self,
+        tokens: &Tokens,
+        partitioner: Partitioner,
+        address: SocketAddr,
+        warnings: &mut Vec<Warning>,
+    ) -> Vec<AnyToken> {
+        if partitioner == Partitioner::Other || !self.with_tokens {
+            return Vec::new();
+        }
+        let parse = |text: &String| match partitioner.parse_token(text) {
+            Ok(token) => Some(token),
+            Err(_) => {
+                warnings.push(Warning::InvalidToken { address, token: text.chars().take(64).collect() });
+                None
+            }
+        };
+        tokens.texts().iter().filter_map(parse).collect()
     }
 
     /// > native_transport_address, else native_address, else rpc_address; if empty, `0.0.0.0` or `::`, use `peer`.
@@ -138,25 +161,6 @@ impl Discovery<'_> {
     pub fn told_addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.peers.iter().filter_map(|row| self.told(row))
     }
-}
-
-fn tokens(
-    tokens: &Tokens,
-    partitioner: Partitioner,
-    address: SocketAddr,
-    warnings: &mut Vec<Warning>,
-) -> Vec<AnyToken> {
-    if partitioner == Partitioner::Other {
-        return Vec::new();
-    }
-    let parse = |text: &String| match partitioner.parse_token(text) {
-        Ok(token) => Some(token),
-        Err(_) => {
-            warnings.push(Warning::InvalidToken { address, token: text.chars().take(64).collect() });
-            None
-        }
-    };
-    tokens.texts().iter().filter_map(parse).collect()
 }
 
 #[cfg(test)]
@@ -197,7 +201,14 @@ mod tests {
     fn discover(peers: &[PeerRow], translate: Option<AddressMap<'_>>) -> (Vec<Host>, Vec<Warning>) {
         let local = local();
         let local_address = (LOCAL, 9999).into();
-        let discovery = Discovery { local: &local, local_address, peers, default_port: 9042, translate };
+        let discovery = Discovery {
+            local: &local,
+            local_address,
+            peers,
+            default_port: 9042,
+            translate,
+            with_tokens: true,
+        };
         let mut warnings = Vec::new();
         let partitioner = discovery.partitioner(&mut warnings);
         (discovery.members(partitioner, &mut warnings), warnings)
@@ -312,8 +323,14 @@ mod tests {
         let local = LocalRow { partitioner: Some("com.example.Mine".into()), ..local() };
         let peers = [peer(2)];
         let local_address = (LOCAL, 9042).into();
-        let discovery =
-            Discovery { local: &local, local_address, peers: &peers, default_port: 9042, translate: None };
+        let discovery = Discovery {
+            local: &local,
+            local_address,
+            peers: &peers,
+            default_port: 9042,
+            translate: None,
+            with_tokens: true,
+        };
         let mut warnings = Vec::new();
         let partitioner = discovery.partitioner(&mut warnings);
         let hosts = discovery.members(partitioner, &mut warnings);

@@ -3,18 +3,19 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use chorus_protocol::token::{AnyToken, Partitioner, Token};
+use chorus_protocol::token::Partitioner;
 use uuid::Uuid;
 
+use super::cql::SchemaPrinter;
 use super::keyspace::Keyspace;
 use super::members::Discovery;
-use super::schema::{self, Schema, SchemaScope};
+use super::schema::{self, Schema};
 use super::table::Table;
 use super::warning::Warning;
-use crate::host::{Host, HostIndex};
+use crate::host::Host;
 use crate::policies::load_balancing::LoadBalancingPolicy;
 use crate::routing::{KeyspaceRouting, Route, RouteBuilder};
-use crate::rows::SchemaRows;
+use crate::rows::{SchemaRows, SchemaScope};
 
 /// What is known of a cluster at one moment. Cheap to clone; never changes.
 #[derive(Debug, Clone)]
@@ -69,16 +70,16 @@ impl ClusterState {
             state.name = Arc::from(name.as_str());
         }
         if let Some(rows) = schema {
-            state.read_schema(SchemaScope::All, rows, &mut builder, &mut warnings);
+            state.read_schema(&SchemaScope::All, rows, &mut builder, &mut warnings);
         }
         state.route = Arc::new(builder.finish(policy));
         (state, warnings)
     }
 
-    /// The state after reading the schema, or one keyspace of it, again.
+    /// The state after reading the schema, or a part of it, again.
     pub fn with_schema(
         &self,
-        scope: SchemaScope<'_>,
+        scope: &SchemaScope,
         rows: &SchemaRows,
         policy: &dyn LoadBalancingPolicy,
     ) -> (ClusterState, Vec<Warning>) {
@@ -108,6 +109,11 @@ impl ClusterState {
         self.keyspace(keyspace)?.table(table)
     }
 
+    /// All keyspaces but those that every server has, as a script that makes them again; see [`Keyspace::describe`].
+    pub fn describe_schema(&self) -> String {
+        SchemaPrinter::default().schema(self)
+    }
+
     /// A member by its identity.
     pub fn host_by_id(&self, id: Uuid) -> Option<&Arc<Host>> {
         self.hosts.iter().find(|host| host.id == id)
@@ -123,34 +129,9 @@ impl ClusterState {
         self.hosts.iter().filter(move |host| host.address.ip() == ip)
     }
 
-    /// The hosts that hold `token`'s rows of a table: its tablet's where known, else the ring's. Empty for unknown tables,
-    /// and for keyspaces whose replicas cannot be known.
-    pub fn replicas(&self, keyspace: &str, table: &str, token: Token) -> Vec<Arc<Host>> {
-        let Some(table) = self.route.table_id(keyspace, table) else { return Vec::new() };
-        self.route.replicas(table, token).iter().filter_map(|replica| self.known(replica.host)).collect()
-    }
-
-    /// The hosts that hold a token of any partitioner in a keyspace, by the ring alone.
-    pub fn ring_replicas(&self, keyspace: &str, token: &AnyToken) -> Vec<Arc<Host>> {
-        let Some(keyspace) = self.route.keyspace_id(keyspace) else { return Vec::new() };
-        self.route.ring_replicas(keyspace, token).iter().filter_map(|host| self.known(*host)).collect()
-    }
-
-    /// The hosts that hold the partition with this routing key, by the ring alone.
-    pub fn replicas_of_key(&self, keyspace: &str, routing_key: &[u8]) -> Vec<Arc<Host>> {
-        match self.partitioner.token(routing_key) {
-            Some(token) => self.ring_replicas(keyspace, &token),
-            None => Vec::new(),
-        }
-    }
-
-    fn known(&self, host: HostIndex) -> Option<Arc<Host>> {
-        self.route.host(host).map(|entry| entry.host.clone())
-    }
-
     fn read_schema(
         &mut self,
-        scope: SchemaScope<'_>,
+        scope: &SchemaScope,
         rows: &SchemaRows,
         builder: &mut RouteBuilder,
         warnings: &mut Vec<Warning>,
@@ -165,7 +146,9 @@ impl ClusterState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Distance, Sharding};
+    use chorus_protocol::token::{AnyToken, Token};
+
+    use crate::host::{Distance, HostIndex, Sharding};
     use crate::policies::load_balancing::TokenAware;
     use crate::rows::{KeyspaceRow, LocalRow, PeerRow, TableRow, Tokens};
 
@@ -199,6 +182,7 @@ mod tests {
                 keyspace_name: "ks".into(),
                 durable_writes: Some(true),
                 replication: replication.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+                ..KeyspaceRow::default()
             }],
             tables: vec![TableRow {
                 keyspace_name: "ks".into(),
@@ -217,8 +201,14 @@ mod tests {
     ) -> ClusterState {
         let local = local();
         let local_address = ([10, 0, 0, 1], 9042).into();
-        let discovery =
-            Discovery { local: &local, local_address, peers, default_port: 9042, translate: None };
+        let discovery = Discovery {
+            local: &local,
+            local_address,
+            peers,
+            default_port: 9042,
+            translate: None,
+            with_tokens: true,
+        };
         let (state, warnings) = ClusterState::build(&discovery, schema, previous, policy);
         assert_eq!(warnings, []);
         state
@@ -235,11 +225,11 @@ mod tests {
         assert_eq!(&*state.name, "Troy");
         assert_eq!(state.partitioner, Partitioner::Murmur3);
         assert_eq!(numbers(&state.hosts), [0, 1, 2]);
-        assert_eq!(numbers(&state.replicas("ks", "t", Token(150))), [1, 2]);
+        assert_eq!(numbers(&state.replicas_of_token("ks", "t", Token(150))), [1, 2]);
         assert_eq!(numbers(&state.ring_replicas("ks", &Token(250).into())), [2, 0]);
         assert!(state.table("ks", "t").is_some() && state.table("ks", "u").is_none());
-        assert!(state.replicas("ks", "u", Token(0)).is_empty());
-        assert!(state.replicas("nowhere", "t", Token(0)).is_empty());
+        assert!(state.replicas_of_token("ks", "u", Token(0)).is_empty());
+        assert!(state.replicas_of_token("nowhere", "t", Token(0)).is_empty());
     }
 
     #[test]
@@ -248,6 +238,63 @@ mod tests {
         // The token of `123` is below every token of the ring, so the first owns it.
         assert_eq!(numbers(&state.replicas_of_key("ks", b"123")), [0, 1]);
         assert!(ClusterState::default().replicas_of_key("ks", b"123").is_empty());
+    }
+
+    #[test]
+    fn the_ring_tells_owners_and_the_replicas_of_every_stretch() {
+        let state = build(&[peer(2, "east"), peer(3, "west")], Some(&schema()), None, &TokenAware::default());
+        let token = |token: i64| AnyToken::from(Token(token));
+        let ring: Vec<_> = state.ring().into_iter().map(|(token, host)| (token, host.index.0)).collect();
+        assert_eq!(ring, [(token(0), 0), (token(200), 1), (token(300), 2)]);
+        let ranges = state.ring_of("ks");
+        let ends: Vec<_> = ranges.iter().map(|range| (range.after.clone(), range.last.clone())).collect();
+        assert_eq!(ends, [(token(300), token(0)), (token(0), token(200)), (token(200), token(300))]);
+        for range in &ranges {
+            assert_eq!(range.replicas, state.ring_replicas("ks", &range.last));
+            assert_eq!(range.replicas.len(), 2);
+        }
+        assert!(state.ring_of("nowhere").is_empty() && ClusterState::default().ring().is_empty());
+    }
+
+    #[test]
+    fn hosts_are_found_by_datacenter_and_rack_and_known_to_be_up_or_not() {
+        let state = build(&[peer(2, "west"), peer(3, "east")], None, None, &TokenAware::default());
+        let datacenters = state.datacenters();
+        let names: Vec<_> = datacenters.iter().map(|(name, racks)| (*name, racks["r1"].len())).collect();
+        assert_eq!(names, [("east", 2), ("west", 1)]);
+        assert_eq!(state.hosts_in("west").map(|host| host.index.0).collect::<Vec<_>>(), [1]);
+        assert!(state.is_up(&state.hosts[0]) && !state.is_up(&Host::new(Uuid::nil(), ([9; 4], 9).into())));
+        let mut builder = RouteBuilder::from_route(&state.route);
+        builder.up(HostIndex(0), false);
+        let down = state.with_route(Arc::new(builder.finish(&TokenAware::default())));
+        assert!(!down.is_up(&state.hosts[0]));
+    }
+
+    #[test]
+    fn a_routing_key_finds_the_replicas_of_a_table() {
+        let state = build(&[peer(2, "east")], Some(&schema()), None, &TokenAware::default());
+        assert_eq!(state.replicas("ks", "t", b"123"), state.replicas_of_key("ks", b"123"));
+        assert!(state.replicas("ks", "u", b"123").is_empty());
+        let local = LocalRow {
+            partitioner: Some("org.apache.cassandra.dht.RandomPartitioner".into()),
+            tokens: Tokens::Told(vec!["5".into()]),
+            ..local()
+        };
+        let local_address = ([10, 0, 0, 1], 9042).into();
+        let discovery = Discovery {
+            local: &local,
+            local_address,
+            peers: &[],
+            default_port: 9042,
+            translate: None,
+            with_tokens: true,
+        };
+        let (other, _) = ClusterState::build(&discovery, Some(&schema()), None, &TokenAware::default());
+        assert_eq!(numbers(&other.replicas("ks", "t", b"123")), [0]);
+        let discovery = Discovery { with_tokens: false, ..discovery };
+        let (blind, _) = ClusterState::build(&discovery, Some(&schema()), None, &TokenAware::default());
+        assert!(blind.replicas("ks", "t", b"123").is_empty() && blind.ring().is_empty());
+        assert_eq!(blind.hosts.len(), 1);
     }
 
     #[test]
@@ -272,7 +319,7 @@ mod tests {
         assert_eq!(numbers(&again.hosts), [0, 2, 3]);
         assert_eq!(again.hosts[1].sharding, sharding);
         assert!(Arc::ptr_eq(&again.keyspaces, &told.keyspaces));
-        assert_eq!(numbers(&again.replicas("ks", "t", Token(150))), [2, 3]);
+        assert_eq!(numbers(&again.replicas_of_token("ks", "t", Token(150))), [2, 3]);
         assert_eq!(again.route.version(), told.route.version() + 1);
     }
 
@@ -282,12 +329,12 @@ mod tests {
         let state = build(&[peer(2, "east")], Some(&schema()), None, &policy);
         let mut rows = schema();
         rows.keyspaces[0].replication.insert("replication_factor".into(), "1".into());
-        let (altered, warnings) = state.with_schema(SchemaScope::Keyspace("ks"), &rows, &policy);
+        let (altered, warnings) = state.with_schema(&SchemaScope::keyspace("ks"), &rows, &policy);
         assert_eq!(warnings, []);
-        assert_eq!(numbers(&altered.replicas("ks", "t", Token(150))), [1]);
+        assert_eq!(numbers(&altered.replicas_of_token("ks", "t", Token(150))), [1]);
         assert!(Arc::ptr_eq(&altered.hosts, &state.hosts));
-        let (empty, _) = altered.with_schema(SchemaScope::All, &SchemaRows::default(), &policy);
-        assert!(empty.keyspaces.is_empty() && empty.replicas("ks", "t", Token(0)).is_empty());
+        let (empty, _) = altered.with_schema(&SchemaScope::All, &SchemaRows::default(), &policy);
+        assert!(empty.keyspaces.is_empty() && empty.replicas_of_token("ks", "t", Token(0)).is_empty());
     }
 
     #[test]

@@ -1,11 +1,17 @@
-//! Tables, their columns and indexes, and materialized views.
+//! Tables and their columns, and materialized views.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chorus_protocol::{CqlType, CqlValue};
+use chorus_protocol::CqlType;
+use uuid::Uuid;
 
-use crate::rows::IndexRow;
+use super::graph::EdgeLabel;
+use super::index::{Index, Trigger};
+use super::mask::ColumnMask;
+use super::options::TableOptions;
+use super::user_types::UserTypes;
+use super::warning::Warning;
 
 /// A column of a table or view.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +21,24 @@ pub struct Column {
     pub name: Arc<str>,
     /// Its type; [`CqlType::Custom`] when the driver cannot read the server's text.
     pub typ: CqlType,
+    /// Its type as the server writes it, which tells what is frozen.
+    pub declared_type: Arc<str>,
     /// What part of the table it is.
     pub kind: ColumnKind,
     /// Its place within its part of the key, from 0; 0 for others.
     pub position: u32,
     /// Whether rows are in descending order of it (clustering columns).
     pub descending: bool,
+    /// What users without permission see instead of its values.
+    pub mask: Option<ColumnMask>,
+}
+
+impl Column {
+    /// Whether parts of its values are stored, read and written one by one: collections and user types that are not frozen.
+    pub fn is_multi_cell(&self) -> bool {
+        matches!(self.typ, CqlType::List(_) | CqlType::Set(_) | CqlType::Map(_) | CqlType::Udt(_))
+            && !self.declared_type.starts_with("frozen<")
+    }
 }
 
 /// What part of a table a column is. In the order CQL lists them.
@@ -49,6 +67,18 @@ impl ColumnKind {
     }
 }
 
+/// How a table made `WITH COMPACT STORAGE`, or with the Thrift protocol, stores its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CompactStorage {
+    /// Named columns and no clustering columns.
+    Static,
+    /// Clustering columns and at most one other.
+    Dense,
+    /// Super columns, which CQL has no words for.
+    Super,
+}
+
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -57,18 +87,29 @@ pub struct Table {
     pub keyspace: Arc<str>,
     /// Its name, unquoted.
     pub name: Arc<str>,
-    /// Its columns as CQL lists them: partition key and clustering columns in key order, then the others by name.
+    /// Its identity, which a table made anew under the same name does not have; `None` for virtual tables.
+    pub id: Option<Uuid>,
+    /// Its columns as `SELECT *` lists them: partition key and clustering columns in key order, then static columns by name,
+    /// then the others by name.
     pub columns: Vec<Column>,
     /// Its indexes, by name.
     pub indexes: BTreeMap<Arc<str>, Index>,
+    /// Its triggers, by name.
+    pub triggers: BTreeMap<Arc<str>, Trigger>,
     /// Names of the materialized views of it.
     pub views: Vec<Arc<str>>,
-    /// Its options as the server told them, by column name of `system_schema.tables`.
-    pub options: BTreeMap<String, CqlValue>,
-    /// Whether it was made `WITH COMPACT STORAGE`.
-    pub compact_storage: bool,
+    /// Its options.
+    pub options: TableOptions,
+    /// How it stores its rows when it is not an ordinary table.
+    pub compact_storage: Option<CompactStorage>,
+    /// The label of its rows as vertices of a graph (DataStax Enterprise).
+    pub vertex_label: Option<Arc<str>>,
+    /// What its rows are as edges of a graph (DataStax Enterprise).
+    pub edge_label: Option<EdgeLabel>,
     /// Whether it is computed by the host that is asked.
     pub is_virtual: bool,
+    /// What of it could not be read; empty for nearly all.
+    pub problems: Vec<Warning>,
 }
 
 impl Table {
@@ -96,59 +137,16 @@ impl Table {
     fn count(&self, kind: ColumnKind) -> usize {
         self.columns.iter().filter(|column| column.kind == kind).count()
     }
-}
 
-/// A secondary index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Index {
-    /// Its name.
-    pub name: Arc<str>,
-    /// What kind it is.
-    pub kind: IndexKind,
-    /// What is indexed, as CQL, such as `values(tags)`.
-    pub target: Option<String>,
-    /// The class of a custom index.
-    pub class_name: Option<String>,
-    /// Its other options.
-    pub options: BTreeMap<String, String>,
-}
-
-impl Index {
-    pub(super) fn read(row: &IndexRow) -> Index {
-        let mut options = row.options.clone();
-        Index {
-            name: Arc::from(row.index_name.as_str()),
-            kind: IndexKind::from(row.kind.as_deref().unwrap_or_default()),
-            target: options.remove("target"),
-            class_name: options.remove("class_name"),
-            options,
+    /// The same table when the user types of its keyspace have changed.
+    pub(super) fn retyped(&self, types: &UserTypes<'_>) -> Table {
+        let mut table = self.clone();
+        table.problems.retain(|problem| !matches!(problem, Warning::UnreadableType { .. }));
+        for column in &mut table.columns {
+            let object = || format!("{}.{}", self.name, column.name);
+            column.typ = types.read(&column.declared_type, object, &mut table.problems).0;
         }
-    }
-}
-
-/// The kind of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum IndexKind {
-    /// The built-in one.
-    Composites,
-    /// That of old compact tables.
-    Keys,
-    /// A class on the server.
-    Custom,
-    /// One this driver does not know.
-    Other(String),
-}
-
-impl From<&str> for IndexKind {
-    fn from(name: &str) -> Self {
-        match name.to_ascii_uppercase().as_str() {
-            "COMPOSITES" => Self::Composites,
-            "KEYS" => Self::Keys,
-            "CUSTOM" => Self::Custom,
-            _ => Self::Other(name.to_owned()),
-        }
+        table
     }
 }
 
@@ -164,4 +162,10 @@ pub struct MaterializedView {
     pub include_all_columns: bool,
     /// Its name, columns and options.
     pub table: Table,
+}
+
+impl MaterializedView {
+    pub(super) fn retyped(&self, types: &UserTypes<'_>) -> MaterializedView {
+        MaterializedView { table: self.table.retyped(types), ..self.clone() }
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use chorus_protocol::ValueError;
 use chorus_protocol::types::TypeTextError;
 use uuid::Uuid;
 
@@ -91,6 +92,13 @@ pub enum Warning {
         /// The kind as told.
         kind: String,
     },
+    /// A row of a schema table, or a whole table of a form unheard of; it was left out.
+    UnreadableRow {
+        /// The schema table.
+        table: &'static str,
+        /// What is wrong.
+        error: ValueError,
+    },
     /// A view without its base table; it was left out.
     ViewWithoutTable {
         /// The keyspace.
@@ -151,6 +159,7 @@ impl fmt::Display for Warning {
             Self::UnknownColumnKind { keyspace, table, column, kind } => {
                 write!(f, "column {column} of {keyspace}.{table} is left out: kind {kind:?} is not known")
             }
+            Self::UnreadableRow { table, error } => write!(f, "a row of {table} is left out: {error}"),
             Self::ViewWithoutTable { keyspace, view } => {
                 write!(f, "view {keyspace}.{view} is left out: its table is not known")
             }

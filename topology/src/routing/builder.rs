@@ -121,15 +121,14 @@ impl RouteBuilder {
         self
     }
 
-    /// Replaces the keyspaces. Tables not listed are dropped, tablets of a keyspace whose replication changed forgotten.
+    /// Replaces the keyspaces. Tables not listed are dropped, tablets of keyspaces that are replicated otherwise forgotten.
     pub fn keyspaces<'k>(&mut self, keyspaces: impl IntoIterator<Item = &'k KeyspaceRouting>) -> &mut Self {
         let names = Arc::make_mut(&mut self.route.names);
         let mut routes = vec![KeyspaceRoute::default(); names.keyspace_count()];
         let mut tables: Vec<TableRoute> = self.route.tables.iter().map(TableRoute::dropped).collect();
         for keyspace in keyspaces {
             let id = names.intern_keyspace(&keyspace.name);
-            let before = self.route.keyspaces.get(id.0 as usize).and_then(|route| route.replication.as_ref());
-            let same = before == Some(&keyspace.replication);
+            let same = self.route.keyspaces.get(id.0 as usize).is_some_and(|old| old.is_like(keyspace));
             for table in &keyspace.tables {
                 let table = names.intern_table(&keyspace.name, table);
                 let old = self.route.tables.get(table.as_usize());
@@ -141,7 +140,7 @@ impl RouteBuilder {
                 }
             }
             routes.resize(routes.len().max(id.0 as usize + 1), KeyspaceRoute::default());
-            routes[id.0 as usize].replication = Some(keyspace.replication.clone());
+            routes[id.0 as usize] = KeyspaceRoute::new(keyspace);
         }
         // Placements of the previous snapshot stay reachable through it until they are shared or dropped in `finish`.
         for (route, old) in routes.iter_mut().zip(self.route.keyspaces.iter()) {
@@ -545,5 +544,7 @@ mod tests {
         assert_eq!(altered.tablet_count(), 2);
         assert_eq!(replicas(&altered, "a.t", 5), [2]);
         assert_eq!(replicas(&altered, "b.t", 5), [1, 2, 0]);
+        let global = KeyspaceRouting { consistency: Some("global".into()), ..keyspace("a", 2, &["t"]) };
+        assert_eq!(next(&altered, |builder| _ = builder.keyspaces([&global])).tablet_count(), 0);
     }
 }

@@ -66,6 +66,15 @@ impl Ring {
         self.owners.is_empty()
     }
 
+    /// The tokens, in order.
+    pub fn tokens(&self) -> impl Iterator<Item = AnyToken> {
+        let (murmur3, others): (&[i64], &[AnyToken]) = match &self.tokens {
+            Tokens::Murmur3 { tokens, .. } => (tokens, &[]),
+            Tokens::Other(tokens) => (&[], tokens),
+        };
+        murmur3.iter().map(|token| AnyToken::Murmur3(Token(*token))).chain(others.iter().cloned())
+    }
+
     /// The owner of each position, in ring order.
     pub fn owners(&self) -> &[HostIndex] {
         &self.owners

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::ReplicationStrategy;
+use super::builder::KeyspaceRouting;
 use super::hosts::RouteHost;
 use super::names::Names;
 use super::placement::Placement;
@@ -37,8 +38,22 @@ pub struct Route {
 #[derive(Debug, Clone, Default)]
 pub(super) struct KeyspaceRoute {
     pub(super) replication: Option<ReplicationStrategy>,
+    pub(super) consistency: Option<String>,
     /// `None` for strategies without replicas.
     pub(super) placement: Option<Arc<Placement>>,
+}
+
+impl KeyspaceRoute {
+    /// One whose placement is not known yet.
+    pub(super) fn new(keyspace: &KeyspaceRouting) -> KeyspaceRoute {
+        let KeyspaceRouting { replication, consistency, .. } = keyspace.clone();
+        KeyspaceRoute { replication: Some(replication), consistency, placement: None }
+    }
+
+    /// Whether `keyspace` is replicated like this, so that tablets learned for one are those of the other.
+    pub(super) fn is_like(&self, keyspace: &KeyspaceRouting) -> bool {
+        self.replication.as_ref() == Some(&keyspace.replication) && self.consistency == keyspace.consistency
+    }
 }
 
 /// What is known of one table, by table number.

@@ -6,15 +6,19 @@
 
 mod cluster;
 mod schema;
+mod scope;
+mod tables;
 
 pub use cluster::{
     LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION, SELECT_PEER_SCHEMA_VERSIONS,
     SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, Tokens,
 };
 pub use schema::{
-    AggregateRow, ColumnRow, FunctionRow, IndexRow, KeyspaceRow, SchemaRows, SchemaTable, TableRow, TypeRow,
-    ViewRow,
+    AggregateRow, ColumnMaskRow, ColumnRow, EdgeRow, FunctionRow, IndexRow, KeyspaceRow, SchemaRows,
+    ScyllaKeyspaceRow, TableRow, TriggerRow, TypeRow, VertexRow, ViewRow,
 };
+pub use scope::SchemaScope;
+pub use tables::{SchemaTable, ServerFamily};
 
 /// Defines a row whose fields are filled from the columns of the same (or the given) name.
 macro_rules! system_row {

@@ -2,75 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chorus_protocol::literal::quote_text;
 use chorus_protocol::{FromRow, RowsBody, ValueError};
 
 use super::system_row;
-
-/// A table that tells a part of the schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // the variants are the tables
-pub enum SchemaTable {
-    Keyspaces,
-    Types,
-    Tables,
-    Columns,
-    Indexes,
-    Views,
-    Functions,
-    Aggregates,
-    VirtualKeyspaces,
-    VirtualTables,
-    VirtualColumns,
-}
-
-impl SchemaTable {
-    /// Every table. The order does not matter.
-    pub const ALL: [SchemaTable; 11] = [
-        Self::Keyspaces,
-        Self::Types,
-        Self::Tables,
-        Self::Columns,
-        Self::Indexes,
-        Self::Views,
-        Self::Functions,
-        Self::Aggregates,
-        Self::VirtualKeyspaces,
-        Self::VirtualTables,
-        Self::VirtualColumns,
-    ];
-
-    /// The table's name, keyspace included.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Keyspaces => "system_schema.keyspaces",
-            Self::Types => "system_schema.types",
-            Self::Tables => "system_schema.tables",
-            Self::Columns => "system_schema.columns",
-            Self::Indexes => "system_schema.indexes",
-            Self::Views => "system_schema.views",
-            Self::Functions => "system_schema.functions",
-            Self::Aggregates => "system_schema.aggregates",
-            Self::VirtualKeyspaces => "system_virtual_schema.keyspaces",
-            Self::VirtualTables => "system_virtual_schema.tables",
-            Self::VirtualColumns => "system_virtual_schema.columns",
-        }
-    }
-
-    /// Whether a server may lack it: an "invalid" answer then means no rows.
-    pub const fn is_optional(self) -> bool {
-        !matches!(self, Self::Keyspaces | Self::Types | Self::Tables | Self::Columns)
-    }
-
-    /// The query for all rows, or for those of one keyspace (its name unquoted).
-    pub fn select(self, keyspace: Option<&str>) -> String {
-        let name = self.name();
-        match keyspace {
-            None => format!("SELECT * FROM {name}"),
-            Some(keyspace) => format!("SELECT * FROM {name} WHERE keyspace_name = {}", quote_text(keyspace)),
-        }
-    }
-}
+use super::tables::SchemaTable;
 
 system_row! {
     /// A row of `system_schema.keyspaces`.
@@ -81,6 +16,18 @@ system_row! {
         durable_writes: Option<bool>,
         /// Class and options of its replication strategy.
         replication: BTreeMap<String, String>,
+        /// The graph engine (DataStax Enterprise 6.8).
+        graph_engine: Option<String>,
+    }
+}
+
+system_row! {
+    /// A row of `system_schema.scylla_keyspaces`.
+    ScyllaKeyspaceRow {
+        /// The keyspace.
+        keyspace_name: String,
+        /// How its replicas agree: null for eventually.
+        consistency: Option<String>,
     }
 }
 
@@ -119,6 +66,28 @@ system_row! {
 }
 
 system_row! {
+    /// A row of `system_schema.column_masks`.
+    ColumnMaskRow {
+        /// The keyspace.
+        keyspace_name: String,
+        /// The table.
+        table_name: String,
+        /// The column.
+        column_name: String,
+        /// The keyspace of the function that masks it.
+        function_keyspace: String,
+        /// The function.
+        function_name: String,
+        /// Types of the function's further arguments as CQL.
+        function_argument_types: Vec<String>,
+        /// Their values, without quotes; anything for those that are null.
+        function_argument_values: Vec<String>,
+        /// Which of them are null.
+        function_argument_nulls: Vec<bool>,
+    }
+}
+
+system_row! {
     /// A row of `system_schema.types`.
     TypeRow {
         /// The keyspace.
@@ -145,6 +114,56 @@ system_row! {
         kind: Option<String>,
         /// Its options, `target` and `class_name` among them.
         options: BTreeMap<String, String>,
+    }
+}
+
+system_row! {
+    /// A row of `system_schema.triggers`.
+    TriggerRow {
+        /// The keyspace.
+        keyspace_name: String,
+        /// The table.
+        table_name: String,
+        /// The trigger.
+        trigger_name: String,
+        /// Its options, `class` among them.
+        options: BTreeMap<String, String>,
+    }
+}
+
+system_row! {
+    /// A row of `system_schema.vertices`.
+    VertexRow {
+        /// The keyspace.
+        keyspace_name: String,
+        /// The table whose rows are the vertices.
+        table_name: String,
+        /// Their label.
+        label_name: Option<String>,
+    }
+}
+
+system_row! {
+    /// A row of `system_schema.edges`.
+    EdgeRow {
+        /// The keyspace.
+        keyspace_name: String,
+        /// The table whose rows are the edges.
+        table_name: String,
+        /// Their label.
+        label_name: Option<String>,
+        /// The vertices they come from, and the columns that name one of those.
+        from_table: Option<String>,
+        /// Those that are its partition key.
+        from_partition_key_columns: Vec<String>,
+        /// Those that are its clustering columns.
+        from_clustering_columns: Vec<String>,
+        /// The vertices they lead to, and the columns that name one of those.
+        to_table: Option<String>,
+        /// Those that are its partition key.
+        to_partition_key_columns: Vec<String>,
+        /// Those that are its clustering columns.
+        to_clustering_columns: Vec<String>,
     }
 }
 
@@ -218,55 +237,83 @@ system_row! {
     }
 }
 
-/// All schema rows of a cluster, or of one keyspace.
+/// The schema rows of a cluster, or of a part of its schema.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[allow(missing_docs)] // the fields are the tables
 pub struct SchemaRows {
     pub keyspaces: Vec<KeyspaceRow>,
+    pub scylla_keyspaces: Vec<ScyllaKeyspaceRow>,
     pub types: Vec<TypeRow>,
     pub tables: Vec<TableRow>,
     pub columns: Vec<ColumnRow>,
+    pub column_masks: Vec<ColumnMaskRow>,
     pub indexes: Vec<IndexRow>,
+    pub triggers: Vec<TriggerRow>,
     pub views: Vec<ViewRow>,
     pub functions: Vec<FunctionRow>,
     pub aggregates: Vec<AggregateRow>,
+    pub vertices: Vec<VertexRow>,
+    pub edges: Vec<EdgeRow>,
     pub virtual_keyspaces: Vec<KeyspaceRow>,
     pub virtual_tables: Vec<TableRow>,
     pub virtual_columns: Vec<ColumnRow>,
+    /// Rows that do not make sense, or whole tables of a form unheard of, and why.
+    pub unreadable: Vec<(SchemaTable, ValueError)>,
 }
 
+/// No more unreadable rows than this are kept: the first tell enough.
+const MOST_UNREADABLE: usize = 64;
+
 impl SchemaRows {
-    /// Adds a page of rows of `table`.
-    ///
-    /// # Errors
-    /// When a column has a type it never had; rows before the offending one are kept.
-    pub fn extend(&mut self, table: SchemaTable, page: &RowsBody) -> Result<(), ValueError> {
+    /// Adds a page of rows of `table`. What cannot be read is noted in [`unreadable`](Self::unreadable): one odd row must
+    /// not hide a cluster.
+    pub fn extend(&mut self, table: SchemaTable, page: &RowsBody) {
+        let unreadable = &mut self.unreadable;
         match table {
-            SchemaTable::Keyspaces => append(&mut self.keyspaces, page),
-            SchemaTable::Types => append(&mut self.types, page),
-            SchemaTable::Tables => append(&mut self.tables, page),
-            SchemaTable::Columns => append(&mut self.columns, page),
-            SchemaTable::Indexes => append(&mut self.indexes, page),
-            SchemaTable::Views => append(&mut self.views, page),
-            SchemaTable::Functions => append(&mut self.functions, page),
-            SchemaTable::Aggregates => append(&mut self.aggregates, page),
-            SchemaTable::VirtualKeyspaces => append(&mut self.virtual_keyspaces, page),
-            SchemaTable::VirtualTables => append(&mut self.virtual_tables, page),
-            SchemaTable::VirtualColumns => append(&mut self.virtual_columns, page),
+            SchemaTable::Keyspaces => append(&mut self.keyspaces, table, page, unreadable),
+            SchemaTable::ScyllaKeyspaces => append(&mut self.scylla_keyspaces, table, page, unreadable),
+            SchemaTable::Types => append(&mut self.types, table, page, unreadable),
+            SchemaTable::Tables => append(&mut self.tables, table, page, unreadable),
+            SchemaTable::Columns => append(&mut self.columns, table, page, unreadable),
+            SchemaTable::ColumnMasks => append(&mut self.column_masks, table, page, unreadable),
+            SchemaTable::Indexes => append(&mut self.indexes, table, page, unreadable),
+            SchemaTable::Triggers => append(&mut self.triggers, table, page, unreadable),
+            SchemaTable::Views => append(&mut self.views, table, page, unreadable),
+            SchemaTable::Functions => append(&mut self.functions, table, page, unreadable),
+            SchemaTable::Aggregates => append(&mut self.aggregates, table, page, unreadable),
+            SchemaTable::Vertices => append(&mut self.vertices, table, page, unreadable),
+            SchemaTable::Edges => append(&mut self.edges, table, page, unreadable),
+            SchemaTable::VirtualKeyspaces => append(&mut self.virtual_keyspaces, table, page, unreadable),
+            SchemaTable::VirtualTables => append(&mut self.virtual_tables, table, page, unreadable),
+            SchemaTable::VirtualColumns => append(&mut self.virtual_columns, table, page, unreadable),
         }
     }
 }
 
-fn append<T: for<'f> FromRow<'f>>(rows: &mut Vec<T>, page: &RowsBody) -> Result<(), ValueError> {
-    for row in page.rows::<T>()? {
-        rows.push(row?);
+fn append<T: for<'f> FromRow<'f>>(
+    rows: &mut Vec<T>,
+    table: SchemaTable,
+    page: &RowsBody,
+    unreadable: &mut Vec<(SchemaTable, ValueError)>,
+) {
+    let mut note = |error| {
+        if unreadable.len() < MOST_UNREADABLE {
+            unreadable.push((table, error));
+        }
+    };
+    match page.rows::<T>() {
+        Ok(found) => found.for_each(|row| match row {
+            Ok(row) => rows.push(row),
+            Err(error) => note(error),
+        }),
+        Err(error) => note(error),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chorus_protocol::response::RowsMetadata;
     use chorus_protocol::{ColumnSpec, CqlType, CqlValue, RowsIter, encode_row};
 
     #[test]
@@ -300,11 +347,26 @@ mod tests {
     }
 
     #[test]
-    fn a_keyspace_name_is_quoted_in_the_query() {
-        assert_eq!(SchemaTable::Types.select(None), "SELECT * FROM system_schema.types");
-        assert_eq!(
-            SchemaTable::Tables.select(Some("o'Brien")),
-            "SELECT * FROM system_schema.tables WHERE keyspace_name = 'o''Brien'"
-        );
+    fn a_row_or_a_table_that_cannot_be_read_is_noted_and_the_rest_is_kept() {
+        let page = |columns: &[ColumnSpec], content: Vec<u8>, row_count| RowsBody {
+            metadata: RowsMetadata::new(columns),
+            row_count,
+            content: content.into(),
+        };
+        let column = |name: &str, typ| ColumnSpec::new("system_schema", "types", name, typ);
+        let columns = [column("keyspace_name", CqlType::Text), column("type_name", CqlType::Text)];
+        let mut content = Vec::new();
+        for name in [Some("a"), None, Some("b")] {
+            encode_row(&("ks", name), &columns, &mut content).unwrap();
+        }
+        let mut rows = SchemaRows::default();
+        rows.extend(SchemaTable::Types, &page(&columns, content, 3));
+        let odd = [column("keyspace_name", CqlType::Int)];
+        rows.extend(SchemaTable::Tables, &page(&odd, Vec::new(), 0));
+        let names: Vec<&str> = rows.types.iter().map(|row| &*row.type_name).collect();
+        assert_eq!(names, ["a", "b"]);
+        let tables: Vec<SchemaTable> = rows.unreadable.iter().map(|(table, _)| *table).collect();
+        assert_eq!(tables, [SchemaTable::Types, SchemaTable::Tables]);
+        assert_eq!(rows.unreadable[0].1.column(), Some((1, "type_name")));
     }
 }

@@ -53,6 +53,7 @@ impl Cluster {
                 address: nth(first, index),
                 native_port: NATIVE_PORT,
                 storage_port: STORAGE_PORT,
+                jmx_port: free_port()?,
                 seed: first,
                 directory: cluster.directory.join(format!("node{}", index + 1)),
                 rack: format!("rack{}", index + 1),
@@ -76,6 +77,10 @@ impl Cluster {
 
     pub(crate) fn contact_points(&self) -> Vec<String> {
         self.nodes.iter().map(Node::contact_point).collect()
+    }
+
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
     pub(crate) fn node(&mut self, index: usize) -> Option<&mut Node> {
@@ -139,6 +144,13 @@ fn refuse_if_taken(first: Ipv4Addr, nodes: u8) -> Result<(), Stop> {
             "{address} cannot be used: something listens on port {NATIVE_PORT} or {STORAGE_PORT}; try another --address"
         ))),
     }
+}
+
+/// A port of 127.0.0.1 that nobody listens on. Somebody may until it is used, which the node then says.
+fn free_port() -> Result<u16, Stop> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let address = listener.and_then(|listener| listener.local_addr());
+    address.map(|address| address.port()).map_err(|error| Stop::failed(format!("no free port: {error}")))
 }
 
 /// Runs of two people on one machine must not meet, so each starts its search somewhere else.

@@ -21,6 +21,8 @@ pub(crate) struct NodeConfig {
     pub(crate) address: Ipv4Addr,
     pub(crate) native_port: u16,
     pub(crate) storage_port: u16,
+    /// Where nodetool reaches it, on 127.0.0.1 whatever its own address is.
+    pub(crate) jmx_port: u16,
     pub(crate) seed: Ipv4Addr,
     /// Configuration, log and data; goes when its owner removes it.
     pub(crate) directory: PathBuf,
@@ -83,6 +85,33 @@ impl Node {
         Ok(())
     }
 
+    /// Runs a command of nodetool against it, which takes a Java a few seconds, and returns what it printed.
+    pub(crate) fn nodetool(&self, arguments: &[&str]) -> Result<String, Stop> {
+        let directory = self.config.directory.display();
+        let mut command = Command::new(&self.installation.java);
+        command
+            // It keeps a history in the home directory, which is not ours.
+            .arg(format!("-Duser.home={directory}"))
+            .arg(format!("-Dcassandra.storagedir={directory}"))
+            .arg("-Dlogback.configurationFile=logback.xml")
+            .args(["-Xmx64m", "-XX:TieredStopAtLevel=1", "-cp"])
+            .arg(format!("{directory}:{}/*", self.installation.jars.display()))
+            .args(["org.apache.cassandra.tools.NodeTool", "--host", "127.0.0.1", "--port"])
+            .arg(self.config.jmx_port.to_string())
+            .args(arguments);
+        let name = format!("nodetool {}", arguments.join(" "));
+        let output = command.output().map_err(|error| Stop::failed(format!("{name}: {error}")))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = [output.stdout, output.stderr].concat();
+        Err(Stop::failed(format!("{name}: {}: {}", output.status, String::from_utf8_lossy(&said))))
+    }
+
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.config.address
+    }
+
     /// Stops it in an orderly way.
     pub(crate) fn stop(&mut self) {
         self.process = None;
@@ -138,6 +167,7 @@ impl Node {
             .arg("-Dcassandra.ring_delay_ms=1000")
             .arg("-Dcassandra.superuser_setup_delay_ms=0")
             .arg("-Djava.net.preferIPv4Stack=true")
+            .arg(format!("-Dcassandra.jmx.local.port={}", self.config.jmx_port))
             .arg("-cp")
             .arg(format!("{directory}:{}/*", self.installation.jars.display()))
             .arg("org.apache.cassandra.service.CassandraDaemon");
@@ -155,7 +185,18 @@ fn write_configuration(config: &NodeConfig) -> Result<(), Stop> {
         .map_err(|error| Stop::failed(format!("{}: {error}", config.directory.display())))?;
     write("cassandra.yaml", include_str!("../../cassandra/conf/cassandra.yaml"))?;
     write("cassandra-rackdc.properties", include_str!("../../cassandra/conf/cassandra-rackdc.properties"))?;
-    write("logback.xml", include_str!("../../cassandra/conf/logback.xml"))
+    write("logback.xml", include_str!("../../cassandra/conf/logback.xml"))?;
+    place_trigger(&config.directory)
+        .map_err(|error| Stop::failed(format!("{}: {error}", config.directory.display())))
+}
+
+/// The class that tests make triggers of. The directory is on the class path; Cassandra looks for jars in `triggers`, and
+/// makes no trigger at all without that.
+fn place_trigger(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory.join("triggers"))?;
+    std::fs::create_dir_all(directory.join("chorus"))?;
+    let class = include_bytes!("../../cassandra/trigger/DoNothing.class");
+    std::fs::write(directory.join("chorus/DoNothing.class"), class)
 }
 
 fn fill(template: &str, config: &NodeConfig) -> String {
@@ -223,6 +264,7 @@ mod tests {
             address: Ipv4Addr::new(127, 0, 7, 2),
             native_port: 9042,
             storage_port: 7000,
+            jmx_port: 7199,
             seed: Ipv4Addr::new(127, 0, 7, 1),
             directory: PathBuf::from("/somewhere/node"),
             rack: "rack2".to_owned(),

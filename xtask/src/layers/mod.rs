@@ -5,6 +5,7 @@
 //! * [`cargo_tests`]: unit, documentation and embedded-node tests, with cargo.
 //! * [`foreign`]: other people's clients against the embedded node.
 //! * [`real`]: our tests and other people's clients against a real Cassandra.
+//! * [`rolling`]: a rolling restart of real nodes under load.
 //! * [`load`]: the loader as a user runs it, its results read back by somebody else's driver.
 //! * [`prometheus`]: a real Prometheus scrapes a load that runs.
 //!
@@ -17,6 +18,7 @@ mod foreign;
 mod load;
 mod prometheus;
 mod real;
+mod rolling;
 mod sources;
 
 use std::process::ExitCode;

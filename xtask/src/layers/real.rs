@@ -1,6 +1,6 @@
 //! The real thing: a Cassandra of the version that `xtask/cassandra/pom.xml` names.
 
-use super::{cargo_tests, foreign};
+use super::{cargo_tests, foreign, rolling};
 use crate::cassandra::{Cluster, Layout, temporary_name};
 use crate::process;
 use crate::python;
@@ -24,22 +24,48 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
     report.step("our tests, Cassandra", || {
         let mut command = tree.cargo();
         command
-            // Every ignored test is one of these.
+            // Every ignored test is one of these, or wants three nodes.
             .args(["test", "--workspace", "--tests", "--locked", "--no-fail-fast", "--", "--ignored"])
+            .args(["--skip", THREE_NODES])
             .env("CHORUS_CASSANDRA", &server)
             .env("CHORUS_CASSANDRA_AUTH", guarded.contact_point());
         cargo_tests::counted(&mut command)
     });
+    // A node takes a gigabyte, so these two make room.
+    drop((open, guarded));
+    three_nodes(tree, report);
+}
+
+/// The module of tests that run against a cluster of three nodes.
+const THREE_NODES: &str = "three_nodes";
+
+fn three_nodes(tree: &Tree, report: &mut Report) {
+    let layout = Layout { nodes: 3, auth: false, first: None };
+    let cluster = start_as(tree, report, "three Cassandras start", "three", &layout);
+    let Some(mut cluster) = cluster else { return };
+    report.step("our tests, three Cassandras", || {
+        let mut command = tree.cargo();
+        command
+            .args(["test", "--workspace", "--tests", "--locked", "--no-fail-fast", "--", "--ignored"])
+            .arg(THREE_NODES)
+            .env("CHORUS_CASSANDRA_NODES", cluster.contact_points().join(","));
+        cargo_tests::counted(&mut command)
+    });
+    report.step("a rolling restart under load", || rolling::run(tree, &mut cluster));
 }
 
 /// Starts a node in a step of its own.
 pub(super) fn start(tree: &Tree, report: &mut Report, step: &str, name: &str, auth: bool) -> Option<Cluster> {
+    start_as(tree, report, step, name, &Layout { nodes: 1, auth, first: None })
+}
+
+fn start_as(tree: &Tree, report: &mut Report, step: &str, name: &str, layout: &Layout) -> Option<Cluster> {
     let mut started = None;
     report.step(step, || {
-        let cluster = Cluster::start(tree, &temporary_name(name), &Layout { nodes: 1, auth, first: None })?;
-        let address = cluster.contact_point();
+        let cluster = Cluster::start(tree, &temporary_name(name), layout)?;
+        let addresses = cluster.contact_points().join(" ");
         started = Some(cluster);
-        Ok::<_, Stop>(format!("({address})"))
+        Ok::<_, Stop>(format!("({addresses})"))
     });
     started
 }

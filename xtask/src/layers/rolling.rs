@@ -1,0 +1,119 @@
+//! A rolling restart, as an operator does it, of a cluster that is written to and read from meanwhile: no request may fail.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::cassandra::Cluster;
+use crate::process::{self, Process};
+use crate::steps::{Outcome, Stop};
+use crate::tree::Tree;
+
+/// How long everything is left alone before the first restart, between two, and after the last.
+const CALM: Duration = Duration::from_secs(5);
+
+/// How long nodes may take to see each other again.
+const SEEN_LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) fn run(tree: &Tree, cluster: &mut Cluster) -> Outcome {
+    let build = ["build", "--quiet", "--locked", "--example", "rolling_restart"];
+    process::run("cargo build --example rolling_restart", tree.cargo().args(build))?;
+    let mut command = Command::new(tree.target.join("debug/examples/rolling_restart"));
+    command.args(cluster.contact_points()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut load = Process::spawn("the load", &mut command, None)?;
+    let output = load.child().stdout.take().ok_or_else(|| Stop::failed("the load has no output"))?;
+    let mut output = BufReader::new(output);
+    wait_until_steady(&mut output)?;
+    // Read on a thread of its own, so that the pipe never fills.
+    let summary = std::thread::spawn(move || last_line(output));
+    std::thread::sleep(CALM);
+    let count = cluster.nodes().len();
+    for index in 0..count {
+        restart(cluster, index)?;
+        std::thread::sleep(CALM);
+    }
+    // The end of its input is the end of the load.
+    drop(load.child().stdin.take());
+    let status = load.wait(Duration::from_secs(120));
+    let summary = summary.join().map_err(|_| Stop::failed("reading what the load says panicked"))?;
+    match status {
+        Some(status) if status.success() => Ok(format!("({summary})")),
+        Some(status) => Err(Stop::failed(format!("the load ended with {status}: {summary}"))),
+        None => Err(Stop::failed("the load does not end")),
+    }
+}
+
+/// Drains a node, stops it, starts it, and waits until every node sees every other.
+fn restart(cluster: &mut Cluster, index: usize) -> Result<(), Stop> {
+    let began = Instant::now();
+    let node = cluster.node(index).ok_or_else(|| Stop::failed("the cluster has lost a node"))?;
+    let address = node.address();
+    node.nodetool(&["drain"])?;
+    node.stop();
+    node.start()?;
+    let count = cluster.nodes().len();
+    while !cluster.nodes().iter().all(|node| sees_all(&node.nodetool(&["status"]).unwrap_or_default(), count))
+    {
+        if began.elapsed() > SEEN_LIMIT {
+            return Err(Stop::failed(format!("{address} is not seen by all nodes a minute after its drain")));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    println!("    restarted {address} in {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Whether `nodetool status` shows that many nodes up and in normal state, and no other.
+fn sees_all(status: &str, count: usize) -> bool {
+    let states = status.lines().filter_map(|line| line.split_once("  ")).map(|(state, _)| state);
+    let states: Vec<&str> = states.filter(|state| state.len() == 2 && !state.contains('-')).collect();
+    states.len() == count && states.iter().all(|state| *state == "UN")
+}
+
+fn wait_until_steady(output: &mut BufReader<ChildStdout>) -> Result<(), Stop> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let read = output.read_line(&mut line).map_err(|error| Stop::failed(format!("the load: {error}")))?;
+        if read == 0 {
+            return Err(Stop::failed("the load ended before anything was restarted"));
+        }
+        print!("    {line}");
+        let _ = std::io::stdout().flush();
+        if line.trim() == "steady" {
+            return Ok(());
+        }
+    }
+}
+
+/// Shows every line and returns the last.
+fn last_line(output: BufReader<ChildStdout>) -> String {
+    let mut last = String::new();
+    for line in output.lines().map_while(Result::ok) {
+        println!("    {line}");
+        last = line;
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sees_all;
+
+    #[test]
+    fn only_nodes_that_are_up_and_normal_count() {
+        let status = |states: [&str; 3]| {
+            let row = |state: &str| format!("{state}  127.0.0.1  94.7 KiB  16      100.0%  rack1\n");
+            let rows: String = states.iter().map(|state| row(state)).collect();
+            format!(
+                "Datacenter: datacenter1\n=======================\nStatus=Up/Down\n|/ State=Normal/Leaving\n\
+                 --  Address    Load  Tokens\n{rows}"
+            )
+        };
+        assert!(sees_all(&status(["UN", "UN", "UN"]), 3));
+        assert!(!sees_all(&status(["UN", "DN", "UN"]), 3));
+        assert!(!sees_all(&status(["UN", "UJ", "UN"]), 3));
+        assert!(!sees_all(&status(["UN", "UN", "UN"]), 4));
+        assert!(!sees_all("", 3));
+    }
+}
