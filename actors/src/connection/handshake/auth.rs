@@ -187,6 +187,14 @@ mod tests {
     }
 
     #[test]
+    fn a_password_in_the_clear_is_warned_about_once_whichever_connection_comes_first() {
+        let credentials = credentials();
+        let of_another_connection = credentials.clone();
+        assert!(of_another_connection.take_warning());
+        assert!(!credentials.take_warning());
+    }
+
+    #[test]
     fn the_password_is_not_in_debug_output() {
         let text = format!("{:?}", credentials());
         assert!(!text.contains("s3cret"), "{text}");

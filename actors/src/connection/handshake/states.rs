@@ -347,6 +347,20 @@ mod tests {
         Peer { address, encrypted: false }
     }
 
+    #[test]
+    fn a_password_is_overheard_beyond_this_machine_and_without_encryption() {
+        for (address, encrypted, overheard) in [
+            ("10.0.0.1:9042", false, true),
+            ("10.0.0.1:9042", true, false),
+            ("[2001:db8::1]:9042", false, true),
+            ("127.0.0.1:9042", false, false),
+            ("[::1]:9042", false, false),
+        ] {
+            let peer = Peer { address: address.parse().unwrap(), encrypted };
+            assert_eq!(peer.is_overheard(), overheard, "{peer:?}");
+        }
+    }
+
     fn startup(version: ProtocolVersion, change: impl FnOnce(&mut ConnectOptions)) -> Vec<(String, String)> {
         let address = SocketAddr::from(([127, 0, 0, 1], 9042));
         let mut options = ConnectOptions::from_config(&EngineConfig::new([address]));
