@@ -45,7 +45,9 @@ pub fn run(allocations: Option<AllocationCounter>) -> Result<(), Failure> {
         Driver::ScyllaTuned => with_scylla::tuned(&arguments, allocations)?,
         Driver::ChorusLocal => with_chorus::local(&arguments, allocations)?,
         Driver::ChorusHosted => with_chorus::beside_workers(Placement::Hosted, &arguments, allocations)?,
-        Driver::ChorusDedicated => with_chorus::beside_workers(dedicated(1), &arguments, allocations)?,
+        Driver::ChorusDedicated | Driver::ChorusDedicatedSpin => {
+            with_chorus::beside_workers(dedicated(1), &arguments, allocations)?
+        }
         Driver::ChorusDedicated2 => with_chorus::beside_workers(dedicated(2), &arguments, allocations)?,
         Driver::Cdrs => with_cdrs::run(&arguments, allocations)?,
     };

@@ -58,7 +58,9 @@ pub(crate) enum Driver {
     ChorusHosted,
     /// Chorus, its actors on one thread of their own, the callers on a multi-thread runtime of two workers
     ChorusDedicated,
-    /// The same with two threads of their own
+    /// The same, reactor and lone callers spinning for up to 50 microseconds before they sleep
+    ChorusDedicatedSpin,
+    /// As ChorusDedicated with two threads of their own
     ChorusDedicated2,
     /// The scylla crate, two worker threads, the system's allocator, its own defaults
     ScyllaDefault,

@@ -1,6 +1,7 @@
 //! Chorus, in each place where its actors can run.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chorus::bulk::{BulkLoader, Source};
 use chorus::{Compression, ErrorKind, Placement, PreparedStatement, Session};
@@ -9,8 +10,11 @@ use crate::Failure;
 use crate::many::Rows;
 use crate::measure::{AllocationCounter, Report, Started};
 use crate::phases::{self, Phases};
-use crate::scenario::{Arguments, DEADLINE, INSERT, NEVER, PAGE, PAYLOAD, READ, Scenario};
+use crate::scenario::{Arguments, DEADLINE, Driver, INSERT, NEVER, PAGE, PAYLOAD, READ, Scenario};
 use crate::workers::{self, Requests};
+
+/// Longest spin where there is one.
+const SPIN: Duration = Duration::from_micros(50);
 
 /// The actors on the caller's current-thread runtime.
 pub(crate) fn local(
@@ -70,7 +74,10 @@ async fn run(
 
 async fn connect(placement: Placement, arguments: &Arguments) -> Result<Session, Failure> {
     let builder = Session::builder().contact_point(arguments.contact_point.as_str()).placement(placement);
-    let builder = builder.compression(arguments.lz4.then_some(Compression::Lz4));
+    let mut builder = builder.compression(arguments.lz4.then_some(Compression::Lz4));
+    if arguments.driver == Driver::ChorusDedicatedSpin {
+        builder = builder.spin(SPIN);
+    }
     if arguments.tls_certificate.is_some() {
         return Err("Chorus has no TLS".into());
     }
