@@ -351,10 +351,12 @@ fn what_is_computed_or_incomplete_is_a_comment_that_nothing_ends_early() {
         described.split("/*\n").map(|part| part.rsplit("*/").next().unwrap().trim()).collect();
     assert!(outside[1..].iter().all(|rest| rest.is_empty()), "{outside:?}");
 
-    let mut rows = SchemaRows::default();
-    rows.virtual_keyspaces = vec![KeyspaceRow { keyspace_name: "ks".into(), ..KeyspaceRow::default() }];
-    rows.virtual_tables = vec![TableRow { flags: None, ..table_row("clients", &[]) }];
-    rows.virtual_columns = columns("clients", &["k partition_key 0 int"]);
+    let rows = SchemaRows {
+        virtual_keyspaces: vec![KeyspaceRow { keyspace_name: "ks".into(), ..KeyspaceRow::default() }],
+        virtual_tables: vec![TableRow { flags: None, ..table_row("clients", &[]) }],
+        virtual_columns: columns("clients", &["k partition_key 0 int"]),
+        ..SchemaRows::default()
+    };
     let keyspace = keyspace(&rows);
     assert_eq!(keyspace.create_statement(), "// VIRTUAL KEYSPACE ks");
     assert!(keyspace.describe().contains("VIRTUAL TABLE ks.clients (\n    k int PRIMARY KEY\n)"));
