@@ -1,0 +1,101 @@
+//! Which commit to compare with, and its files.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process;
+use crate::steps::Stop;
+use crate::tree::Tree;
+
+use super::program::SOURCE;
+
+/// A commit other than what is in the working tree.
+pub(super) struct Base {
+    commit: String,
+    /// Its first line, for people.
+    title: String,
+}
+
+impl Base {
+    /// The commit that was asked for, or the one whose author would want to know: where this branch left main; on main, the
+    /// last commit if the working tree has changed since, and otherwise the one before. Nothing outside of a repository, and
+    /// for the first commit of one.
+    pub(super) fn choose(tree: &Tree, wanted: Option<&str>) -> Result<Option<Base>, Stop> {
+        if let Some(wanted) = wanted {
+            let commit = commit_of(tree, wanted);
+            return match commit {
+                Some(commit) => Ok(Some(Base::new(tree, commit))),
+                None => Err(Stop::failed(format!("there is no commit {wanted}"))),
+            };
+        }
+        let Some(head) = commit_of(tree, "HEAD") else { return Ok(None) };
+        let left_main = ["origin/HEAD", "origin/main", "main"]
+            .iter()
+            .find_map(|main| git(tree, &["merge-base", "HEAD", main]))
+            .filter(|commit| *commit != head);
+        let has_changed = git(tree, &["status", "--porcelain"]).is_some();
+        let commit = match left_main {
+            Some(commit) => Some(commit),
+            None if has_changed => Some(head),
+            None => commit_of(tree, "HEAD^"),
+        };
+        Ok(commit.map(|commit| Base::new(tree, commit)))
+    }
+
+    fn new(tree: &Tree, commit: String) -> Base {
+        let title = git(tree, &["show", "--no-patch", "--format=%s", &commit]).unwrap_or_default();
+        Base { commit, title }
+    }
+
+    pub(super) fn has_bench(&self, tree: &Tree) -> bool {
+        let file = format!("{}:{SOURCE}", self.commit);
+        git_command(tree).args(["cat-file", "-e", &file]).output().is_ok_and(|output| output.status.success())
+    }
+
+    /// Its files, in a work tree of their own under the target directory. Kept from run to run, so that only what differs is
+    /// built again.
+    pub(super) fn check_out(&self, tree: &Tree) -> Result<PathBuf, Stop> {
+        let place = tree.target.join("instructions-base");
+        // Forgets one that was deleted with the target directory.
+        process::run("git worktree prune", git_command(tree).args(["worktree", "prune"]))?;
+        if place.join(".git").exists() {
+            let mut command = git_in(&place);
+            command.args(["checkout", "--quiet", "--force", "--detach", &self.commit]);
+            process::run("git checkout", &mut command)?;
+        } else {
+            let _ = std::fs::remove_dir_all(&place);
+            let mut command = git_command(tree);
+            command.args(["worktree", "add", "--quiet", "--force", "--detach"]).arg(&place).arg(&self.commit);
+            process::run("git worktree add", &mut command)?;
+        }
+        Ok(place)
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", &self.commit[..self.commit.len().min(10)], self.title)
+    }
+}
+
+fn commit_of(tree: &Tree, revision: &str) -> Option<String> {
+    git(tree, &["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")])
+}
+
+/// What git says, if it succeeds and says anything.
+fn git(tree: &Tree, arguments: &[&str]) -> Option<String> {
+    let output = git_command(tree).args(arguments).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && !said.is_empty()).then_some(said)
+}
+
+fn git_command(tree: &Tree) -> Command {
+    git_in(&tree.root)
+}
+
+fn git_in(place: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(place);
+    command
+}
