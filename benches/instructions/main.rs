@@ -85,6 +85,16 @@ fn main() {
         // Buffers grow, pools fill, branches that are taken once are taken.
         subject((times / 10).max(1));
         let allocated = count(&mut || subject(times));
-        println!(r#"{{"name":"{}","times":{times},"allocations":{allocated}}}"#, workload.name);
+        println!(
+            r#"{{"name":"{}","times":{times},"allocations":{allocated},"most_instructions":{},"most_allocations":{}}}"#,
+            workload.name,
+            number(workload.most_instructions),
+            number(workload.most_allocations),
+        );
     }
+}
+
+/// As JSON has it.
+fn number(number: Option<impl ToString>) -> String {
+    number.map_or("null".to_owned(), |number| number.to_string())
 }

@@ -1,4 +1,4 @@
-//! What is counted.
+//! What is counted, and what is too much.
 
 use crate::subjects::Subject;
 use crate::subjects::csv::csv_rows;
@@ -14,20 +14,41 @@ pub(crate) struct Workload {
     /// How often it is done: often enough that what happens once does not show.
     pub(crate) times: u64,
     pub(crate) subject: fn() -> Subject,
+    /// More instructions each are too many, whatever there were before.
+    pub(crate) most_instructions: Option<u32>,
+    /// The same for allocations.
+    pub(crate) most_allocations: Option<f64>,
 }
 
+impl Workload {
+    const fn new(name: &'static str, times: u64, subject: fn() -> Subject) -> Self {
+        Self { name, times, subject, most_instructions: None, most_allocations: None }
+    }
+
+    const fn instructions(self, most: u32) -> Self {
+        Self { most_instructions: Some(most), ..self }
+    }
+
+    const fn allocations(self, most: f64) -> Self {
+        Self { most_allocations: Some(most), ..self }
+    }
+}
+
+/// Allocations of a row among many: chunks and results come in blocks.
+const FEW: f64 = 0.01;
+
 pub(crate) const WORKLOADS: &[Workload] = &[
-    Workload { name: "encode_execute", times: 50_000, subject: encode_execute },
-    Workload { name: "decode_page_row", times: 100_000, subject: decode_page },
-    Workload { name: "hash_and_route", times: 100_000, subject: hash_and_route },
-    Workload { name: "coordinator_hop", times: 64_000, subject: coordinator_hop },
-    Workload { name: "connection_round_trip", times: 64_000, subject: connection_round_trip },
-    Workload { name: "histogram_record", times: 500_000, subject: histogram_record },
-    Workload { name: "request@1", times: 10_000, subject: || inserts(1) },
-    Workload { name: "request@64", times: 64 * 500, subject: || inserts(64) },
-    Workload { name: "request@1024", times: 1024 * 100, subject: || inserts(1024) },
-    Workload { name: "read@64", times: 64 * 300, subject: || reads(64) },
-    Workload { name: "concurrent_row", times: 100_000, subject: concurrent_rows },
-    Workload { name: "bulk_row", times: 200_000, subject: bulk_rows },
-    Workload { name: "csv_row", times: 100_000, subject: csv_rows },
+    Workload::new("encode_execute", 50_000, encode_execute).allocations(0.0),
+    Workload::new("decode_page_row", 100_000, decode_page).allocations(FEW),
+    Workload::new("hash_and_route", 100_000, hash_and_route).allocations(0.0),
+    Workload::new("coordinator_hop", 64_000, coordinator_hop).allocations(FEW),
+    Workload::new("connection_round_trip", 64_000, connection_round_trip).allocations(FEW),
+    Workload::new("histogram_record", 500_000, histogram_record).allocations(0.0),
+    Workload::new("request@1", 10_000, || inserts(1)).allocations(0.0),
+    Workload::new("request@64", 64 * 500, || inserts(64)).instructions(2000).allocations(0.0),
+    Workload::new("request@1024", 1024 * 100, || inserts(1024)).instructions(2000).allocations(0.0),
+    Workload::new("read@64", 64 * 300, || reads(64)),
+    Workload::new("concurrent_row", 100_000, concurrent_rows).allocations(FEW),
+    Workload::new("bulk_row", 200_000, bulk_rows).instructions(900).allocations(FEW),
+    Workload::new("csv_row", 100_000, csv_rows).allocations(FEW),
 ];

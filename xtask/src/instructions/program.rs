@@ -26,9 +26,11 @@ pub(super) struct Program {
 #[derive(Debug, Clone)]
 pub(super) struct Counted {
     pub(super) name: String,
-    times: f64,
-    instructions: f64,
-    allocations: f64,
+    pub(super) times: f64,
+    /// Of all of them together.
+    pub(super) instructions: f64,
+    /// The same.
+    pub(super) allocations: f64,
     /// More than this many instructions each are too many, whatever there was before.
     pub(super) most_instructions: Option<f64>,
     /// The same for allocations.
@@ -36,19 +38,6 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    #[cfg(test)]
-    pub(super) fn example(name: &str, instructions: f64) -> Self {
-        let (most_instructions, most_allocations) = (None, None);
-        Self {
-            name: name.to_owned(),
-            times: 1.0,
-            instructions,
-            allocations: 0.0,
-            most_instructions,
-            most_allocations,
-        }
-    }
-
     /// Instructions each.
     pub(super) fn instructions(&self) -> f64 {
         self.instructions / self.times

@@ -92,7 +92,9 @@ mod tests {
     use super::*;
 
     fn counted(instructions: f64) -> Counted {
-        Counted::example("request", instructions)
+        let (most_instructions, most_allocations) = (None, None);
+        let name = "request".to_owned();
+        Counted { name, times: 1.0, instructions, allocations: 0.0, most_instructions, most_allocations }
     }
 
     fn complaints(now: Counted, base: Option<f64>, recorded: Option<f64>) -> String {

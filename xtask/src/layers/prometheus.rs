@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::embedded_node::{self, EmbeddedNode, free_address};
 use super::load::command::{self, Load};
 use crate::debian;
-use crate::process::{self, Process};
+use crate::process::Process;
 use crate::steps::{Outcome, Report, Stop};
 use crate::tree::Tree;
 
