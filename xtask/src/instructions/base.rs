@@ -53,10 +53,13 @@ impl Base {
         git_command(tree).args(["cat-file", "-e", &file]).output().is_ok_and(|output| output.status.success())
     }
 
-    /// Its files, in a work tree of their own under the target directory. Kept from run to run, so that only what differs is
-    /// built again.
-    pub(super) fn check_out(&self, tree: &Tree) -> Result<PathBuf, Stop> {
-        let place = tree.target.join("instructions-base");
+    /// Its files, in a work tree under the target directory, and a target directory for them. Both are kept from run to run,
+    /// so that only what differs is built again.
+    pub(super) fn check_out(&self, tree: &Tree) -> Result<(PathBuf, PathBuf), Stop> {
+        let home = tree.target.join("instructions-base");
+        let (place, target) = (home.join("tree"), home.join("target"));
+        std::fs::create_dir_all(&home)
+            .map_err(|error| Stop::failed(format!("{}: {error}", home.display())))?;
         // Forgets one that was deleted with the target directory.
         process::run("git worktree prune", git_command(tree).args(["worktree", "prune"]))?;
         if place.join(".git").exists() {
@@ -69,7 +72,10 @@ impl Base {
             command.args(["worktree", "add", "--quiet", "--force", "--detach"]).arg(&place).arg(&self.commit);
             process::run("git worktree add", &mut command)?;
         }
-        Ok(place)
+        if !target.exists() {
+            seed(&tree.target, &target)?;
+        }
+        Ok((place, target))
     }
 }
 
@@ -77,6 +83,24 @@ impl fmt::Display for Base {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", &self.commit[..self.commit.len().min(10)], self.title)
     }
+}
+
+/// Begins a target directory with what was just built of the registry's packages for our own tree; of the packages of the
+/// workspace, nothing.
+fn seed(ours: &Path, target: &Path) -> Result<(), Stop> {
+    let error = |error: std::io::Error| Stop::failed(format!("{}: {error}", target.display()));
+    // Under another name until it is complete.
+    let fresh = target.with_extension("new");
+    let _ = std::fs::remove_dir_all(&fresh);
+    std::fs::create_dir_all(&fresh).map_err(error)?;
+    process::run("cp", Command::new("cp").arg("-a").arg(ours.join("instructions")).arg(&fresh))?;
+    for entry in std::fs::read_dir(fresh.join("instructions/.fingerprint")).map_err(error)? {
+        let entry = entry.map_err(error)?;
+        if entry.file_name().to_string_lossy().starts_with("chorus") {
+            std::fs::remove_dir_all(entry.path()).map_err(error)?;
+        }
+    }
+    std::fs::rename(&fresh, target).map_err(error)
 }
 
 fn commit_of(tree: &Tree, revision: &str) -> Option<String> {

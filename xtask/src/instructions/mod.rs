@@ -62,7 +62,7 @@ fn check(tree: &Tree, arguments: &InstructionsArguments) -> Outcome {
     let valgrind = Valgrind::find(tree)?;
     let toolchain = Toolchain::of(tree, &valgrind)?;
     let record = Record::read(tree)?;
-    let now = Program::build(tree, &tree.root)?;
+    let now = Program::build(tree, &tree.root, &tree.target)?;
     let names = now.workloads(&arguments.only)?;
     let before = match arguments.alone {
         true => None,
@@ -104,8 +104,8 @@ fn before(tree: &Tree, wanted: Option<&str>) -> Result<Option<(Program, Base)>, 
         println!("{base} has no such bench yet");
         return Ok(None);
     }
-    let place = base.check_out(tree)?;
-    match Program::build(tree, &place) {
+    let (place, target) = base.check_out(tree)?;
+    match Program::build(tree, &place, &target) {
         Ok(program) => Ok(Some((program, base))),
         // A commit that repairs the bench must be able to pass.
         Err(stop) if wanted.is_none() => {

@@ -50,14 +50,14 @@ impl Counted {
 }
 
 impl Program {
-    /// Builds it from the sources in `place`. Trees share a target directory, and so whatever they have in common from the
-    /// registry.
-    pub(super) fn build(tree: &Tree, place: &Path) -> Result<Program, Stop> {
+    /// Builds it from the sources in `place`, in the target directory `target`. Cargo knows a package of a workspace by its
+    /// place in it, so two trees must not have one target directory: each would be taken for the other.
+    pub(super) fn build(tree: &Tree, place: &Path, target: &Path) -> Result<Program, Stop> {
         let mut command = tree.cargo();
         // Without the command line, which nobody here measures.
         command
             .current_dir(place)
-            .env("CARGO_TARGET_DIR", &tree.target)
+            .env("CARGO_TARGET_DIR", target)
             .args(["build", "--locked", "--package", "chorus-cql", "--bench", "instructions"])
             .args(["--profile", "instructions", "--no-default-features", "--features", "bulk"])
             .args(["--message-format", "json-render-diagnostics"]);
@@ -67,8 +67,7 @@ impl Program {
         })?;
         let executable =
             executable.ok_or_else(|| Stop::failed("cargo built no bench of the name instructions"))?;
-        let side = if place == tree.root { "now" } else { "base" };
-        let profiles = tree.target.join("callgrind").join(side);
+        let profiles = target.join("callgrind");
         std::fs::create_dir_all(&profiles)
             .map_err(|error| Stop::failed(format!("{}: {error}", profiles.display())))?;
         Ok(Program { executable, profiles })

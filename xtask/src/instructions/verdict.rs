@@ -69,7 +69,7 @@ impl Comparison {
                     "{name} makes {allocations:.5} allocations, and {most} at most are allowed"
                 ));
             }
-            let slower = |before: f64| percent_more(count, before) > limit;
+            let slower = |before: f64| count > before * (1.0 + limit / 100.0);
             if let Some(before) = base.filter(|before| slower(*before)) {
                 complaints.push(format!("{name} takes {count:.1} instructions, {before:.1} at the base"));
             }
