@@ -34,7 +34,7 @@ impl Base {
             .iter()
             .find_map(|main| git(tree, &["merge-base", "HEAD", main]))
             .filter(|commit| *commit != head);
-        let has_changed = git(tree, &["status", "--porcelain"]).is_some();
+        let has_changed = git(tree, &["status", "--porcelain", "--untracked-files=no"]).is_some();
         let commit = match left_main {
             Some(commit) => Some(commit),
             None if has_changed => Some(head),

@@ -59,7 +59,7 @@ impl Program {
             .current_dir(place)
             .env("CARGO_TARGET_DIR", target)
             .args(["build", "--locked", "--package", "chorus-cql", "--bench", "instructions"])
-            .args(["--profile", "instructions", "--no-default-features", "--features", "bulk"])
+            .args(["--profile", "instructions", "--no-default-features", "--features", "bulk,tls"])
             .args(["--message-format", "json-render-diagnostics"]);
         let mut executable = None;
         process::run_seen("cargo build", &mut command, |line| {
