@@ -3,7 +3,9 @@
 //! * [`layers`]: what `cargo xtask test` runs, one file a layer.
 //! * [`steps`]: a step, how it can end, the summary.
 //! * [`cassandra`]: a real Apache Cassandra from Maven jars.
+//! * [`instructions`]: what a request costs now and what it did before.
 //! * [`python`]: virtual environments for other people's drivers.
+//! * [`debian`]: programs of Debian packages.
 //! * [`process`]: child processes that never outlive us unless told to.
 #![forbid(unsafe_code)]
 #![allow(
@@ -13,6 +15,8 @@
 )]
 
 mod cassandra;
+mod debian;
+mod instructions;
 mod layers;
 mod process;
 mod python;
@@ -36,6 +40,8 @@ struct Arguments {
 enum Command {
     /// Run every layer: format, lints, docs, tests, other people's clients, real servers
     Test(layers::TestArguments),
+    /// Count what the hot path takes, and compare with the commit before
+    Instructions(instructions::InstructionsArguments),
     /// Run a real Apache Cassandra, for use by hand
     Cassandra(cassandra::hands_on::CassandraArguments),
 }
@@ -48,6 +54,7 @@ fn main() -> ExitCode {
     };
     let ended = match Arguments::parse().command {
         Command::Test(arguments) => layers::run(&tree, &arguments),
+        Command::Instructions(arguments) => instructions::run(&tree, &arguments),
         Command::Cassandra(arguments) => cassandra::hands_on::run(&tree, &arguments),
     };
     match ended {

@@ -167,13 +167,19 @@ pub(crate) fn run(name: &str, command: &mut Command) -> Result<(), Stop> {
 
 /// Runs a command to its end, shows every line of its standard output as it comes, and hands it to `see` too.
 pub(crate) fn run_watched(name: &str, command: &mut Command, mut see: impl FnMut(&str)) -> Result<(), Stop> {
+    run_seen(name, command, |line| {
+        println!("{line}");
+        see(line);
+    })
+}
+
+/// Runs a command to its end and hands every line of its standard output to `see`.
+pub(crate) fn run_seen(name: &str, command: &mut Command, mut see: impl FnMut(&str)) -> Result<(), Stop> {
     let mut process = Process::spawn(name, command.stdin(Stdio::null()).stdout(Stdio::piped()), None)?;
     let output = process.child().stdout.take().expect("standard output was asked for as a pipe");
     for line in BufReader::new(output).split(b'\n') {
         let line = line.map_err(|error| Stop::failed(format!("{name}: {error}")))?;
-        let line = String::from_utf8_lossy(&line);
-        println!("{line}");
-        see(&line);
+        see(&String::from_utf8_lossy(&line));
     }
     let status = process.child().wait().map_err(|error| Stop::failed(format!("{name}: {error}")))?;
     process.forget();

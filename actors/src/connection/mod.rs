@@ -17,6 +17,8 @@ mod port;
 mod pump;
 mod segments;
 mod socket;
+#[cfg(feature = "bench")]
+pub(crate) mod stand_in;
 mod stats;
 
 use std::{cell::RefCell, collections::VecDeque, net::SocketAddr, rc::Rc, time::Duration};
@@ -137,30 +139,9 @@ pub(crate) fn start(
     owner: Owner,
 ) -> ConnectionHandle {
     let segments = wire.shape.version.uses_segments();
-    let port = Rc::new(Port {
-        id: next_id(),
-        host,
-        address: wire.address,
-        shard: wire.shard,
-        shape: wire.shape,
-        compression: if segments { None } else { wire.compression },
-        coordinator: Rc::downgrade(coordinator),
-        window: settings.window.clamp(1, in_flight::STREAM_IDS as u32 - 1),
-        queue: RefCell::new(VecDeque::new()),
-        queued: Default::default(),
-        in_flight: Default::default(),
-        orphans: Default::default(),
-        order: Default::default(),
-        closed: RefCell::default(),
-        waker: RefCell::default(),
-        woken: Default::default(),
-        sweep: Default::default(),
-        late_us: Default::default(),
-        late_after_us: Default::default(),
-        measured: Default::default(),
-        stats: RefCell::default(),
-    });
-    coordinator.register(&port);
+    let compression = if segments { None } else { wire.compression };
+    let place = Place { host, address: wire.address, shard: wire.shard };
+    let port = open_port(place, wire.shape, compression, settings.window, coordinator);
     let inbound = Inbound::new(settings.max_frame, &wire.leftover);
     let (segments, outbound) = if segments {
         (Some(Segments::new(wire.compression, settings.max_frame)), Outbound::segments(wire.compression))
@@ -181,6 +162,48 @@ pub(crate) fn start(
         saturated: false,
         last_abandoned_sweep_us: 0,
     });
+    port
+}
+
+/// Where a connection leads.
+struct Place {
+    host: HostIndex,
+    address: SocketAddr,
+    shard: Option<u16>,
+}
+
+/// A port that the coordinator watches over.
+fn open_port(
+    place: Place,
+    shape: FrameShape,
+    compression: Option<Compression>,
+    window: u32,
+    coordinator: &Rc<CoordinatorPort>,
+) -> Rc<Port> {
+    let port = Rc::new(Port {
+        id: next_id(),
+        host: place.host,
+        address: place.address,
+        shard: place.shard,
+        shape,
+        compression,
+        coordinator: Rc::downgrade(coordinator),
+        window: window.clamp(1, in_flight::STREAM_IDS as u32 - 1),
+        queue: RefCell::new(VecDeque::new()),
+        queued: Default::default(),
+        in_flight: Default::default(),
+        orphans: Default::default(),
+        order: Default::default(),
+        closed: RefCell::default(),
+        waker: RefCell::default(),
+        woken: Default::default(),
+        sweep: Default::default(),
+        late_us: Default::default(),
+        late_after_us: Default::default(),
+        measured: Default::default(),
+        stats: RefCell::default(),
+    });
+    coordinator.register(&port);
     port
 }
 

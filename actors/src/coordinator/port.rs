@@ -419,6 +419,12 @@ impl CoordinatorPort {
         open.into_iter()
     }
 
+    /// Shows `look` one open connection after the other until it says yes. Unlike
+    /// [`open_connections`](Self::open_connections) it allocates nothing, and `look` must not open or close any.
+    pub(super) fn any_open(&self, mut look: impl FnMut(&Port) -> bool) -> bool {
+        self.connections.borrow().iter().filter_map(Weak::upgrade).any(|connection| look(&connection))
+    }
+
     /// Requests that ended well and otherwise, since the reactor started.
     pub(super) fn ended(&self) -> (u64, u64) {
         let stats = self.stats.borrow();

@@ -57,14 +57,15 @@ impl CoordinatorActor {
     pub(super) fn is_busy(&self) -> bool {
         !self.waiting.is_empty()
             || !self.parked.is_empty()
-            || self.port.open_connections().any(|connection| connection.in_flight() > connection.orphans())
-            || self.port.open_connections().any(|connection| connection.queue_depth() > 0)
+            || self.port.any_open(|connection| connection.in_flight() > connection.orphans())
+            || self.port.any_open(|connection| connection.queue_depth() > 0)
     }
 
     pub(super) fn sweep(&mut self) {
-        for connection in self.port.open_connections().collect::<Vec<_>>() {
+        self.port.any_open(|connection| {
             connection.sweep();
-        }
+            false
+        });
         let now = self.port.clock().now_us();
         let mut index = 0;
         while index < self.waiting.len() {

@@ -3,6 +3,7 @@
 //! * [`sources`]: format, lints, documentation.
 //! * [`dependencies`]: licences and sources.
 //! * [`cargo_tests`]: unit, documentation and embedded-node tests, with cargo.
+//! * [`instructions`](crate::instructions): what the hot path takes, and took before.
 //! * [`foreign`]: other people's clients against the embedded node.
 //! * [`real`]: our tests and other people's clients against a real Cassandra.
 //! * [`rolling`]: a rolling restart of real nodes under load.
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::instructions;
 use crate::steps::{Report, Stop};
 use crate::tree::Tree;
 
@@ -53,6 +55,11 @@ const LAYERS: &[Layer] = &[
     Layer { name: "doc", about: "cargo doc, warnings denied", run: sources::doc },
     Layer { name: "dependencies", about: "licences and sources against deny.toml", run: dependencies::run },
     Layer { name: "tests", about: "unit, doc and embedded-node tests", run: cargo_tests::run },
+    Layer {
+        name: "instructions",
+        about: "instructions and allocations of the hot path, against their limits and the commit before",
+        run: |tree, report| report.step("instructions and allocations", || instructions::checked(tree)),
+    },
     Layer { name: "load-tests", about: "the measuring workspace: lints and tests", run: sources::load_tests },
     Layer { name: "foreign", about: "other people's clients against the embedded node", run: foreign::run },
     Layer { name: "cassandra", about: "tests and clients against a real Apache Cassandra", run: real::run },
@@ -73,7 +80,7 @@ pub(crate) fn run(tree: &Tree, arguments: &TestArguments) -> Result<ExitCode, St
         .iter()
         .filter(|layer| arguments.only.is_empty() || arguments.only.iter().any(|name| name == layer.name));
     if arguments.list {
-        chosen.for_each(|layer| println!("{:<12}{}", layer.name, layer.about));
+        chosen.for_each(|layer| println!("{:<14}{}", layer.name, layer.about));
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = Report::default();

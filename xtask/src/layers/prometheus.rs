@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::embedded_node::{self, EmbeddedNode, free_address};
 use super::load::command::{self, Load};
-use crate::process::{self, Process};
+use crate::debian;
+use crate::process::Process;
 use crate::steps::{Outcome, Report, Stop};
 use crate::tree::Tree;
 
@@ -96,7 +97,7 @@ impl Programs {
         let home = tree.target.join("prometheus");
         let unpacked = at(&home.join("usr/bin"));
         if !unpacked.promtool.exists() {
-            unpack(&home)
+            debian::unpack("prometheus", &home)
                 .map_err(|stop| Stop::missing(format!("Prometheus (Debian: prometheus): {stop}")))?;
         }
         Ok(unpacked)
@@ -115,30 +116,6 @@ impl Programs {
             None => Err(Stop::failed("promtool does not end")),
         }
     }
-}
-
-fn unpack(home: &Path) -> Result<(), Stop> {
-    let _ = std::fs::remove_dir_all(home);
-    std::fs::create_dir_all(home).map_err(|error| Stop::failed(format!("{}: {error}", home.display())))?;
-    let download = || {
-        process::run(
-            "apt-get download",
-            Command::new("apt-get").args(["download", "-q", "prometheus"]).current_dir(home),
-        )
-    };
-    // A machine whose package lists are old or absent needs them first.
-    if download().is_err() {
-        process::run("apt-get update", Command::new("apt-get").args(["update", "-qq"]))?;
-        download()?;
-    }
-    let entries =
-        std::fs::read_dir(home).map_err(|error| Stop::failed(format!("{}: {error}", home.display())))?;
-    let package = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .ok_or_else(|| Stop::failed("apt-get downloaded no package"))?;
-    process::run("dpkg-deb", Command::new("dpkg-deb").arg("--extract").arg(package).arg(home))
 }
 
 /// A server that scrapes one target every second.

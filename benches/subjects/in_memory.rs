@@ -1,11 +1,5 @@
-//! A session without a socket: every connection leads to a [`Peer`](peer::Peer) in the same thread.
+//! A session without a socket: every connection leads to a [`Peer`] in the same thread.
 
-mod peer;
-
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::OnceLock;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chorus::{Placement, PreparedStatement, ProtocolVersion, Session};
@@ -13,22 +7,25 @@ use chorus_node::EmbeddedCluster;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::Runtime;
 
-use peer::Peer;
+use super::peer::Peer;
+use super::server_side::ServerSide;
 
 /// As much as a socket takes before its reader comes.
 const PIPE: usize = 1024 * 1024;
+/// What passes for the client while its peer answers everything that arrived together.
+const ROUND_TRIP: Duration = Duration::from_micros(100);
+
+/// The value that is written and read.
+pub(crate) const PAYLOAD: [u8; 100] = [0x70; 100];
 
 /// A connected session, the runtime it lives on, and the cluster that its peers learn their answers from.
 pub(crate) struct InMemory {
     pub(crate) session: Session,
     pub(crate) insert: PreparedStatement,
     pub(crate) read: PreparedStatement,
-    pub(crate) runtime: Runtime,
+    runtime: Runtime,
     _cluster: EmbeddedCluster,
 }
-
-/// What passes for the client while its peer answers everything that arrived together.
-const ROUND_TRIP: Duration = Duration::from_micros(100);
 
 impl InMemory {
     /// Connects. The clock of the runtime stands still but for a fixed time at each answer, so that deadlines, sweeps
@@ -43,56 +40,52 @@ impl InMemory {
         chorus_actors::bench::dial_with(|address| {
             let (near, far) = tokio::io::duplex(PIPE);
             let peer = Peer::connect(address).expect("the embedded node listens");
-            tokio::spawn(ServerSide(Box::pin(serve(far, peer))));
+            tokio::spawn(ServerSide::new(serve(far, peer)));
             near
         });
-        let address = cluster.addresses()[0];
-        let (session, insert, read) = runtime.block_on(async {
-            let session = Session::builder()
-                .contact_point(address)
-                .protocol_version(ProtocolVersion::V4)
-                .placement(Placement::Local)
-                .connect()
-                .await
-                .expect("the peer answers");
-            for statement in [
-                "CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-                "CREATE TABLE bench.kv (id bigint PRIMARY KEY, payload blob)",
-            ] {
-                session.query(statement, ()).await.expect("the node knows it");
-            }
+        let session = Session::builder()
+            .contact_point(cluster.addresses()[0])
+            .protocol_version(ProtocolVersion::V4)
+            .placement(Placement::Local);
+        let session = runtime.block_on(session.connect()).expect("the peer answers");
+        for statement in [
+            "CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+            "CREATE TABLE bench.kv (id bigint PRIMARY KEY, payload blob)",
+        ] {
+            runtime.block_on(create(&session, statement));
+        }
+        let (insert, read) = runtime.block_on(async {
             let insert = session.prepare("INSERT INTO bench.kv (id, payload) VALUES (?, ?)").await;
             let read = session.prepare("SELECT id, payload FROM bench.kv WHERE id = ?").await;
             let (insert, read) = (insert.expect("it is right"), read.expect("it is right"));
             // The first answer of each is the one the peer repeats.
             session.execute(&insert, (0_i64, PAYLOAD.as_slice())).await.expect("it is stored");
             session.execute(&read, (0_i64,)).await.expect("it is there");
-            // The session reads the schema again, as it heard of the new table; the clock jumps to the end of that.
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            (session, insert, read)
+            (insert, read)
         });
         Self { session, insert, read, runtime, _cluster: cluster }
     }
+
+    /// Creates a table.
+    pub(crate) fn create(&self, statement: &str) {
+        self.run(create(&self.session, statement));
+    }
+
+    /// Runs a future to its end on the session's runtime.
+    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Starts a task on it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
 }
 
-/// The value that is written and read.
-pub(crate) const PAYLOAD: [u8; 100] = [0x70; 100];
-
-/// How the server's side is run. Whoever counts something sets it, to leave that side out: what is asked is what the client
-/// costs.
-pub(crate) static RUN_SERVER: OnceLock<fn(&mut dyn FnMut())> = OnceLock::new();
-
-struct ServerSide<F>(Pin<Box<F>>);
-
-impl<F: Future> Future for ServerSide<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(run) = RUN_SERVER.get() else { return self.0.as_mut().poll(cx) };
-        let mut outcome = Poll::Pending;
-        run(&mut || outcome = self.0.as_mut().poll(cx));
-        outcome
-    }
+async fn create(session: &Session, statement: &str) {
+    session.query(statement, ()).await.expect("the node knows it");
+    // The session hears of it and reads the schema again; the clock jumps to the end of that.
+    tokio::time::sleep(Duration::from_secs(10)).await;
 }
 
 /// The server's side of one connection.
