@@ -1,9 +1,9 @@
 //! TLS to the servers, with rustls and no system library.
 //!
 //! [`TlsSettings`] is what the engine asks before it opens a connection: the certificates and the name to insist on. They
-//! come from the library, which reads files; here is the part that talks to a peer. [`stream`] carries bytes through a
-//! session, [`judge`] finds the reason in what rustls and the peer say, [`verify`] decides whom to trust. A handshake that
-//! fails is a [`TlsProblem`](crate::TlsProblem) of that one dial; nothing is retried without TLS.
+//! come from the library, which reads files; here is the part that talks to a peer. `stream` carries bytes through a
+//! session, `judge` finds the reason in what rustls and the peer say, `verify` decides whom to trust. A handshake that
+//! fails is a [`TlsProblem`] of that one dial; nothing is retried without TLS.
 
 mod buffer;
 mod handshake;

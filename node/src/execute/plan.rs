@@ -62,7 +62,7 @@ pub struct PreparedPlan {
     pub pk_indexes: Vec<u16>,
     /// The columns of the answer; empty for everything that is not a SELECT.
     pub result: Arc<[ColumnSpec]>,
-    /// To be given to [`Database::execute`].
+    /// To be given to [`Database::execute`](crate::Database::execute).
     pub plan: Arc<Plan>,
     /// Whether it is a conditional write: its answer has columns although `result` is empty.
     pub is_lwt: bool,
