@@ -8,8 +8,10 @@
 //! * [`programs`]: how the programs are built. [`people`]: the file that is loaded.
 //! * [`plan`]: what is run, in which order. [`run`]: one run. [`sink`]: the servers. [`affinity`]: on which cores.
 //! * [`counting`]: system calls.
+//! * [`accept`]: what we promise, and whether it holds.
 //! * [`statistics`], [`summary`]: medians, spread, the table, the JSON.
 
+mod accept;
 mod affinity;
 mod cell;
 mod clients;
@@ -28,9 +30,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::cell::{Cell, Cores};
+use crate::cell::{Cell, Cores, Surroundings};
 use crate::clients::Client;
-use crate::plan::Plan;
+use crate::plan::{Entry, Plan};
 use crate::programs::Programs;
 
 /// Any error, as text for whoever started the run.
@@ -50,6 +52,8 @@ struct Arguments {
 enum Command {
     /// Every client in every cell, in turns, each in a process of its own
     Compare(Compare),
+    /// What Chorus promises, measured: ends with failure when a line of it does not hold
+    Accept(Accept),
 }
 
 #[derive(Args)]
@@ -75,6 +79,15 @@ struct Compare {
     /// One more run each to count allocations and one to count system calls
     #[arg(long)]
     counts: bool,
+    #[command(flatten)]
+    timing: Timing,
+}
+
+#[derive(Args)]
+struct Accept {
+    /// Only the lines about this, such as bulk or insert@64
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     #[command(flatten)]
     timing: Timing,
 }
@@ -153,7 +166,8 @@ impl Machine {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Compare(compare) => run(compare),
+        Command::Compare(compare) => compare.run(),
+        Command::Accept(accept) => accept.run(),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -165,60 +179,104 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(compare: Compare) -> Result<bool, Failure> {
-    let (runs, seconds) = if compare.set == Set::Full { (5, 2.0) } else { (1, 1.0) };
-    let mut cells = compare.scenarios;
-    if cells.is_empty() {
-        cells = compare.set.cells().split(',').map(str::parse).collect::<Result<_, _>>()?;
+impl Compare {
+    /// True if everything could be measured.
+    fn run(self) -> Result<bool, Failure> {
+        let (runs, seconds) = if self.set == Set::Full { (5, 2.0) } else { (1, 1.0) };
+        let cells = self.cells()?;
+        let programs = Programs::new()?;
+        let clients = available(&self.clients, &programs)?;
+        let entries = cells.iter().flat_map(|cell| {
+            let clients = clients.iter().copied().filter(|client| client.takes_part_in(cell));
+            clients.map(|client| Entry { cell: cell.clone(), client, counts: self.counts })
+        });
+        let plan = self.timing.plan(entries.collect(), runs, seconds);
+        build(&plan, &programs)?;
+        let results = plan.carry_out(&programs);
+        println!("{}", summary::tables(&results));
+        self.timing.keep(&summary::json(&results, &plan)?)?;
+        Ok(results.iter().all(|result| result.failures.is_empty()))
     }
-    for surroundings in cells.iter_mut().map(|cell| &mut cell.surroundings) {
-        let usual = cell::Surroundings::default();
-        if surroundings.hosts == usual.hosts {
-            surroundings.hosts = compare.hosts.max(1);
+
+    fn cells(&self) -> Result<Vec<Cell>, Failure> {
+        let mut cells = self.scenarios.clone();
+        if cells.is_empty() {
+            cells = self.set.cells().split(',').map(str::parse).collect::<Result<_, _>>()?;
         }
-        if surroundings.delay_ms == usual.delay_ms {
-            surroundings.delay_ms = compare.delay_ms;
+        for surroundings in cells.iter_mut().map(|cell| &mut cell.surroundings) {
+            let usual = Surroundings::default();
+            if surroundings.hosts == usual.hosts {
+                surroundings.hosts = self.hosts.max(1);
+            }
+            if surroundings.delay_ms == usual.delay_ms {
+                surroundings.delay_ms = self.delay_ms;
+            }
+            if self.unpinned && surroundings.cores == usual.cores {
+                surroundings.cores = Cores::Any;
+            }
         }
-        if compare.unpinned && surroundings.cores == usual.cores {
-            surroundings.cores = Cores::Any;
-        }
+        Ok(cells)
     }
-    let programs = Programs::new()?;
-    let timing = &compare.timing;
-    let mut plan = Plan {
-        cells,
-        clients: compare.clients,
-        runs: timing.runs.unwrap_or(runs),
-        seconds: timing.seconds.unwrap_or(seconds),
-        idle_seconds: timing.idle_seconds,
-        warm_up: timing.warm_up,
-        counts: compare.counts,
-        machine: timing.machine.clone(),
-    };
-    prepare(&mut plan, &programs)?;
-    let results = plan.carry_out(&programs);
-    println!("{}", summary::tables(&results, &plan));
-    if let Some(path) = &timing.json {
-        std::fs::write(path, serde_json::to_string_pretty(&summary::json(&results, &plan)?)?)?;
-    }
-    Ok(results.iter().all(|result| result.failures.is_empty()))
 }
 
-/// Builds what takes part. Without names, everybody does who is to be had on this machine; the others are said goodbye to.
-fn prepare(plan: &mut Plan, programs: &Programs) -> Result<(), Failure> {
-    programs.build(plan.any(|cell| cell.surroundings.tls), plan.counts)?;
-    if plan.any(|cell| cell.scenario == "csv") {
-        people::make(&programs.target(people::FILE))?;
+impl Accept {
+    /// True if every line holds.
+    fn run(self) -> Result<bool, Failure> {
+        let mut lines = accept::lines();
+        lines.retain(|line| self.only.is_empty() || self.only.iter().any(|word| line.is_about(word)));
+        let programs = Programs::new()?;
+        let plan = self.timing.plan(accept::entries(&lines)?, 5, 2.0);
+        build(&plan, &programs)?;
+        let results = plan.carry_out(&programs);
+        println!("{}", summary::tables(&results));
+        let (table, judgement, met) = accept::judge(&lines, &results);
+        println!("{table}");
+        let mut everything = summary::json(&results, &plan)?;
+        everything["lines"] = judgement;
+        self.timing.keep(&everything)?;
+        Ok(met)
     }
-    let named = !plan.clients.is_empty();
-    let clients = if named { plan.clients.clone() } else { Client::everybody() };
-    plan.clients.clear();
-    for client in clients {
+}
+
+impl Timing {
+    fn plan(&self, entries: Vec<Entry>, runs: usize, seconds: f64) -> Plan {
+        Plan {
+            entries,
+            runs: self.runs.unwrap_or(runs),
+            seconds: self.seconds.unwrap_or(seconds),
+            idle_seconds: self.idle_seconds,
+            warm_up: self.warm_up,
+            machine: self.machine.clone(),
+        }
+    }
+
+    fn keep(&self, everything: &serde_json::Value) -> Result<(), Failure> {
+        if let Some(path) = &self.json {
+            std::fs::write(path, serde_json::to_string_pretty(everything)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Who is to be had on this machine. The others are said goodbye to, unless they were named: then it is an error.
+fn available(named: &[Client], programs: &Programs) -> Result<Vec<Client>, Failure> {
+    let wanted = if named.is_empty() { Client::everybody() } else { named.to_vec() };
+    let mut clients = Vec::new();
+    for client in wanted {
         match programs.make(client) {
-            Ok(()) => plan.clients.push(client),
-            Err(error) if named => return Err(format!("{client}: {error}").into()),
+            Ok(()) => clients.push(client),
+            Err(error) if named.contains(&client) => return Err(format!("{client}: {error}").into()),
             Err(error) => eprintln!("{client} does not take part: {error}"),
         }
+    }
+    Ok(clients)
+}
+
+/// Builds the Rust programs and the file that is loaded, as far as they are needed.
+fn build(plan: &Plan, programs: &Programs) -> Result<(), Failure> {
+    programs.build(plan.any(|entry| entry.cell.surroundings.tls), plan.any(|entry| entry.counts))?;
+    if plan.any(|entry| entry.cell.scenario == "csv") {
+        people::make(&programs.target(people::FILE))?;
     }
     Ok(())
 }

@@ -10,15 +10,22 @@ use crate::{Failure, Machine};
 
 /// A whole comparison.
 pub(crate) struct Plan {
-    pub(crate) cells: Vec<Cell>,
-    pub(crate) clients: Vec<Client>,
+    pub(crate) entries: Vec<Entry>,
     pub(crate) runs: usize,
     pub(crate) seconds: f64,
     /// An idle session is looked at once, for as long as it takes a heartbeat to come by.
     pub(crate) idle_seconds: f64,
     pub(crate) warm_up: f64,
-    pub(crate) counts: bool,
     pub(crate) machine: Machine,
+}
+
+/// One client in one cell.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) cell: Cell,
+    pub(crate) client: Client,
+    /// Whether allocations and system calls are counted too, in runs of their own.
+    pub(crate) counts: bool,
 }
 
 /// Everything one client did in one cell.
@@ -29,23 +36,19 @@ pub(crate) struct CellResult {
     pub(crate) allocations: Option<f64>,
     pub(crate) system_calls: Option<f64>,
     pub(crate) failures: Vec<String>,
+    counts: bool,
 }
 
 impl Plan {
-    /// Whether any cell needs this.
-    pub(crate) fn any(&self, of: impl Fn(&Cell) -> bool) -> bool {
-        self.cells.iter().any(of)
+    /// Whether this is true of any part of it.
+    pub(crate) fn any(&self, of: impl Fn(&Entry) -> bool) -> bool {
+        self.entries.iter().any(of)
     }
 
     /// Runs everything. What fails is noted with its cell, and the others go on.
     pub(crate) fn carry_out(&self, programs: &Programs) -> Vec<CellResult> {
         let mut sinks = Sinks::new(programs, &self.machine);
-        let mut results = Vec::new();
-        for cell in &self.cells {
-            for client in self.clients.iter().filter(|client| client.takes_part_in(cell)) {
-                results.push(CellResult::new(*client, cell.clone()));
-            }
-        }
+        let mut results: Vec<CellResult> = self.entries.iter().map(CellResult::new).collect();
         for turn in 1..=self.runs {
             for result in results.iter_mut().filter(|result| turn == 1 || !result.is_idle()) {
                 eprintln!("run {turn} of {}: {} {}", self.runs, result.cell, result.client);
@@ -55,7 +58,7 @@ impl Plan {
                 }
             }
         }
-        if self.counts {
+        if self.any(|entry| entry.counts) {
             self.count(&mut sinks, programs, &mut results);
         }
         results
@@ -68,7 +71,7 @@ impl Plan {
             Some(Counter::Strace) => eprintln!("perf may not count system calls here; strace does, slowly"),
             None => eprintln!("neither perf nor strace can count system calls here: they are not counted"),
         }
-        for result in results.iter_mut().filter(|result| !result.is_idle()) {
+        for result in results.iter_mut().filter(|result| result.counts && !result.is_idle()) {
             eprintln!("counting: {} {}", result.cell, result.client);
             match self.with(sinks, programs, result, |run| run.allocations()) {
                 Ok(allocations) => result.allocations = allocations,
@@ -102,14 +105,15 @@ impl Plan {
 }
 
 impl CellResult {
-    fn new(client: Client, cell: Cell) -> CellResult {
+    fn new(entry: &Entry) -> CellResult {
         CellResult {
-            client,
-            cell,
+            client: entry.client,
+            cell: entry.cell.clone(),
             reports: Vec::new(),
             allocations: None,
             system_calls: None,
             failures: Vec::new(),
+            counts: entry.counts,
         }
     }
 

@@ -27,22 +27,44 @@ impl Spread {
 }
 
 /// Something a run measures.
-pub(crate) type Metric = fn(&Report) -> Option<f64>;
+#[derive(Clone, Copy)]
+pub(crate) struct Metric {
+    /// As in the JSON.
+    pub(crate) name: &'static str,
+    of: fn(&Report) -> Option<f64>,
+}
 
-pub(crate) const RATE: Metric = |report| Some(report.operations_per_second).filter(|_| report.operations > 0);
-pub(crate) const CPU: Metric = |report| report.cpu_us_per_operation;
-pub(crate) const CPU_PERCENT: Metric = |report| report.cpu_percent;
-pub(crate) const P50: Metric = |report| report.p50_us;
-pub(crate) const P99: Metric = |report| report.p99_us;
-pub(crate) const P999: Metric = |report| report.p999_us;
-pub(crate) const LATENESS: Metric = |report| report.worst_lateness_us;
-pub(crate) const RESIDENT_MB: Metric = |report| report.resident_kib.map(|kib| kib as f64 / 1000.0 * 1.024);
-pub(crate) const PEAK_MB: Metric = |report| Some(report.peak_resident_kib as f64 / 1000.0 * 1.024);
-pub(crate) const SINK_CPU: Metric = |report| report.sink_cpu_percent;
+impl Metric {
+    const fn new(name: &'static str, of: fn(&Report) -> Option<f64>) -> Metric {
+        Metric { name, of }
+    }
+}
+
+/// A megabyte is a million bytes.
+const MB_A_KIB: f64 = 1024.0 / 1e6;
+
+pub(crate) const RATE: Metric = Metric::new("operations_per_second", |report| {
+    Some(report.operations_per_second).filter(|_| report.operations > 0)
+});
+pub(crate) const CPU: Metric = Metric::new("cpu_us_per_operation", |report| report.cpu_us_per_operation);
+pub(crate) const CPU_PERCENT: Metric = Metric::new("cpu_percent", |report| report.cpu_percent);
+pub(crate) const P50: Metric = Metric::new("p50_us", |report| report.p50_us);
+pub(crate) const P99: Metric = Metric::new("p99_us", |report| report.p99_us);
+pub(crate) const P999: Metric = Metric::new("p999_us", |report| report.p999_us);
+pub(crate) const LATENESS: Metric = Metric::new("worst_lateness_us", |report| report.worst_lateness_us);
+pub(crate) const RESIDENT: Metric =
+    Metric::new("resident_mb", |report| report.resident_kib.map(|kib| kib as f64 * MB_A_KIB));
+pub(crate) const PEAK: Metric =
+    Metric::new("peak_resident_mb", |report| Some(report.peak_resident_kib as f64 * MB_A_KIB));
+pub(crate) const SINK_CPU: Metric = Metric::new("sink_cpu_percent", |report| report.sink_cpu_percent);
+
+/// All of them.
+pub(crate) const METRICS: [Metric; 10] =
+    [RATE, CPU, CPU_PERCENT, P50, P99, P999, LATENESS, RESIDENT, PEAK, SINK_CPU];
 
 impl CellResult {
     pub(crate) fn spread(&self, metric: Metric) -> Option<Spread> {
-        Spread::of(self.reports.iter().filter_map(metric).collect())
+        Spread::of(self.reports.iter().filter_map(metric.of).collect())
     }
 
     pub(crate) fn median(&self, metric: Metric) -> Option<f64> {

@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::clients::Client;
 use crate::plan::{CellResult, Plan};
 use crate::statistics::{
-    CPU, CPU_PERCENT, LATENESS, Metric, P50, P99, P999, PEAK_MB, RATE, RESIDENT_MB, SINK_CPU, Spread,
+    CPU, CPU_PERCENT, LATENESS, METRICS, P50, P99, P999, PEAK, RATE, RESIDENT, SINK_CPU, Spread,
 };
 
 /// A column and its digits; those nobody has a number for are left out.
@@ -25,8 +25,8 @@ const COLUMNS: [Column; 18] = [
     ("p99.9 µs", 0, |own, _| own.median(P999)),
     ("worst lateness ms", 2, |own, _| own.spread(LATENESS).map(|spread| spread.most / 1000.0)),
     ("CPU %", 3, |own, _| own.median(CPU_PERCENT).filter(|_| own.is_idle())),
-    ("resident MB", 1, |own, _| own.median(RESIDENT_MB).filter(|_| own.is_idle())),
-    ("peak MB", 0, |own, _| own.median(PEAK_MB)),
+    ("resident MB", 1, |own, _| own.median(RESIDENT).filter(|_| own.is_idle())),
+    ("peak MB", 0, |own, _| own.median(PEAK)),
     ("sink busy %", 0, |own, _| own.median(SINK_CPU)),
     ("allocations/op", 4, |own, _| own.allocations),
     ("system calls/op", 4, |own, _| own.system_calls),
@@ -41,10 +41,11 @@ fn cpu_ratio(own: &CellResult, all: &[&CellResult], client: Client) -> Option<f6
 }
 
 /// A Markdown table for each cell.
-pub(crate) fn tables(results: &[CellResult], plan: &Plan) -> String {
+pub(crate) fn tables(results: &[CellResult]) -> String {
     let mut text = String::new();
-    for cell in &plan.cells {
-        let rows: Vec<&CellResult> = results.iter().filter(|result| result.cell == *cell).collect();
+    for rows in results.chunk_by(|one, next| one.cell == next.cell) {
+        let cell = &rows[0].cell;
+        let rows: Vec<&CellResult> = rows.iter().collect();
         let columns: Vec<&Column> = COLUMNS
             .iter()
             .filter(|(_, _, value)| rows.iter().any(|row| value(row, &rows).is_some()))
@@ -71,32 +72,19 @@ fn number(value: Option<f64>, digits: usize) -> String {
     value.map(|value| format!("{value:.digits$}")).unwrap_or_default()
 }
 
-const IN_JSON: [(&str, Metric); 10] = [
-    ("operations_per_second", RATE),
-    ("cpu_us_per_operation", CPU),
-    ("cpu_percent", CPU_PERCENT),
-    ("p50_us", P50),
-    ("p99_us", P99),
-    ("p999_us", P999),
-    ("worst_lateness_us", LATENESS),
-    ("resident_mb", RESIDENT_MB),
-    ("peak_resident_mb", PEAK_MB),
-    ("sink_cpu_percent", SINK_CPU),
-];
-
 /// Everything: settings, machine, medians with their spread, and each run.
 pub(crate) fn json(results: &[CellResult], plan: &Plan) -> Result<Value, Failure> {
     let cells: Vec<Value> = results
         .iter()
         .map(|result| {
-            let metrics: Map<String, Value> = IN_JSON
+            let metrics: Map<String, Value> = METRICS
                 .iter()
-                .filter_map(|(name, metric)| {
+                .filter_map(|metric| {
                     let spread = result.spread(*metric)?;
                     let Spread { median, least, most } = spread;
                     let numbers =
                         json!({ "median": median, "min": least, "max": most, "spread": spread.factor() });
-                    Some(((*name).to_owned(), numbers))
+                    Some((metric.name.to_owned(), numbers))
                 })
                 .collect();
             json!({
