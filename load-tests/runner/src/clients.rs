@@ -39,9 +39,10 @@ pub(crate) enum Client {
 /// How a client is built and started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A driver of the client binaries, with the allocator its program would have.
+    /// A variant of a client package, with the allocator its program would have.
     Rust {
-        driver: &'static str,
+        package: &'static str,
+        variant: &'static str,
         mimalloc: bool,
     },
     Java,
@@ -65,16 +66,16 @@ impl Client {
     }
 
     pub(crate) fn kind(self) -> Kind {
-        let rust = |driver, mimalloc| Kind::Rust { driver, mimalloc };
+        let rust = |package, variant, mimalloc| Kind::Rust { package, variant, mimalloc };
         match self {
-            Client::Raw => rust("raw", true),
-            Client::ChorusLocal => rust("chorus-local", true),
-            Client::ChorusHosted => rust("chorus-hosted", true),
-            Client::ChorusDedicated => rust("chorus-dedicated", true),
-            Client::ChorusDedicated2 => rust("chorus-dedicated2", true),
-            Client::Scylla => rust("scylla-default", false),
-            Client::ScyllaTuned => rust("scylla-tuned", true),
-            Client::Cdrs => rust("cdrs", true),
+            Client::Raw => rust("raw", "", false),
+            Client::ChorusLocal => rust("chorus", "local", true),
+            Client::ChorusHosted => rust("chorus", "hosted", true),
+            Client::ChorusDedicated => rust("chorus", "dedicated", true),
+            Client::ChorusDedicated2 => rust("chorus", "dedicated-2", true),
+            Client::Scylla => rust("scylla", "default", false),
+            Client::ScyllaTuned => rust("scylla", "tuned", true),
+            Client::Cdrs => rust("cdrs", "", true),
             Client::Java => Kind::Java,
             Client::Gocql => Kind::Go { fork: false },
             Client::GocqlScylla => Kind::Go { fork: true },

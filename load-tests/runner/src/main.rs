@@ -274,7 +274,7 @@ fn available(named: &[Client], programs: &Programs) -> Result<Vec<Client>, Failu
 
 /// Builds the Rust programs and the file that is loaded, as far as they are needed.
 fn build(plan: &Plan, programs: &Programs) -> Result<(), Failure> {
-    programs.build(plan.any(|entry| entry.cell.surroundings.tls), plan.any(|entry| entry.counts))?;
+    programs.build(plan)?;
     if plan.any(|entry| entry.cell.scenario == "csv") {
         people::make(&programs.target(people::FILE))?;
     }

@@ -5,6 +5,18 @@ use std::process::{Command, Stdio};
 
 use crate::Failure;
 use crate::clients::{Client, Kind};
+use crate::plan::Plan;
+
+/// Which allocator a Rust client shall have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allocator {
+    /// What the program of this client would have.
+    Usual,
+    /// The system's: mimalloc keeps six megabytes for itself, which says nothing about a driver.
+    System,
+    /// One that counts, for the number only.
+    Counting,
+}
 
 /// Everything that was built.
 pub(crate) struct Programs {
@@ -34,15 +46,22 @@ impl Programs {
         self.target.join(name)
     }
 
-    /// Builds the sink and the Rust clients.
-    pub(crate) fn build(&self, tls: bool, counting: bool) -> Result<(), Failure> {
-        let features = if tls { "clients/tls" } else { "" };
-        self.cargo(&["--package", "sink", "--package", "clients", "--features", features])?;
-        if counting {
-            let features = if tls { "count-allocations,tls" } else { "count-allocations" };
-            self.cargo(&["--package", "clients", "--features", features, "--bin", "client-counting"])?;
+    /// Builds the sink and the Rust clients of a plan.
+    pub(crate) fn build(&self, plan: &Plan) -> Result<(), Failure> {
+        // Always from the whole workspace, so that dependencies have the same features whatever is asked for.
+        let mut arguments = vec!["--workspace", "--features", "client-scylla/tls", "--bin", "sink"];
+        let mut binaries: Vec<String> = Vec::new();
+        for entry in &plan.entries {
+            let usual = if entry.cell.scenario == "idle" { Allocator::System } else { Allocator::Usual };
+            binaries.extend(binary(entry.client, usual));
+            if entry.counts {
+                binaries.extend(binary(entry.client, Allocator::Counting));
+            }
         }
-        Ok(())
+        binaries.sort();
+        binaries.dedup();
+        binaries.iter().for_each(|name| arguments.extend(["--bin", name.as_str()]));
+        self.cargo(&arguments)
     }
 
     fn cargo(&self, arguments: &[&str]) -> Result<(), Failure> {
@@ -82,16 +101,12 @@ impl Programs {
     }
 
     /// The beginning of a command that runs a client.
-    pub(crate) fn command(&self, client: Client, counting: bool) -> Command {
+    pub(crate) fn command(&self, client: Client, allocator: Allocator) -> Command {
         match client.kind() {
-            Kind::Rust { driver, mimalloc } => {
-                let binary = match (counting, mimalloc) {
-                    (true, _) => "client-counting",
-                    (false, true) => "client-mimalloc",
-                    (false, false) => "client-system",
-                };
-                let mut command = Command::new(self.release(binary));
-                command.args(["--driver", driver]);
+            Kind::Rust { variant, .. } => {
+                let binary = binary(client, allocator).unwrap_or_default();
+                let mut command = Command::new(self.release(&binary));
+                command.args(["--variant", variant]);
                 command
             }
             Kind::Python { package } => {
@@ -108,6 +123,18 @@ impl Programs {
             }
         }
     }
+}
+
+/// The binary of a Rust client.
+fn binary(client: Client, allocator: Allocator) -> Option<String> {
+    let Kind::Rust { package, mimalloc, .. } = client.kind() else { return None };
+    let with = match allocator {
+        _ if client == Client::Raw => "",
+        Allocator::Counting => "-counting",
+        Allocator::Usual if mimalloc => "-mimalloc",
+        Allocator::Usual | Allocator::System => "-system",
+    };
+    Some(format!("client-{package}{with}"))
 }
 
 /// The folder of the Java client.

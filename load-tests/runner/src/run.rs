@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Cell;
 use crate::clients::{Client, Kind};
 use crate::counting::Counter;
-use crate::programs::Programs;
+use crate::programs::{Allocator, Programs};
 use crate::sink::Sink;
 use crate::{Failure, Machine, affinity};
 
@@ -54,25 +54,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Run<'_> {
     /// For time and memory.
     pub(crate) fn measure(&self) -> Result<Report, Failure> {
-        self.carry_out(false, None)
+        self.carry_out(if self.cell.scenario == "idle" { Allocator::System } else { Allocator::Usual }, None)
     }
 
     /// For the number of allocations an operation, if the client can count them.
     pub(crate) fn allocations(&self) -> Result<Option<f64>, Failure> {
         match self.client.kind() {
-            Kind::Rust { .. } => Ok(self.carry_out(true, None)?.allocations_per_operation),
+            Kind::Rust { .. } => Ok(self.carry_out(Allocator::Counting, None)?.allocations_per_operation),
             _ => Ok(None),
         }
     }
 
     /// For the number of system calls an operation of the measured part.
     pub(crate) fn system_calls(&self, counter: Counter) -> Result<Option<f64>, Failure> {
-        let report = self.carry_out(false, Some(counter))?;
+        let report = self.carry_out(Allocator::Usual, Some(counter))?;
         Ok(report.system_calls.map(|calls| calls as f64 / report.operations.max(1) as f64))
     }
 
-    fn carry_out(&self, allocations: bool, counter: Option<Counter>) -> Result<Report, Failure> {
-        let mut command = self.command(allocations);
+    fn carry_out(&self, allocator: Allocator, counter: Option<Counter>) -> Result<Report, Failure> {
+        let mut command = self.command(allocator);
         let cores = self.machine.client_cores(self.cell.surroundings.cores);
         let mut client = Watched::start(&cores, &mut command)?;
         client.expect("ready", Duration::from_secs_f64(self.warm_up()) + PATIENCE)?;
@@ -95,8 +95,8 @@ impl Run<'_> {
         if self.client.kind() == Kind::Java { self.warm_up.max(4.0) } else { self.warm_up }
     }
 
-    fn command(&self, allocations: bool) -> Command {
-        let mut command = self.programs.command(self.client, allocations);
+    fn command(&self, allocator: Allocator) -> Command {
+        let mut command = self.programs.command(self.client, allocator);
         command.args(["--scenario", &self.cell.scenario, "--contact-point", &self.sink.contact_point]);
         command.args(["--concurrency", &self.cell.concurrency.unwrap_or(1).to_string()]);
         command.args(["--seconds", &self.seconds.to_string(), "--warm-up", &self.warm_up().to_string()]);

@@ -10,7 +10,7 @@ use crate::phases::{Clock, Phase, Phases};
 use crate::scenario::{DEADLINE, Scenario};
 
 /// A driver's prepared statements, each a way to make one request.
-pub(crate) trait Requests: Send + Sync + 'static {
+pub trait Requests: Send + Sync + 'static {
     fn insert(&self, id: i64) -> impl Future<Output = Result<(), Failure>> + Send;
     /// Reads and decodes one row.
     fn read(&self, id: i64) -> impl Future<Output = Result<(), Failure>> + Send;
@@ -21,7 +21,7 @@ pub(crate) trait Requests: Send + Sync + 'static {
 }
 
 /// Runs callers on the current runtime until the clock says that it is over.
-pub(crate) async fn run<R: Requests>(
+pub async fn run_callers<R: Requests>(
     requests: R,
     scenario: Scenario,
     callers: usize,

@@ -11,7 +11,7 @@ use crate::measure::{AllocationCounter, Cost, Started};
 use crate::scenario::Arguments;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub enum Phase {
     WarmUp,
     Measured,
     Over,
@@ -19,10 +19,10 @@ pub(crate) enum Phase {
 
 /// What callers look at before each request; they need no clock to know when to stop.
 #[derive(Debug, Clone)]
-pub(crate) struct Phases(Arc<AtomicU8>);
+pub struct Phases(Arc<AtomicU8>);
 
 impl Phases {
-    pub(crate) fn now(&self) -> Phase {
+    pub fn now(&self) -> Phase {
         match self.0.load(Ordering::Relaxed) {
             0 => Phase::WarmUp,
             1 => Phase::Measured,
@@ -31,7 +31,7 @@ impl Phases {
     }
 
     /// Starts the clock, on a thread of its own.
-    pub(crate) fn start(arguments: &Arguments, allocations: Option<AllocationCounter>) -> (Phases, Clock) {
+    pub fn start(arguments: &Arguments, allocations: Option<AllocationCounter>) -> (Phases, Clock) {
         let phases = Phases(Arc::new(AtomicU8::new(0)));
         let (own, arguments) = (phases.clone(), arguments.clone());
         let (over, cost) = oneshot::channel();
@@ -53,21 +53,21 @@ impl Phases {
 }
 
 /// What the measured part cost, once it is over.
-pub(crate) struct Clock(oneshot::Receiver<io::Result<Cost>>);
+pub struct Clock(oneshot::Receiver<io::Result<Cost>>);
 
 impl Clock {
-    pub(crate) async fn cost(self) -> Result<Cost, Failure> {
+    pub async fn cost(self) -> Result<Cost, Failure> {
         Ok(self.0.await??)
     }
 
     /// The same outside of a runtime.
-    pub(crate) fn wait_for_cost(self) -> Result<Cost, Failure> {
+    pub fn wait_for_cost(self) -> Result<Cost, Failure> {
         Ok(self.0.blocking_recv()??)
     }
 }
 
 /// Says that the measured part begins, and waits for whoever looks on.
-pub(crate) fn ready(arguments: &Arguments) -> io::Result<()> {
+pub fn ready(arguments: &Arguments) -> io::Result<()> {
     if !arguments.hand_shake {
         return Ok(());
     }

@@ -22,19 +22,19 @@ fn status(line: &str) -> u64 {
 }
 
 /// The start of a phase.
-pub(crate) struct Started {
+pub struct Started {
     at: Instant,
     cpu: Duration,
     allocations: Option<(AllocationCounter, u64)>,
 }
 
 impl Started {
-    pub(crate) fn now(counter: Option<AllocationCounter>) -> Started {
+    pub fn now(counter: Option<AllocationCounter>) -> Started {
         let allocations = counter.map(|count| (count, count()));
         Started { at: Instant::now(), cpu: cpu_time(), allocations }
     }
 
-    pub(crate) fn finish(self) -> Cost {
+    pub fn finish(self) -> Cost {
         let allocations = self.allocations.map(|(count, before)| count() - before);
         Cost {
             elapsed: self.at.elapsed(),
@@ -47,7 +47,7 @@ impl Started {
 
 /// What was used between two moments.
 #[derive(Debug)]
-pub(crate) struct Cost {
+pub struct Cost {
     elapsed: Duration,
     cpu: Duration,
     allocations: Option<u64>,
@@ -57,7 +57,7 @@ pub(crate) struct Cost {
 
 impl Cost {
     /// Divides by what was done. `latencies` are nanoseconds of some of the operations, evenly chosen.
-    pub(crate) fn report(self, operations: u64, mut latencies: Vec<u32>) -> Report {
+    pub fn report(self, operations: u64, mut latencies: Vec<u32>) -> Report {
         let seconds = self.elapsed.as_secs_f64();
         let each = |total: f64| if operations == 0 { None } else { Some(total / operations as f64) };
         latencies.sort_unstable();
@@ -84,7 +84,7 @@ impl Cost {
 
 /// What one run prints.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     operations: u64,
     seconds: f64,
     operations_per_second: f64,
@@ -95,7 +95,7 @@ pub(crate) struct Report {
     p99_us: Option<f64>,
     p999_us: Option<f64>,
     /// How long after its deadline the latest failure came.
-    pub(crate) worst_lateness_us: Option<f64>,
+    pub worst_lateness_us: Option<f64>,
     allocations_per_operation: Option<f64>,
     /// At the end of the measured part.
     resident_kib: u64,

@@ -7,17 +7,18 @@ use clap::{Parser, ValueEnum};
 
 /// Runs one scenario with one driver and prints what it cost as JSON.
 #[derive(Debug, Clone, Parser)]
-pub(crate) struct Arguments {
+pub struct Arguments {
+    /// Which way to use the driver, if there are several
+    #[arg(long, default_value = "")]
+    pub variant: String,
     #[arg(long)]
-    pub(crate) driver: Driver,
-    #[arg(long)]
-    pub(crate) scenario: Scenario,
+    pub scenario: Scenario,
     /// Requests in flight
     #[arg(long, default_value_t = 1)]
-    pub(crate) concurrency: usize,
+    pub concurrency: usize,
     /// A host and its port
     #[arg(long)]
-    pub(crate) contact_point: String,
+    pub contact_point: String,
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Time before the measured part
@@ -25,51 +26,31 @@ pub(crate) struct Arguments {
     warm_up: f64,
     /// Say "ready" before the measured part, and wait for a line on standard input then and before the end
     #[arg(long)]
-    pub(crate) hand_shake: bool,
+    pub hand_shake: bool,
     /// Compress frames with LZ4
     #[arg(long)]
-    pub(crate) lz4: bool,
+    pub lz4: bool,
     /// Speak TLS and trust the certificate in this file
     #[arg(long, value_name = "FILE")]
-    pub(crate) tls_certificate: Option<PathBuf>,
+    pub tls_certificate: Option<PathBuf>,
     /// What `csv` loads
     #[arg(long, value_name = "FILE")]
-    pub(crate) csv: Option<PathBuf>,
+    pub csv: Option<PathBuf>,
 }
 
 impl Arguments {
     /// The measured part.
-    pub(crate) fn duration(&self) -> Duration {
+    pub fn duration(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
 
-    pub(crate) fn warm_up(&self) -> Duration {
+    pub fn warm_up(&self) -> Duration {
         Duration::from_secs_f64(self.warm_up)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Driver {
-    /// No driver: a blocking socket, frames encoded beforehand, replies counted
-    Raw,
-    /// Chorus, its actors on the caller's current-thread runtime
-    ChorusLocal,
-    /// Chorus, its actors as a task of a multi-thread runtime of two workers
-    ChorusHosted,
-    /// Chorus, its actors on one thread of their own, the callers on a multi-thread runtime of two workers
-    ChorusDedicated,
-    /// The same with two threads of their own
-    ChorusDedicated2,
-    /// The scylla crate, two worker threads, the system's allocator, its own defaults
-    ScyllaDefault,
-    /// The scylla crate at its best: current-thread runtime, no client timeout
-    ScyllaTuned,
-    /// cdrs-tokio on a current-thread runtime
-    Cdrs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Scenario {
+pub enum Scenario {
     /// Prepared inserts of a bigint and 100 bytes, one request a caller at a time
     Insert,
     /// Prepared selects of one row, decoded
@@ -88,13 +69,12 @@ pub(crate) enum Scenario {
     Deadline,
 }
 
-pub(crate) const INSERT: &str = "INSERT INTO bench.kv (id, payload) VALUES (?, ?)";
-pub(crate) const READ: &str = "SELECT id, payload FROM bench.kv WHERE id = ?";
-pub(crate) const PAGE: &str = "SELECT id, payload FROM bench.kv";
+pub const INSERT: &str = "INSERT INTO bench.kv (id, payload) VALUES (?, ?)";
+pub const READ: &str = "SELECT id, payload FROM bench.kv WHERE id = ?";
+pub const PAGE: &str = "SELECT id, payload FROM bench.kv";
 /// The sink takes it and says nothing.
-pub(crate) const NEVER: &str = "INSERT INTO bench.never (id, payload) VALUES (?, ?)";
-pub(crate) const PEOPLE: &str =
-    "INSERT INTO bench.people (id, name, email, score, created) VALUES (?, ?, ?, ?, ?)";
-pub(crate) const PAYLOAD: [u8; 100] = [0x70; 100];
+pub const NEVER: &str = "INSERT INTO bench.never (id, payload) VALUES (?, ?)";
+pub const PEOPLE: &str = "INSERT INTO bench.people (id, name, email, score, created) VALUES (?, ?, ?, ?, ?)";
+pub const PAYLOAD: [u8; 100] = [0x70; 100];
 /// How long a request of the scenario `deadline` may take.
-pub(crate) const DEADLINE: Duration = Duration::from_millis(10);
+pub const DEADLINE: Duration = Duration::from_millis(10);

@@ -11,16 +11,23 @@ use cdrs_tokio::transport::TransportTcp;
 use cdrs_tokio::types::IntoRustByIndex as _;
 use cdrs_tokio::types::blob::Blob;
 
-use crate::Failure;
-use crate::measure::{AllocationCounter, Report};
-use crate::phases::Phases;
-use crate::scenario::{Arguments, INSERT, PAGE, PAYLOAD, READ, Scenario};
-use crate::workers::{self, Requests};
+use harness::{
+    AllocationCounter, Arguments, Failure, INSERT, PAGE, PAYLOAD, Phases, READ, Report, Requests, Scenario,
+};
+
+/// Runs what the arguments of this process ask for.
+///
+/// # Errors
+///
+/// Whatever the driver says when it cannot connect, prepare or finish a request.
+pub fn run(allocations: Option<AllocationCounter>) -> Result<(), Failure> {
+    harness::main(|arguments| measure(arguments, allocations))
+}
 
 /// Callers when many statements are wanted: there is no interface for them.
 const MANY: usize = 1024;
 
-pub(crate) fn run(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
+fn measure(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
     let callers = match arguments.scenario {
         Scenario::Insert | Scenario::Read | Scenario::Page => arguments.concurrency,
         Scenario::Concurrent | Scenario::Bulk => MANY,
@@ -44,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, allocations: Option<AllocationCounter>)
         let read = session.prepare(READ).await?;
         let page = session.prepare(PAGE).await?;
         let cdrs = Cdrs { session, insert, read, page };
-        workers::run(cdrs, arguments.scenario, callers, Phases::start(arguments, allocations)).await
+        harness::run_callers(cdrs, arguments.scenario, callers, Phases::start(arguments, allocations)).await
     };
     runtime.block_on(work)
 }

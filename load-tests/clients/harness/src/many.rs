@@ -12,7 +12,7 @@ const BATCH: u64 = 64;
 /// Rows for `bench.kv` until the phases are over. Counts those taken in the measured part: as many as were
 /// acknowledged in it, because equally many are under way when it begins and when it ends.
 #[derive(Debug)]
-pub(crate) struct Rows {
+pub struct Rows {
     phases: Phases,
     taken: Arc<AtomicU64>,
     next: i64,
@@ -22,12 +22,12 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// The rows, and how many were taken in the measured part.
-    pub(crate) fn new(phases: Phases) -> (Rows, Arc<AtomicU64>) {
+    pub fn new(phases: Phases) -> (Rows, Arc<AtomicU64>) {
         let taken = Arc::new(AtomicU64::new(0));
         (Rows { phases, taken: Arc::clone(&taken), next: 0, left: 0 }, taken)
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.phases.now() == Phase::Over
     }
 

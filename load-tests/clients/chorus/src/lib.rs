@@ -1,28 +1,39 @@
 //! Chorus, in each place where its actors can run.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use chorus::bulk::{BulkLoader, Source};
-use chorus::{Compression, ErrorKind, Placement, PreparedStatement, Session};
+use chorus::{Compression, ErrorKind, Placement, PreparedStatement, Session, SessionBuilder};
 
-use crate::Failure;
-use crate::many::Rows;
-use crate::measure::{AllocationCounter, Report, Started};
-use crate::phases::{self, Phases};
-use crate::scenario::{Arguments, DEADLINE, INSERT, NEVER, PAGE, PAYLOAD, READ, Scenario};
-use crate::workers::{self, Requests};
+use harness::{
+    AllocationCounter, Arguments, DEADLINE, Failure, INSERT, NEVER, PAGE, PAYLOAD, Phases, READ, Report,
+    Requests, Rows, Scenario, Started,
+};
+
+/// Runs what the arguments of this process ask for.
+///
+/// # Errors
+///
+/// Whatever Chorus says when it cannot connect, prepare or finish a request.
+pub fn run(allocations: Option<AllocationCounter>) -> Result<(), Failure> {
+    harness::main(|arguments| match arguments.variant.as_str() {
+        "local" => local(arguments, allocations),
+        "hosted" => beside_workers(Placement::Hosted, arguments, allocations),
+        "dedicated" => beside_workers(Placement::Dedicated { threads: 1 }, arguments, allocations),
+        "dedicated-2" => beside_workers(Placement::Dedicated { threads: 2 }, arguments, allocations),
+        other => Err(format!("no placement {other:?}").into()),
+    })
+}
 
 /// The actors on the caller's current-thread runtime.
-pub(crate) fn local(
-    arguments: &Arguments,
-    allocations: Option<AllocationCounter>,
-) -> Result<Report, Failure> {
+fn local(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(Placement::Local, arguments, allocations))
+    runtime.block_on(measure(Placement::Local, arguments, allocations))
 }
 
 /// The actors elsewhere than on a current-thread runtime; the callers are on a multi-thread one.
-pub(crate) fn beside_workers(
+fn beside_workers(
     placement: Placement,
     arguments: &Arguments,
     allocations: Option<AllocationCounter>,
@@ -31,11 +42,11 @@ pub(crate) fn beside_workers(
     runtime.block_on(async {
         let arguments = arguments.clone();
         // From a worker, as a service would: block_on runs on a thread of its own.
-        tokio::spawn(async move { run(placement, &arguments, allocations).await }).await?
+        tokio::spawn(async move { measure(placement, &arguments, allocations).await }).await?
     })
 }
 
-async fn run(
+async fn measure(
     placement: Placement,
     arguments: &Arguments,
     allocations: Option<AllocationCounter>,
@@ -64,17 +75,18 @@ async fn run(
             Ok(clock.cost().await?.report(taken.load(Ordering::Relaxed), Vec::new()))
         }
         Scenario::Idle => Ok(clock.cost().await?.report(0, Vec::new())),
-        scenario => workers::run(chorus, scenario, arguments.concurrency, (phases, clock)).await,
+        scenario => harness::run_callers(chorus, scenario, arguments.concurrency, (phases, clock)).await,
     }
 }
 
 async fn connect(placement: Placement, arguments: &Arguments) -> Result<Session, Failure> {
     let builder = Session::builder().contact_point(arguments.contact_point.as_str()).placement(placement);
     let builder = builder.compression(arguments.lz4.then_some(Compression::Lz4));
-    if arguments.tls_certificate.is_some() {
-        return Err("Chorus has no TLS".into());
-    }
-    Ok(builder.connect().await?)
+    Ok(encrypt(builder, arguments.tls_certificate.as_deref())?.connect().await?)
+}
+
+fn encrypt(builder: SessionBuilder, certificate: Option<&Path>) -> Result<SessionBuilder, Failure> {
+    if certificate.is_some() { Err("Chorus has no TLS".into()) } else { Ok(builder) }
 }
 
 /// A file into a table, connecting included.
@@ -84,7 +96,7 @@ async fn load(
     allocations: Option<AllocationCounter>,
 ) -> Result<Report, Failure> {
     let path = arguments.csv.as_ref().ok_or("which file?")?;
-    phases::ready(arguments)?;
+    harness::ready(arguments)?;
     let started = Started::now(allocations);
     let session = connect(placement, arguments).await?;
     let source = Source::path(path).open()?;

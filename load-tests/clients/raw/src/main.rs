@@ -4,10 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use crate::Failure;
-use crate::measure::{AllocationCounter, Report};
-use crate::phases::{Phase, Phases};
-use crate::scenario::{Arguments, INSERT, PAGE, PAYLOAD, READ, Scenario};
+use harness::{Arguments, Failure, INSERT, PAGE, PAYLOAD, Phase, Phases, READ, Report, Scenario};
 
 /// Requests in flight for scenarios that do not say; what Chorus has by default.
 const MANY: usize = 2048;
@@ -18,7 +15,11 @@ const READ_BYTES: usize = 256 * 1024;
 const SAMPLED: u64 = 16;
 const SAMPLES: usize = 1 << 21;
 
-pub(crate) fn run(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
+fn main() -> Result<(), Failure> {
+    harness::main(run)
+}
+
+fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let in_flight = match arguments.scenario {
         Scenario::Concurrent | Scenario::Bulk => MANY,
         _ => arguments.concurrency,
@@ -37,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments, allocations: Option<AllocationCounter>)
     let frames: Vec<Vec<u8>> = (0..in_flight)
         .map(|stream| frame(stream as u16, EXECUTE, &execute(id, text, stream as i64)))
         .collect();
-    let (phases, clock) = Phases::start(arguments, allocations);
+    let (phases, clock) = Phases::start(arguments, None);
     let (replies, latencies) = send_and_count(&mut socket, &frames, &phases)?;
     Ok(clock.wait_for_cost()?.report(replies * worth, latencies))
 }

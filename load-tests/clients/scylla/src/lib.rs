@@ -1,5 +1,8 @@
 //! The scylla crate, as it comes and at its best.
 
+#[cfg(feature = "tls")]
+mod tls;
+
 use std::path::Path;
 
 use chrono::DateTime;
@@ -12,33 +15,39 @@ use scylla::errors::ExecutionError;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::CqlTimestamp;
 
-use crate::Failure;
-use crate::measure::{AllocationCounter, Report, Started};
-use crate::phases::{self, Phases};
-use crate::scenario::{Arguments, DEADLINE, INSERT, NEVER, PAGE, PAYLOAD, PEOPLE, READ, Scenario};
-use crate::workers::{self, Requests};
+use harness::{
+    AllocationCounter, Arguments, DEADLINE, Failure, INSERT, NEVER, PAGE, PAYLOAD, PEOPLE, Phases, READ,
+    Report, Requests, Scenario, Started,
+};
+
+/// Runs what the arguments of this process ask for.
+///
+/// # Errors
+///
+/// Whatever the driver says when it cannot connect, prepare or finish a request.
+pub fn run(allocations: Option<AllocationCounter>) -> Result<(), Failure> {
+    harness::main(|arguments| match arguments.variant.as_str() {
+        "default" => as_it_comes(arguments, allocations),
+        "tuned" => tuned(arguments, allocations),
+        other => Err(format!("no variant {other:?}").into()),
+    })
+}
 
 /// Two worker threads, as a program on two cores has by default.
-pub(crate) fn as_it_comes(
-    arguments: &Arguments,
-    allocations: Option<AllocationCounter>,
-) -> Result<Report, Failure> {
+fn as_it_comes(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(run(SessionBuilder::new(), arguments, allocations))
+    runtime.block_on(measure(SessionBuilder::new(), arguments, allocations))
 }
 
 /// One thread and no timer a request; the binary brings the allocator.
-pub(crate) fn tuned(
-    arguments: &Arguments,
-    allocations: Option<AllocationCounter>,
-) -> Result<Report, Failure> {
+fn tuned(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let profile = ExecutionProfile::builder().request_timeout(None).build();
     let builder = SessionBuilder::new().default_execution_profile_handle(profile.into_handle());
-    runtime.block_on(run(builder, arguments, allocations))
+    runtime.block_on(measure(builder, arguments, allocations))
 }
 
-async fn run(
+async fn measure(
     builder: SessionBuilder,
     arguments: &Arguments,
     allocations: Option<AllocationCounter>,
@@ -62,7 +71,7 @@ async fn run(
         Scenario::Concurrent | Scenario::Bulk => MANY,
         _ => arguments.concurrency,
     };
-    workers::run(scylla, arguments.scenario, callers, (phases, clock)).await
+    harness::run_callers(scylla, arguments.scenario, callers, (phases, clock)).await
 }
 
 #[cfg(not(feature = "tls"))]
@@ -86,7 +95,7 @@ async fn load(
     allocations: Option<AllocationCounter>,
 ) -> Result<Report, Failure> {
     let path = arguments.csv.as_ref().ok_or("which file?")?;
-    phases::ready(arguments)?;
+    harness::ready(arguments)?;
     let started = Started::now(allocations);
     let session = builder.build().await?;
     let insert = session.prepare(PEOPLE).await?;

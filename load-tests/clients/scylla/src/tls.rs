@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use harness::Failure;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-
-use crate::Failure;
 
 /// A configuration that trusts the certificate in this file and no other.
 pub(crate) fn trust_only(certificate: &Path) -> Result<Arc<ClientConfig>, Failure> {

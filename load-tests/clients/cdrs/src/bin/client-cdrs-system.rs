@@ -1,0 +1,5 @@
+//! With the system's allocator, as most programs have.
+
+fn main() -> Result<(), harness::Failure> {
+    client_cdrs::run(None)
+}
