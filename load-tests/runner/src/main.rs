@@ -107,6 +107,9 @@ struct Timing {
     /// Time before the measured one
     #[arg(long, default_value_t = 0.5)]
     warm_up: f64,
+    /// Take the Rust programs as they are
+    #[arg(long)]
+    no_build: bool,
     #[command(flatten)]
     machine: Machine,
     /// Everything measured, as JSON
@@ -191,7 +194,7 @@ impl Compare {
             clients.map(|client| Entry { cell: cell.clone(), client, counts: self.counts })
         });
         let plan = self.timing.plan(entries.collect(), runs, seconds);
-        build(&plan, &programs)?;
+        self.timing.build(&plan, &programs)?;
         let results = plan.carry_out(&programs);
         println!("{}", summary::tables(&results));
         self.timing.keep(&summary::json(&results, &plan)?)?;
@@ -226,7 +229,7 @@ impl Accept {
         lines.retain(|line| self.only.is_empty() || self.only.iter().any(|word| line.is_about(word)));
         let programs = Programs::new()?;
         let plan = self.timing.plan(accept::entries(&lines)?, 5, 2.0);
-        build(&plan, &programs)?;
+        self.timing.build(&plan, &programs)?;
         let results = plan.carry_out(&programs);
         println!("{}", summary::tables(&results));
         let (table, judgement, met) = accept::judge(&lines, &results);
@@ -250,6 +253,17 @@ impl Timing {
         }
     }
 
+    /// Builds the Rust programs and the file that is loaded, as far as they are needed.
+    fn build(&self, plan: &Plan, programs: &Programs) -> Result<(), Failure> {
+        if !self.no_build {
+            programs.build(plan)?;
+        }
+        if plan.any(|entry| entry.cell.scenario == "csv") {
+            people::make(&programs.target(people::FILE))?;
+        }
+        Ok(())
+    }
+
     fn keep(&self, everything: &serde_json::Value) -> Result<(), Failure> {
         if let Some(path) = &self.json {
             std::fs::write(path, serde_json::to_string_pretty(everything)?)?;
@@ -270,13 +284,4 @@ fn available(named: &[Client], programs: &Programs) -> Result<Vec<Client>, Failu
         }
     }
     Ok(clients)
-}
-
-/// Builds the Rust programs and the file that is loaded, as far as they are needed.
-fn build(plan: &Plan, programs: &Programs) -> Result<(), Failure> {
-    programs.build(plan)?;
-    if plan.any(|entry| entry.cell.scenario == "csv") {
-        people::make(&programs.target(people::FILE))?;
-    }
-    Ok(())
 }
