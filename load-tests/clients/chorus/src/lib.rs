@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use chorus::bulk::{BulkLoader, Source};
-use chorus::{Compression, ErrorKind, Placement, PreparedStatement, Session, SessionBuilder};
+use chorus::{Compression, ErrorKind, Placement, PreparedStatement, Session, SessionBuilder, TlsConfig};
 
 use harness::{
     AllocationCounter, Arguments, DEADLINE, Failure, INSERT, NEVER, PAGE, PAYLOAD, Phases, READ, Report,
@@ -86,7 +86,8 @@ async fn connect(placement: Placement, arguments: &Arguments) -> Result<Session,
 }
 
 fn encrypt(builder: SessionBuilder, certificate: Option<&Path>) -> Result<SessionBuilder, Failure> {
-    if certificate.is_some() { Err("Chorus has no TLS".into()) } else { Ok(builder) }
+    let Some(certificate) = certificate else { return Ok(builder) };
+    Ok(builder.tls(TlsConfig::builder().roots_file(certificate).build()?))
 }
 
 /// A file into a table, connecting included.
