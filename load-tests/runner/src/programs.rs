@@ -48,9 +48,7 @@ impl Programs {
 
     /// Builds the sink and the Rust clients of a plan.
     pub(crate) fn build(&self, plan: &Plan) -> Result<(), Failure> {
-        // Always from the whole workspace, so that dependencies have the same features whatever is asked for.
-        let mut arguments = vec!["--workspace", "--features", "client-scylla/tls", "--bin", "sink"];
-        let mut binaries: Vec<String> = Vec::new();
+        let mut binaries = vec!["sink".to_owned()];
         for entry in &plan.entries {
             let usual = if entry.cell.scenario == "idle" { Allocator::System } else { Allocator::Usual };
             binaries.extend(binary(entry.client, usual));
@@ -60,14 +58,28 @@ impl Programs {
         }
         binaries.sort();
         binaries.dedup();
-        binaries.iter().for_each(|name| arguments.extend(["--bin", name.as_str()]));
-        self.cargo(&arguments)
+        // Always the same packages together, so that dependencies have the same features whatever is asked for. The
+        // scylla crate is on its own: its TLS brings a cryptography library that takes minutes to build.
+        let (scylla, others): (Vec<String>, Vec<String>) =
+            binaries.into_iter().partition(|name| name.starts_with("client-scylla"));
+        self.cargo(&["sink", "client-raw", "client-chorus", "client-cdrs"], &[], &others)?;
+        if scylla.is_empty() {
+            Ok(())
+        } else {
+            self.cargo(&["client-scylla"], &["--features", "tls"], &scylla)
+        }
     }
 
-    fn cargo(&self, arguments: &[&str]) -> Result<(), Failure> {
+    fn cargo(&self, packages: &[&str], features: &[&str], binaries: &[String]) -> Result<(), Failure> {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(&self.source).env("CARGO_TARGET_DIR", &self.target);
-        run(command.args(["build", "--release"]).args(arguments))
+        command.current_dir(&self.source).env("CARGO_TARGET_DIR", &self.target).args(["build", "--release"]);
+        packages.iter().for_each(|package| {
+            command.args(["--package", package]);
+        });
+        binaries.iter().for_each(|name| {
+            command.args(["--bin", name]);
+        });
+        run(command.args(features))
     }
 
     /// Makes what a client of another language needs, unless it is there.
