@@ -52,7 +52,9 @@ impl Sink {
         let mut command = Command::new(programs.release("sink"));
         command.args(["--listen", &contact_point, "--hosts", &surroundings.hosts.to_string()]);
         command.args(["--shards", &surroundings.shards.to_string()]);
-        command.args(["--delay-ms", &surroundings.delay_ms.to_string()]);
+        if surroundings.delay_ms > 0 {
+            command.args(["--delay-ms", &surroundings.delay_ms.to_string()]);
+        }
         if surroundings.lz4 {
             command.arg("--lz4");
         }
