@@ -8,7 +8,7 @@
 //! whose write was acknowledged. Statements are marked idempotent: only such a statement may be sent to another node when its
 //! connection breaks. It needs three nodes, so that two are left whichever is away.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to whoever runs it")]
+#![allow(clippy::print_stdout, reason = "an example talks to whoever runs it")]
 
 use std::error::Error;
 use std::io::Read;
