@@ -316,6 +316,19 @@ impl SessionBuilder {
         self.placement(Placement::Dedicated { threads })
     }
 
+    /// Spares a lone request the two thread wake-ups of a [dedicated placement](Placement::Dedicated), which is required: while
+    /// requests trickle, a reactor that has nothing to do goes on looking at its sockets for this long after the last request or
+    /// answer before its thread sleeps, and so does a caller that waits for an answer. At most 1 ms. Defaults to none.
+    ///
+    /// It costs a core for each reactor, and one for the caller, that are busy for up to this long after every request and
+    /// answer, and brings nothing on a machine without cores to spare. Answers that usually take longer than this gain little,
+    /// and with more than two requests in flight nobody spins. An idle session costs nothing. A caller that spins holds up no
+    /// other task of its runtime. `docs/performance.md` has figures; in other placements a lone request crosses no thread.
+    pub fn spin(mut self, longest: Duration) -> Self {
+        self.engine.spin = Some(longest);
+        self
+    }
+
     /// Bounds on queues, windows and frames. See [`Limits`] for each default.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.engine.limits = limits;

@@ -130,6 +130,7 @@ impl ConnectionActor {
             Some(0) => return Err(CloseReason::Peer),
             Some(length) => {
                 self.coordinator.clock().refresh();
+                self.coordinator.callers().stir();
                 self.heartbeat.heard();
                 let mut stats = self.port.stats.borrow_mut();
                 stats.reads += 1;
@@ -474,8 +475,9 @@ impl ConnectionActor {
 
     /// Tells everybody on the reactor how loaded the connection is, and wakes callers on other runtimes.
     fn publish(&self) {
-        self.port.in_flight.set(self.in_flight.len() as u32);
-        self.port.orphans.set(self.in_flight.orphans());
+        let (in_flight, orphans) = (self.in_flight.len() as u32, self.in_flight.orphans());
+        let before = self.port.in_flight.replace(in_flight) - self.port.orphans.replace(orphans);
+        self.coordinator.callers().moved(before, in_flight - orphans);
         self.coordinator.flush_wakes();
     }
 

@@ -40,6 +40,9 @@ impl CoordinatorActor {
                 }
                 return;
             };
+            if taken == 0 {
+                self.port.callers().stir();
+            }
             taken += 1;
             self.admit(job);
         }

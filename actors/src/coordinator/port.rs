@@ -95,6 +95,10 @@ impl CoordinatorPort {
         &self.clock
     }
 
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
     // ---- control: called by pools and the cluster actor's messages
 
     /// Takes a connection into service.

@@ -16,7 +16,7 @@ use crate::{
     coordinator::{self, CoordinatorPort, Drain, OnStage},
     mail::Census,
     metrics::MetricsActor,
-    reactor::{Inbox, launch, relay_for},
+    reactor::{Inbox, SpinGate, launch, relay_for},
     request::ExecutionPolicies,
     shutdown::ShutdownReport,
 };
@@ -44,11 +44,12 @@ impl Engine {
         let (mut inboxes, mut reactors, mut coordinators) = (Vec::new(), Vec::new(), Vec::new());
         let mut halt = HaltOnDrop(Vec::new());
         for index in 0..placement.reactors() {
-            let inbox = Arc::new(Inbox::new(config.limits.queued_per_reactor as usize));
+            let gate = config.spin.map(SpinGate::new);
+            let inbox = Arc::new(Inbox::new(config.limits.queued_per_reactor as usize, gate.clone()));
             let (send, receive) = oneshot::channel();
             let (policies, relay, door) = (Arc::clone(&policies), relay.clone(), Arc::clone(&inbox));
             let budget = config.retry_budget.clone();
-            let running = launch(placement, index, move |stage| {
+            let running = launch(placement, index, gate, move |stage| {
                 let port = CoordinatorPort::new(stage, relay);
                 let coordinator =
                     coordinator::start(stage, door, &port, policies, budget, Rng::from_entropy());

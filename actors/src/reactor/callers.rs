@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 
-/// Counted by the coordinator, read by the reactor, which on a multi-thread runtime lets a crowd send first.
+/// Counted by the coordinator and the connections, read by the reactor, which on a multi-thread runtime lets a crowd send
+/// first, and on a thread of its own spins for lone callers if it was asked to.
 ///
 /// tokio runs the task woken last first. Of a hundred callers that got their answers in one tick, the first to send its next
 /// request would wake the reactor, which would run before the other ninety-nine and write one request at a time: five times
@@ -12,6 +13,8 @@ use std::cell::Cell;
 pub(crate) struct Callers {
     woken: Cell<u32>,
     crowd: Cell<bool>,
+    in_flight: Cell<u32>,
+    stirred: Cell<bool>,
 }
 
 impl Callers {
@@ -19,6 +22,28 @@ impl Callers {
     #[inline]
     pub(crate) fn woke(&self) {
         self.woken.set(self.woken.get().saturating_add(1));
+    }
+
+    /// A connection has `now` requests on the wire that somebody waits for, where there were `before`.
+    #[inline]
+    pub(crate) fn moved(&self, before: u32, now: u32) {
+        self.in_flight.set(self.in_flight.get().wrapping_add(now).wrapping_sub(before));
+    }
+
+    /// A request or an answer came.
+    #[inline]
+    pub(crate) fn stir(&self) {
+        self.stirred.set(true);
+    }
+
+    /// Requests on the wire that somebody waits for, on all connections.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight.get()
+    }
+
+    /// Whether a request or an answer came since the last call.
+    pub(super) fn take_stir(&self) -> bool {
+        self.stirred.take()
     }
 
     /// Called at the end of a tick. One without answers says nothing about the next.

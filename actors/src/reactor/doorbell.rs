@@ -35,6 +35,11 @@ impl Doorbell {
         self.rung.store(false, Ordering::SeqCst);
     }
 
+    /// Whether somebody rang after [`answer`](Self::answer).
+    pub(super) fn has_rung(&self) -> bool {
+        self.rung.load(Ordering::SeqCst)
+    }
+
     /// The reactor found nothing more to do. Returns whether somebody rang after [`answer`](Self::answer), in which case it
     /// must look again; otherwise wakes go to the runtime from here on.
     pub(super) fn close(&self) -> bool {

@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     task::Waker,
@@ -15,6 +15,7 @@ use std::{
 use crossbeam_queue::ArrayQueue;
 use futures::task::AtomicWaker;
 
+use super::SpinGate;
 use crate::{bulk::Chunk, request::Request};
 
 /// One thing to do for a caller.
@@ -39,11 +40,13 @@ pub(crate) struct Inbox {
     waiting: Mutex<VecDeque<Waker>>,
     /// Whether `waiting` may hold anyone, so that the coordinator need not lock to find out.
     crowded: AtomicBool,
+    /// Whether callers may spin for their answers.
+    spin: Option<Arc<SpinGate>>,
 }
 
 impl Inbox {
     /// A queue for at most `capacity` jobs.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, spin: Option<Arc<SpinGate>>) -> Self {
         Self {
             queue: ArrayQueue::new(capacity.max(1)),
             bell: AtomicWaker::new(),
@@ -51,7 +54,14 @@ impl Inbox {
             closed: AtomicBool::new(false),
             waiting: Mutex::default(),
             crowded: AtomicBool::new(false),
+            spin,
         }
+    }
+
+    /// The spin of the reactor behind it, if it was asked for.
+    #[inline]
+    pub(crate) fn spin(&self) -> Option<&SpinGate> {
+        self.spin.as_deref()
     }
 
     /// Hands over a job, or gives it back (`Ok(Some)`) when the queue is full.

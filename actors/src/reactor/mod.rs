@@ -13,6 +13,7 @@ mod doorbell;
 mod inbox;
 mod placement;
 mod relay;
+mod spin;
 mod stage;
 
 use std::{
@@ -31,9 +32,11 @@ pub(crate) use inbox::{Inbox, InboxClosed, Job};
 pub use placement::Placement;
 pub(crate) use placement::{RunningReactor, launch, relay_for};
 pub(crate) use relay::Relay;
+pub(crate) use spin::{SpinGate, look_again};
 pub(crate) use stage::Stage;
 
 use doorbell::Doorbell;
+use spin::Spin;
 use stage::ActorTask;
 
 /// Rounds over the actors in one poll before the runtime's other tasks get their turn.
@@ -48,6 +51,8 @@ struct Reactor {
     waker: Waker,
     /// Whether callers and reactor take turns on the workers of one runtime; see [`Callers`].
     shares_workers: bool,
+    /// Whether it looks again for a while before it sleeps, and since when.
+    spin: Option<Spin>,
     /// The last poll only went to the end of the line.
     deferred: bool,
     /// Dropped with the reactor, which tells whoever waits for its end.
@@ -55,7 +60,7 @@ struct Reactor {
 }
 
 impl Reactor {
-    fn new(stage: Stage, shares_workers: bool, guard: oneshot::Sender<()>) -> Self {
+    fn new(stage: Stage, shares_workers: bool, spin: Option<Spin>, guard: oneshot::Sender<()>) -> Self {
         let doorbell = Arc::new(Doorbell::default());
         let waker = Waker::from(Arc::clone(&doorbell));
         Self {
@@ -64,6 +69,7 @@ impl Reactor {
             doorbell,
             waker,
             shares_workers,
+            spin,
             deferred: false,
             _guard: guard,
         }
@@ -99,7 +105,13 @@ impl Future for Reactor {
                 Poll::Ready(Some(())) => continue,
                 Poll::Ready(None) if !this.stage.has_arrivals() => return Poll::Ready(()),
                 Poll::Ready(None) => continue,
-                Poll::Pending if this.stage.has_arrivals() || this.doorbell.close() => continue,
+                Poll::Pending if this.stage.has_arrivals() || this.doorbell.has_rung() => continue,
+                Poll::Pending if this.spin.as_mut().is_some_and(|spin| spin.goes_on(&this.stage)) => {
+                    // The doorbell stays open: who rings it need not wake a thread that does not sleep.
+                    look_again(cx);
+                    return Poll::Pending;
+                }
+                Poll::Pending if this.doorbell.close() => continue,
                 Poll::Pending => {
                     this.stage.callers().tick();
                     return Poll::Pending;
@@ -109,5 +121,82 @@ impl Future for Reactor {
         this.stage.callers().tick();
         this.doorbell.leave(cx.waker());
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+        time::Duration,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// A reactor with an actor that never has anything to do, spinning for 50 us.
+    struct Scene {
+        stage: Stage,
+        reactor: Reactor,
+        wakes: Arc<Wakes>,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let stage = Stage::new();
+            stage.spawn(std::future::pending());
+            let spin = Spin::new(SpinGate::new(Duration::from_micros(50)));
+            let (guard, _) = oneshot::channel();
+            let reactor = Reactor::new(stage.clone(), false, Some(spin), guard);
+            Self { stage, reactor, wakes: Arc::default() }
+        }
+
+        /// Polls once; whether the runtime will poll again by itself.
+        async fn looks_again(&mut self) -> bool {
+            let before = self.wakes.0.load(Ordering::SeqCst);
+            let waker = Waker::from(Arc::clone(&self.wakes));
+            let polled = Pin::new(&mut self.reactor).poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            tokio::task::yield_now().await;
+            self.wakes.0.load(Ordering::SeqCst) > before
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_spinning_reactor_is_polled_until_nothing_came_for_the_bound() {
+        let mut scene = Scene::new();
+        assert!(!scene.looks_again().await, "nothing ever came");
+        scene.stage.callers().stir();
+        assert!(scene.looks_again().await);
+        tokio::time::advance(Duration::from_micros(40)).await;
+        assert!(scene.looks_again().await);
+        scene.stage.callers().stir();
+        tokio::time::advance(Duration::from_micros(40)).await;
+        assert!(scene.looks_again().await, "something came meanwhile");
+        tokio::time::advance(Duration::from_micros(60)).await;
+        assert!(!scene.looks_again().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_need_wake_the_thread_of_a_reactor_that_spins() {
+        let mut scene = Scene::new();
+        scene.stage.callers().stir();
+        assert!(scene.looks_again().await);
+        let before = scene.wakes.0.load(Ordering::SeqCst);
+        scene.reactor.waker.wake_by_ref();
+        assert_eq!(scene.wakes.0.load(Ordering::SeqCst), before, "it looks by itself");
+        tokio::time::advance(Duration::from_micros(60)).await;
+        assert!(!scene.looks_again().await);
+        scene.reactor.waker.wake_by_ref();
+        assert_eq!(scene.wakes.0.load(Ordering::SeqCst), before + 1, "it sleeps");
     }
 }

@@ -1,8 +1,8 @@
 //! Where a reactor's future runs.
 
-use std::thread::JoinHandle;
+use std::{sync::Arc, thread::JoinHandle};
 
-use super::{Reactor, Relay, Stage, confined::Confined};
+use super::{Reactor, Relay, SpinGate, Stage, confined::Confined, spin::Spin};
 
 /// Where the actors of a session run. Defaults to [`Placement::Auto`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,12 +67,17 @@ impl RunningReactor {
     }
 }
 
-/// Starts a reactor and lets `build` put its first actors on stage.
+/// Starts a reactor and lets `build` put its first actors on stage. With a gate, it spins.
 ///
 /// # Errors
 ///
 /// When `placement` needs a tokio runtime around the call and there is none, or a thread cannot be started.
-pub(crate) fn launch<B>(placement: Placement, index: usize, build: B) -> std::io::Result<RunningReactor>
+pub(crate) fn launch<B>(
+    placement: Placement,
+    index: usize,
+    gate: Option<Arc<SpinGate>>,
+    build: B,
+) -> std::io::Result<RunningReactor>
 where
     B: FnOnce(&Stage) + Send + Unpin + 'static,
 {
@@ -82,7 +87,7 @@ where
     let make = move || {
         let stage = Stage::new();
         build(&stage);
-        Reactor::new(stage, shares_workers, guard)
+        Reactor::new(stage, shares_workers, gate.map(Spin::new), guard)
     };
     match placement {
         Placement::Auto | Placement::Local | Placement::Hosted => {

@@ -5,13 +5,14 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use super::{
     Outcome, Reply, Request, RequestError, RequestErrorKind, pool,
     slot::{Look, Slot},
 };
-use crate::reactor::{Inbox, InboxClosed, Job};
+use crate::reactor::{Inbox, InboxClosed, Job, SpinGate, look_again};
 
 /// A request that was built and not yet answered.
 ///
@@ -25,16 +26,18 @@ pub struct PendingReply {
     slot: Option<Arc<Slot>>,
     /// Here until handed over.
     unsent: Option<Box<Request>>,
+    /// Until when it spins for its answer, if the session was asked to; see [`SpinGate`].
+    spin_until: Option<Instant>,
 }
 
 impl PendingReply {
     pub(super) fn new(inbox: Option<Arc<Inbox>>, request: Box<Request>, slot: Arc<Slot>) -> Self {
-        Self { inbox, slot: Some(slot), unsent: Some(request) }
+        Self { inbox, slot: Some(slot), unsent: Some(request), spin_until: None }
     }
 
     /// A request that is under way already.
     pub(super) fn sent(slot: Arc<Slot>) -> Self {
-        Self { inbox: None, slot: Some(slot), unsent: None }
+        Self { inbox: None, slot: Some(slot), unsent: None, spin_until: None }
     }
 
     /// Hands the request to its reactor now, without waiting for room.
@@ -63,7 +66,10 @@ impl PendingReply {
             request.slot = self.slot.clone();
         }
         match inbox.push(Job::One(request)) {
-            Ok(None) => Ok(true),
+            Ok(None) => {
+                self.spin_until = inbox.spin().and_then(SpinGate::until);
+                Ok(true)
+            }
             Ok(Some(Job::One(mut request))) => {
                 request.slot = None;
                 self.unsent = Some(request);
@@ -78,6 +84,18 @@ impl PendingReply {
                 Err(RequestErrorKind::SessionClosed.into())
             }
         }
+    }
+
+    /// Whether to look for the answer again instead of leaving a waker.
+    #[inline]
+    fn spins(&mut self) -> bool {
+        let Some(until) = self.spin_until else { return false };
+        let goes_on = Instant::now() < until
+            && self.inbox.as_ref().and_then(|inbox| inbox.spin()).is_some_and(SpinGate::is_open);
+        if !goes_on {
+            self.spin_until = None;
+        }
+        goes_on
     }
 }
 
@@ -100,11 +118,17 @@ impl Future for PendingReply {
         if self.unsent.is_some() && !self.push()? && !self.push_or_wait(cx)? {
             return Poll::Pending;
         }
+        let spins = self.spins();
         let Some(slot) = &self.slot else {
             return Poll::Ready(Err(RequestErrorKind::SessionClosed.into()));
         };
-        match slot.look(Some(cx.waker())) {
-            Look::Waiting => Poll::Pending,
+        match slot.look((!spins).then_some(cx.waker())) {
+            Look::Waiting => {
+                if spins {
+                    look_again(cx);
+                }
+                Poll::Pending
+            }
             Look::Lost => {
                 self.slot = None;
                 Poll::Ready(Err(RequestErrorKind::EngineLost.into()))
@@ -134,5 +158,52 @@ impl Drop for PendingReply {
         } else if let Some(request) = slot.abandon() {
             pool::give_back(request, slot);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::task::noop_waker;
+
+    use super::*;
+
+    /// A caller with that spin, polled once, and its request.
+    fn caller(spin: Option<Duration>) -> (PendingReply, Box<Request>) {
+        let inbox = Arc::new(Inbox::new(1, spin.map(SpinGate::new)));
+        let mut pending =
+            PendingReply::new(Some(Arc::clone(&inbox)), Box::new(Request::new()), Arc::new(Slot::new()));
+        assert!(poll(&mut pending).is_pending());
+        match inbox.pop() {
+            Some(Job::One(request)) => (pending, request),
+            _ => panic!("the request is in the inbox after the first poll"),
+        }
+    }
+
+    fn poll(pending: &mut PendingReply) -> Poll<Result<Reply, RequestError>> {
+        Pin::new(pending).poll(&mut Context::from_waker(&noop_waker()))
+    }
+
+    #[test]
+    fn a_caller_that_does_not_spin_leaves_a_waker() {
+        let (_pending, request) = caller(None);
+        assert!(request.finish().is_some());
+    }
+
+    #[test]
+    fn a_caller_that_spins_needs_no_wake_and_finds_its_answer() {
+        let (mut pending, request) = caller(Some(Duration::from_secs(3600)));
+        assert!(poll(&mut pending).is_pending());
+        assert!(request.fail(RequestErrorKind::NoHostAvailable).is_none());
+        assert!(poll(&mut pending).is_ready());
+    }
+
+    #[test]
+    fn a_caller_whose_spin_is_over_leaves_a_waker() {
+        let (mut pending, request) = caller(Some(Duration::from_micros(1)));
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(poll(&mut pending).is_pending());
+        assert!(request.finish().is_some());
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Client {
     ChorusHosted,
     /// Chorus, actors on a thread of their own
     ChorusDedicated,
+    /// Chorus, actors on a thread of their own, spinning before they sleep
+    ChorusDedicatedSpin,
     /// Chorus, actors on two threads of their own; only where there are two cores for them
     #[value(name = "chorus-dedicated-2")]
     ChorusDedicated2,
@@ -72,6 +74,7 @@ impl Client {
             Client::ChorusLocal => rust("chorus", "local", true),
             Client::ChorusHosted => rust("chorus", "hosted", true),
             Client::ChorusDedicated => rust("chorus", "dedicated", true),
+            Client::ChorusDedicatedSpin => rust("chorus", "dedicated-spin", true),
             Client::ChorusDedicated2 => rust("chorus", "dedicated-2", true),
             Client::Scylla => rust("scylla", "default", false),
             Client::ScyllaTuned => rust("scylla", "tuned", true),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chorus::bulk::{BulkLoader, Source};
 use chorus::{Compression, ErrorKind, Placement, PreparedStatement, Session, SessionBuilder, TlsConfig};
@@ -21,10 +22,14 @@ pub fn run(allocations: Option<AllocationCounter>) -> Result<(), Failure> {
         "local" => local(arguments, allocations),
         "hosted" => beside_workers(Placement::Hosted, arguments, allocations),
         "dedicated" => beside_workers(Placement::Dedicated { threads: 1 }, arguments, allocations),
+        "dedicated-spin" => beside_workers(Placement::Dedicated { threads: 1 }, arguments, allocations),
         "dedicated-2" => beside_workers(Placement::Dedicated { threads: 2 }, arguments, allocations),
         other => Err(format!("no placement {other:?}").into()),
     })
 }
+
+/// Longest spin where there is one.
+const SPIN: Duration = Duration::from_micros(50);
 
 /// The actors on the caller's current-thread runtime.
 fn local(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
@@ -81,7 +86,10 @@ async fn measure(
 
 async fn connect(placement: Placement, arguments: &Arguments) -> Result<Session, Failure> {
     let builder = Session::builder().contact_point(arguments.contact_point.as_str()).placement(placement);
-    let builder = builder.compression(arguments.lz4.then_some(Compression::Lz4));
+    let mut builder = builder.compression(arguments.lz4.then_some(Compression::Lz4));
+    if arguments.variant == "dedicated-spin" {
+        builder = builder.spin(SPIN);
+    }
     Ok(encrypt(builder, arguments.tls_certificate.as_deref())?.connect().await?)
 }
 
