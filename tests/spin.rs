@@ -35,7 +35,10 @@ async fn a_spinning_session_answers_idles_and_ends() {
         .await
         .expect("connects");
     session
-        .query("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", ())
+        .query(
+            "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+            (),
+        )
         .await
         .expect("created");
     session.query("CREATE TABLE ks.numbers (id int PRIMARY KEY, value int)", ()).await.expect("created");

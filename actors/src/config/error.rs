@@ -37,7 +37,9 @@ pub enum ConfigError {
     #[error("the keyspace name is empty")]
     EmptyKeyspace,
     /// A spin without a dedicated placement: a reactor that shares the caller's threads must not hold them.
-    #[error("spin needs a dedicated placement: elsewhere a lone request crosses no thread, and there is nothing to gain")]
+    #[error(
+        "spin needs a dedicated placement: elsewhere a lone request crosses no thread, and there is nothing to gain"
+    )]
     SpinWithoutThread,
     /// Protocol v5 compresses segments, and segments know LZ4 only.
     #[error("snappy compression does not exist in protocol v5; use LZ4 or a lower version")]

@@ -150,7 +150,12 @@ fn call(
 }
 
 /// The reactor: writes what is in the queue, reads answers, hands them over.
-fn react(mut socket: &TcpStream, shared: &Shared, frames: &[Vec<u8>], longest: Option<Duration>) -> io::Result<()> {
+fn react(
+    mut socket: &TcpStream,
+    shared: &Shared,
+    frames: &[Vec<u8>],
+    longest: Option<Duration>,
+) -> io::Result<()> {
     let poll = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&poll, socket, EventData::new_u64(0), EventFlags::IN | EventFlags::ET)?;
     epoll::add(&poll, &shared.bell, EventData::new_u64(1), EventFlags::IN | EventFlags::ET)?;
@@ -181,7 +186,8 @@ fn react(mut socket: &TcpStream, shared: &Shared, frames: &[Vec<u8>], longest: O
         }
         if !readable && shared.requests.is_empty() {
             shared.reactor_sleeps.store(true, Ordering::SeqCst);
-            if shared.requests.is_empty() {
+            // The bell may have rung while we looked in passing, and does not ring twice.
+            if shared.requests.is_empty() && !shared.over.load(Ordering::SeqCst) {
                 readable = wait(None)?;
             }
             shared.reactor_sleeps.store(false, Ordering::SeqCst);
