@@ -108,6 +108,7 @@ impl Future for Reactor {
                 Poll::Pending if this.stage.has_arrivals() || this.doorbell.has_rung() => continue,
                 Poll::Pending if this.spin.as_mut().is_some_and(|spin| spin.goes_on(&this.stage)) => {
                     // The doorbell stays open: who rings it need not wake a thread that does not sleep.
+                    std::thread::yield_now();
                     look_again(cx);
                     return Poll::Pending;
                 }

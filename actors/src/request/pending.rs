@@ -28,16 +28,18 @@ pub struct PendingReply {
     unsent: Option<Box<Request>>,
     /// Until when it spins for its answer, if the session was asked to; see [`SpinGate`].
     spin_until: Option<Instant>,
+    /// It has looked in vain before.
+    looked: bool,
 }
 
 impl PendingReply {
     pub(super) fn new(inbox: Option<Arc<Inbox>>, request: Box<Request>, slot: Arc<Slot>) -> Self {
-        Self { inbox, slot: Some(slot), unsent: Some(request), spin_until: None }
+        Self { inbox, slot: Some(slot), unsent: Some(request), spin_until: None, looked: false }
     }
 
     /// A request that is under way already.
     pub(super) fn sent(slot: Arc<Slot>) -> Self {
-        Self { inbox: None, slot: Some(slot), unsent: None, spin_until: None }
+        Self { inbox: None, slot: Some(slot), unsent: None, spin_until: None, looked: false }
     }
 
     /// Hands the request to its reactor now, without waiting for room.
@@ -108,6 +110,16 @@ impl PendingReply {
         }
         self.push()
     }
+
+    /// Has itself polled again. Other callers on this thread may be about to send: not before the second look does it make way
+    /// for the reactor, which may be waiting for the same core.
+    #[cold]
+    fn look_again(&mut self, cx: &mut Context<'_>) {
+        if std::mem::replace(&mut self.looked, true) {
+            std::thread::yield_now();
+        }
+        look_again(cx);
+    }
 }
 
 impl Future for PendingReply {
@@ -125,7 +137,7 @@ impl Future for PendingReply {
         match slot.look((!spins).then_some(cx.waker())) {
             Look::Waiting => {
                 if spins {
-                    look_again(cx);
+                    self.look_again(cx);
                 }
                 Poll::Pending
             }
