@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! taskset -c 1 sink --listen 127.0.0.1:9042 &
-//! taskset -c 0 trial --contact-point 127.0.0.1:9042 --client client-mimalloc
+//! taskset -c 0 trial --contact-point 127.0.0.1:9042 --release target/release
 //! ```
 //!
 //! * [`wire`]: the frames.
@@ -50,14 +50,14 @@ struct Arguments {
     seconds: f64,
     #[arg(long, default_value_t = 0.3)]
     warm_up: f64,
-    /// A client binary of this workspace, to measure drivers in the same run
-    #[arg(long, requires = "drivers")]
-    client: Option<PathBuf>,
-    /// Which
+    /// Where this workspace's release builds are, to measure drivers in the same run
+    #[arg(long)]
+    release: Option<PathBuf>,
+    /// Which: the client and its variant
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "chorus-local,chorus-hosted,chorus-dedicated,chorus-dedicated-spin,scylla-tuned"
+        default_value = "chorus:local,chorus:hosted,chorus:dedicated,chorus:dedicated-spin,scylla:tuned"
     )]
     drivers: Vec<String>,
 }
@@ -80,7 +80,7 @@ impl Candidate {
             shape(Writer::Reactor, spin),
             shape(Writer::Caller, spin),
         ];
-        if arguments.client.is_some() {
+        if arguments.release.is_some() {
             all.extend(arguments.drivers.iter().cloned().map(Candidate::Driver));
         }
         all
@@ -119,9 +119,10 @@ impl Candidate {
 
 /// A whole driver, in a process of its own on the same cores.
 fn drive(arguments: &Arguments, driver: &str, in_flight: usize) -> Result<Cost, Failure> {
-    let client = arguments.client.as_ref().ok_or("which client?")?;
-    let output = Command::new(client)
-        .args(["--driver", driver, "--scenario", "insert", "--concurrency", &in_flight.to_string()])
+    let release = arguments.release.as_ref().ok_or("where are the clients?")?;
+    let (client, variant) = driver.split_once(':').ok_or("a client and its variant, with a colon between")?;
+    let output = Command::new(release.join(format!("client-{client}-mimalloc")))
+        .args(["--variant", variant, "--scenario", "insert", "--concurrency", &in_flight.to_string()])
         .args(["--contact-point", &arguments.contact_point])
         .args(["--seconds", &arguments.seconds.to_string(), "--warm-up", &arguments.warm_up.to_string()])
         .output()?;
