@@ -321,9 +321,10 @@ impl SessionBuilder {
     /// answer before its thread sleeps, and so does a caller that waits for an answer. At most 1 ms. Defaults to none.
     ///
     /// It costs a core for each reactor, and one for the caller, that are busy for up to this long after every request and
-    /// answer, and brings nothing on a machine without cores to spare. Answers that usually take longer than this gain little,
-    /// and with more than two requests in flight, and for 2 ms after, nobody spins. An idle session costs nothing. A caller that spins holds up no
-    /// other task of its runtime. `docs/performance.md` has figures; in other placements a lone request crosses no thread.
+    /// answer, and brings nothing on a machine without cores to spare. Answers that usually take longer than this gain little.
+    /// With more than two requests in flight, and for 2 ms after, nobody spins. An idle session costs nothing. A caller that
+    /// spins holds up no other task of its runtime. `docs/performance.md` has figures; in other placements a lone request
+    /// crosses no thread.
     pub fn spin(mut self, longest: Duration) -> Self {
         self.engine.spin = Some(longest);
         self
