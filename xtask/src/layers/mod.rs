@@ -3,7 +3,7 @@
 //! * [`sources`]: format, lints, documentation.
 //! * [`dependencies`]: licences and sources.
 //! * [`cargo_tests`]: unit, documentation and embedded-node tests, with cargo.
-//! * [`instructions`](crate::instructions): what the hot path takes, and took before.
+//! * [`instructions`]: what the hot path takes, and took before.
 //! * [`foreign`]: other people's clients against the embedded node.
 //! * [`real`]: our tests and other people's clients against a real Cassandra.
 //! * [`rolling`]: a rolling restart of real nodes under load.
