@@ -89,6 +89,7 @@ impl Node {
     pub(crate) fn nodetool(&self, arguments: &[&str]) -> Result<String, Stop> {
         let directory = self.config.directory.display();
         let mut command = Command::new(&self.installation.java);
+        open_modules(&mut command);
         command
             // It keeps a history in the home directory, which is not ours.
             .arg(format!("-Duser.home={directory}"))
@@ -149,12 +150,7 @@ impl Node {
             "-Xss512k".to_owned(),
             "-ea".to_owned(),
         ]);
-        for (module, packages) in OPENED {
-            for package in *packages {
-                command.args([format!("--add-opens={module}/{package}=ALL-UNNAMED")]);
-                command.args([format!("--add-exports={module}/{package}=ALL-UNNAMED")]);
-            }
-        }
+        open_modules(&mut command);
         command
             // Otherwise it closes its standard output, our log, just before it starts to listen.
             .arg("-Dcassandra-foreground=yes")
@@ -172,6 +168,16 @@ impl Node {
             .arg(format!("{directory}:{}/*", self.installation.jars.display()))
             .arg("org.apache.cassandra.service.CassandraDaemon");
         command
+    }
+}
+
+/// Lets Cassandra's classes into those of the JDK that they need; without, server and tools refuse to start.
+fn open_modules(command: &mut Command) {
+    for (module, packages) in OPENED {
+        for package in *packages {
+            command.arg(format!("--add-opens={module}/{package}=ALL-UNNAMED"));
+            command.arg(format!("--add-exports={module}/{package}=ALL-UNNAMED"));
+        }
     }
 }
 
