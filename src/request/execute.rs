@@ -38,16 +38,16 @@ pub(crate) fn execute<'s>(
 }
 
 #[inline]
-fn begin(
-    session: &Session,
+fn begin<'s>(
+    session: &'s Session,
     statement: &PreparedStatement,
     values: &impl IntoRow,
-) -> Result<(PendingReply, Option<Expected>), Error> {
+) -> Result<(PendingReply<'s>, Option<Expected>), Error> {
     let (prepared, template) = (&statement.shared, statement.template()?);
     let table = table_of(session, prepared)?;
     let expected = expected_rows(prepared);
     let metadata = expected.as_ref().and_then(|expected| expected.metadata.as_deref());
-    let mut request = session.inner.engine.request();
+    let mut request = session.inner.engine.request_here();
     request.prepared(&prepared.preparation);
     let (frame, options) = request.parts();
     let route = match prepared.defaults.session == session.inner.defaults.session {
@@ -145,7 +145,7 @@ pub(super) fn encode_bound(
 pub struct Execute<'s> {
     session: &'s Session,
     /// `None` once the answer has come.
-    reply: Option<PendingReply>,
+    reply: Option<PendingReply<'s>>,
     expected: Option<Expected>,
     /// Whatever else there is to wait for or to say. Rare enough to live in a box.
     rest: Option<Box<Rest<'s>>>,

@@ -46,7 +46,7 @@ use crate::result::QueryResult;
 /// Waits for an answer and does what follows from it.
 async fn finish(
     session: &Session,
-    reply: chorus_actors::PendingReply,
+    reply: chorus_actors::PendingReply<'_>,
     expected: Option<Expected>,
 ) -> Result<QueryResult, Error> {
     let reply = reply.await?;

@@ -13,7 +13,7 @@ use crate::stream::Pages;
 
 /// A request that was encoded, and is sent when it is first polled.
 pub(crate) struct Sent {
-    pub(crate) reply: PendingReply,
+    pub(crate) reply: PendingReply<'static>,
     pub(crate) expected: Option<Expected>,
 }
 

@@ -102,8 +102,8 @@ impl Rig {
 
     /// A request of these bytes, which are not looked at, for the partition of this token.
     #[inline]
-    pub fn request(&self, frame: &[u8], token: i64) -> PendingReply {
-        let mut builder = RequestBuilder::new(Arc::clone(&self.inbox));
+    pub fn request(&self, frame: &[u8], token: i64) -> PendingReply<'_> {
+        let mut builder = RequestBuilder::borrowing(&self.inbox);
         builder.frame().extend_from_slice(frame);
         builder.options(RequestOptions {
             token: Some(Token(token)),

@@ -10,7 +10,7 @@ use crate::request::{
 impl Port {
     /// Sends one whole envelope on this connection, outside admission. A failure is not retried, and dropping the
     /// future cancels.
-    pub(crate) fn request(&self, frame: Vec<u8>, timeout: Duration) -> PendingReply {
+    pub(crate) fn request(&self, frame: Vec<u8>, timeout: Duration) -> PendingReply<'static> {
         let mut builder = RequestBuilder::detached();
         let (buffer, options) = builder.parts();
         *buffer = frame;

@@ -1,15 +1,18 @@
 //! Taking jobs in, and finding each a connection.
 
-use std::{rc::Rc, task::Context as Task};
+use std::task::Context as Task;
 
-use chorus_topology::{HostIndex, Route, RoutingQuality, RoutingQuery, preferred_target};
+use chorus_topology::{HostIndex, Rng, Route, RoutingQuality, RoutingQuery, preferred_target};
 
-use super::{CoordinatorActor, pools::Pick};
+use super::{
+    CoordinatorActor,
+    pools::{Pick, Pools},
+};
 use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, Work},
     reactor::Job,
-    request::{Attempt, AttemptError, Request, RequestErrorKind, RequestKind},
+    request::{Attempt, AttemptError, ExecutionPolicies, Request, RequestErrorKind, RequestKind},
 };
 
 /// Jobs that may wait here for room on a connection before callers must wait outside.
@@ -100,37 +103,36 @@ impl CoordinatorActor {
             self.port.cancelled(request);
             return;
         }
-        // Borrowed rather than cloned, which would be two atomic operations a request. Nothing below replaces the route.
-        let port = Rc::clone(&self.port);
-        let route = port.route.borrow();
-        let Some(route) = route.as_deref() else {
-            self.port.fail(request, RequestErrorKind::NoHostAvailable);
-            return;
+        let connection = match self.choose(&mut request) {
+            Choice::Connection(connection) => connection,
+            Choice::Full => return self.wait_for_room(Job::One(request)),
+            Choice::None => return self.port.fail(request, RequestErrorKind::NoHostAvailable),
         };
+        self.hand_over(request, &connection);
+    }
+
+    /// A connection to the next host of the request's plan that has room.
+    #[inline]
+    fn choose(&mut self, request: &mut Request) -> Choice {
+        let Self { port, policies, rng, .. } = self;
+        let (route, pools) = (port.route.borrow(), port.pools.borrow());
+        let Some(route) = route.as_deref() else { return Choice::None };
         let mut full = false;
         let skipped_from = request.progress.tried.len();
-        loop {
-            let next = self.next_target(&request, route);
-            let Some((host, shard, quality)) = next else { break };
-            let pick = self.port.pools.borrow().pick(host, shard, &mut self.rng);
-            match pick {
+        while let Some((host, shard, quality)) = next_target(request, policies, route, &pools, rng) {
+            match pools.pick(host, shard, rng) {
                 Pick::Connection(connection) => {
                     // Hosts that were only full are not tried: a later attempt may use them.
                     request.progress.tried.truncate(skipped_from);
                     request.progress.tried.push(host);
                     if request.progress.attempts.is_empty() && request.progress.reprepares == 0 {
-                        self.port.stats.borrow_mut().routed(quality, 1);
+                        port.stats.borrow_mut().routed(quality, 1);
                     }
                     request.progress.quality = Some(quality);
-                    self.hand_over(request, &connection);
-                    return;
+                    return Choice::Connection(connection);
                 }
-                Pick::Full => {
-                    full = true;
-                    request.progress.tried.push(host);
-                }
+                Pick::Full => full = true,
                 Pick::None => {
-                    request.progress.tried.push(host);
                     let address = route.host(host).map(|host| host.host.address);
                     if let Some(host) = address
                         && !request.progress.attempts.iter().any(|attempt| attempt.host == host)
@@ -140,43 +142,26 @@ impl CoordinatorActor {
                     }
                 }
             }
+            request.progress.tried.push(host);
             if request.options.host.is_some() {
                 break;
             }
         }
-        if full {
-            request.progress.tried.truncate(skipped_from);
-            request.progress.attempts.retain(|attempt| !matches!(attempt.error, AttemptError::NotConnected));
-            self.wait_for_room(Job::One(request));
-        } else {
-            self.port.fail(request, RequestErrorKind::NoHostAvailable);
+        if !full {
+            return Choice::None;
         }
+        request.progress.tried.truncate(skipped_from);
+        request.progress.attempts.retain(|attempt| !matches!(attempt.error, AttemptError::NotConnected));
+        Choice::Full
     }
 
-    #[inline]
+    /// The next host of the request's plan.
     pub(super) fn next_target(
         &mut self,
         request: &Request,
         route: &Route,
     ) -> Option<(HostIndex, Option<u16>, RoutingQuality)> {
-        if let Some(host) = request.options.host {
-            return Some((host, None, RoutingQuality::Unrouted));
-        }
-        let query = RoutingQuery {
-            table: request.options.table,
-            token: request.options.token,
-            consistency: request.options.consistency,
-            is_lwt: request.options.lwt,
-            is_read: request.options.kind == RequestKind::Read,
-            preferred: request.options.preferred,
-        };
-        let policies = request.options.policies.as_ref().unwrap_or(&self.policies);
-        let (pools, view) = (self.port.pools.borrow(), route.view(policies.view));
-        let tried = &request.progress.tried;
-        let preferred = preferred_target(&query, view, &*pools, tried);
-        let target = preferred
-            .or_else(|| policies.load_balancing.next(&query, view, &*pools, tried, &mut self.rng))?;
-        Some((target.host, target.shard, target.quality))
+        next_target(request, &self.policies, route, &self.port.pools.borrow(), &mut self.rng)
     }
 
     #[inline]
@@ -252,4 +237,44 @@ impl CoordinatorActor {
             self.port.wake_caller(waker);
         }
     }
+}
+
+/// What looking for a connection came to.
+enum Choice {
+    /// This one has room.
+    Connection(ConnectionHandle),
+    /// There are connections to some hosts of the plan, all of them full.
+    Full,
+    /// There is none.
+    None,
+}
+
+#[inline]
+fn next_target(
+    request: &Request,
+    policies: &ExecutionPolicies,
+    route: &Route,
+    pools: &Pools,
+    rng: &mut Rng,
+) -> Option<(HostIndex, Option<u16>, RoutingQuality)> {
+    let options = &request.options;
+    if let Some(host) = options.host {
+        return Some((host, None, RoutingQuality::Unrouted));
+    }
+    let query = RoutingQuery {
+        table: options.table,
+        token: options.token,
+        consistency: options.consistency,
+        is_lwt: options.lwt,
+        is_read: options.kind == RequestKind::Read,
+        preferred: options.preferred,
+    };
+    let policies = options.policies.as_deref().unwrap_or(policies);
+    let (view, tried) = (route.view(policies.view), &request.progress.tried);
+    let preferred = match query.preferred {
+        None => None,
+        Some(_) => preferred_target(&query, view, pools, tried),
+    };
+    let target = preferred.or_else(|| policies.load_balancing.next(&query, view, pools, tried, rng))?;
+    Some((target.host, target.shard, target.quality))
 }

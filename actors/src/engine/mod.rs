@@ -112,13 +112,23 @@ pub struct Engine {
 impl Engine {
     /// A request to fill and send.
     #[inline]
-    pub fn request(&self) -> RequestBuilder {
-        let inboxes = &self.shared.inboxes;
-        let inbox = match inboxes.as_slice() {
+    pub fn request(&self) -> RequestBuilder<'static> {
+        RequestBuilder::new(Arc::clone(self.inbox()))
+    }
+
+    /// The same for a caller who keeps the engine until the answer is there: the cheapest way to send.
+    #[inline]
+    pub fn request_here(&self) -> RequestBuilder<'_> {
+        RequestBuilder::borrowing(self.inbox())
+    }
+
+    /// The inbox of the reactor whose turn it is.
+    #[inline]
+    fn inbox(&self) -> &Arc<Inbox> {
+        match self.shared.inboxes.as_slice() {
             [only] => only,
             many => &many[self.shared.next_reactor.fetch_add(1, Ordering::Relaxed) % many.len()],
-        };
-        RequestBuilder::new(Arc::clone(inbox))
+        }
     }
 
     /// A job of many requests.

@@ -2,33 +2,41 @@
 
 use std::sync::Arc;
 
-use super::{PendingReply, Preparation, Preparations, Request, RequestOptions, Slot, pool};
+use super::{PendingReply, Preparation, Preparations, Request, RequestOptions, Slot, pending::Way, pool};
 use crate::reactor::Inbox;
 
 /// A recycled request to fill: write one whole envelope into [`frame`](Self::frame), set the
 /// [`options`](Self::options), [`send`](Self::send).
-pub struct RequestBuilder {
-    /// `None` for requests that are handed to a connection directly.
-    inbox: Option<Arc<Inbox>>,
+pub struct RequestBuilder<'e> {
+    way: Way<'e>,
     inner: Option<(Box<Request>, Arc<Slot>)>,
 }
 
-impl RequestBuilder {
+impl RequestBuilder<'static> {
+    /// A request that keeps its reactor's inbox alive.
     #[inline]
     pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
-        Self { inbox: Some(inbox), inner: Some(pool::take()) }
+        Self { way: Way::Shared(inbox), inner: Some(pool::take()) }
     }
 
     /// A request that will not go through an inbox; see [`send_detached`](Self::send_detached).
     pub(crate) fn detached() -> Self {
-        Self { inbox: None, inner: Some(pool::take()) }
+        Self { way: Way::Direct, inner: Some(pool::take()) }
     }
 
     /// The request itself, for a connection on this reactor, and the future of its answer.
-    pub(crate) fn send_detached(mut self) -> (Box<Request>, PendingReply) {
+    pub(crate) fn send_detached(mut self) -> (Box<Request>, PendingReply<'static>) {
         let (mut request, slot) = self.inner.take().expect("taken once");
         request.slot = Some(Arc::clone(&slot));
         (request, PendingReply::sent(slot))
+    }
+}
+
+impl<'e> RequestBuilder<'e> {
+    /// A request of somebody who keeps the engine meanwhile, which saves two atomic operations.
+    #[inline]
+    pub(crate) fn borrowing(inbox: &'e Inbox) -> Self {
+        Self { way: Way::Borrowed(inbox), inner: Some(pool::take()) }
     }
 
     fn request(&mut self) -> &mut Request {
@@ -67,13 +75,13 @@ impl RequestBuilder {
 
     /// The future of the answer. Nothing is sent before it is polled.
     #[inline]
-    pub fn send(mut self) -> PendingReply {
+    pub fn send(mut self) -> PendingReply<'e> {
         let (request, slot) = self.inner.take().expect("taken once");
-        PendingReply::new(self.inbox.take(), request, slot)
+        PendingReply::new(std::mem::replace(&mut self.way, Way::Direct), request, slot)
     }
 }
 
-impl Drop for RequestBuilder {
+impl Drop for RequestBuilder<'_> {
     fn drop(&mut self) {
         if let Some((request, slot)) = self.inner.take() {
             pool::give_back(request, slot);

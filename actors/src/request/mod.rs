@@ -27,7 +27,7 @@ pub use reply::Reply;
 pub(crate) use slot::Slot;
 
 use chorus_topology::RoutingQuality;
-use std::sync::Arc;
+use std::{sync::Arc, task::Waker};
 
 /// A request and everything the engine remembers about it.
 pub(crate) struct Request {
@@ -44,6 +44,9 @@ pub(crate) struct Request {
     pub(crate) large_body: Option<Bytes>,
     /// Where the answer goes. `None` once it went.
     pub(crate) slot: Option<Arc<Slot>>,
+    /// The task that sent it, woken when the slot is filled. It travels here because nobody else looks at a box that travels: a
+    /// waker in the slot would take four atomic operations a request. `None` for one that did not wait when it sent, or was woken.
+    pub(crate) waker: Option<Waker>,
     /// Progress kept by the coordinator.
     pub(crate) progress: Progress,
 }
@@ -139,6 +142,7 @@ impl Request {
             body: Vec::new(),
             large_body: None,
             slot: None,
+            waker: None,
             progress: Progress::default(),
         }
     }
@@ -164,16 +168,16 @@ impl Request {
     /// Hands the request back to its caller and returns the caller's waker, if it left one. The loser of a race goes to
     /// nobody.
     #[inline]
-    pub(crate) fn finish(mut self: Box<Self>) -> Option<std::task::Waker> {
-        let slot = match self.slot.take() {
-            Some(slot) => slot,
+    pub(crate) fn finish(mut self: Box<Self>) -> Option<Waker> {
+        let (slot, waker) = match self.slot.take() {
+            Some(slot) => (slot, self.waker.take()),
             None => self.claim_slot()?,
         };
-        slot.complete(self)
+        slot.complete(self, waker)
     }
 
     /// Ends the request with an error; see [`Request::finish`].
-    pub(crate) fn fail(mut self: Box<Self>, kind: RequestErrorKind) -> Option<std::task::Waker> {
+    pub(crate) fn fail(mut self: Box<Self>, kind: RequestErrorKind) -> Option<Waker> {
         let attempts = std::mem::take(&mut self.progress.attempts);
         self.outcome = Outcome::Failed(RequestError::new(kind, attempts));
         self.finish()
@@ -183,7 +187,7 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
-            slot.lose();
+            slot.lose(self.waker.take());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
@@ -20,26 +20,77 @@ use crate::reactor::{Inbox, InboxClosed, Job, SpinGate, look_again};
 /// been written is never sent; one that has may still take effect on the server, its answer is dropped, and its
 /// stream id stays reserved until that answer comes.
 #[must_use = "a request is sent when its future is polled"]
-pub struct PendingReply {
-    /// `None` for a request that was handed to a connection directly.
-    inbox: Option<Arc<Inbox>>,
+pub struct PendingReply<'e> {
+    way: Way<'e>,
     slot: Option<Arc<Slot>>,
     /// Here until handed over.
     unsent: Option<Box<Request>>,
+    /// The task whose waker went with the request.
+    sender: Sender,
     /// Until when it spins for its answer, if the session was asked to; see [`SpinGate`].
     spin_until: Option<Instant>,
     /// It has looked in vain before.
     looked: bool,
 }
 
-impl PendingReply {
-    pub(super) fn new(inbox: Option<Arc<Inbox>>, request: Box<Request>, slot: Arc<Slot>) -> Self {
-        Self { inbox, slot: Some(slot), unsent: Some(request), spin_until: None, looked: false }
-    }
+/// How a request gets to its reactor.
+pub(super) enum Way<'e> {
+    /// It was handed to a connection directly.
+    Direct,
+    Shared(Arc<Inbox>),
+    Borrowed(&'e Inbox),
+}
 
+impl Way<'_> {
+    #[inline]
+    fn inbox(&self) -> Option<&Inbox> {
+        match self {
+            Way::Direct => None,
+            Way::Shared(inbox) => Some(inbox),
+            Way::Borrowed(inbox) => Some(inbox),
+        }
+    }
+}
+
+/// A waker by its two addresses. While a request waits, the waker that travels with it keeps them from being used again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Sender(usize, usize);
+
+impl Sender {
+    /// No waker is at these addresses.
+    const NOBODY: Sender = Sender(0, 0);
+
+    #[inline]
+    fn of(waker: &Waker) -> Sender {
+        Sender(waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
+    }
+}
+
+impl PendingReply<'static> {
     /// A request that is under way already.
     pub(super) fn sent(slot: Arc<Slot>) -> Self {
-        Self { inbox: None, slot: Some(slot), unsent: None, spin_until: None, looked: false }
+        Self {
+            way: Way::Direct,
+            slot: Some(slot),
+            unsent: None,
+            sender: Sender::NOBODY,
+            spin_until: None,
+            looked: false,
+        }
+    }
+}
+
+impl<'e> PendingReply<'e> {
+    #[inline]
+    pub(super) fn new(way: Way<'e>, request: Box<Request>, slot: Arc<Slot>) -> Self {
+        Self {
+            way,
+            slot: Some(slot),
+            unsent: Some(request),
+            sender: Sender::NOBODY,
+            spin_until: None,
+            looked: false,
+        }
     }
 
     /// Hands the request to its reactor now, without waiting for room.
@@ -49,31 +100,33 @@ impl PendingReply {
     /// [`RequestErrorKind::Overloaded`] when the reactor's queue is full, [`RequestErrorKind::SessionClosed`]
     /// after shutdown.
     pub fn try_send(&mut self) -> Result<(), RequestError> {
-        match self.push() {
+        match self.push(None) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let queued = self.inbox.as_ref().map_or(0, |inbox| inbox.len());
+                let queued = self.way.inbox().map_or(0, Inbox::len);
                 Err(RequestErrorKind::Overloaded { queued }.into())
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Whether the request is with the reactor now.
+    /// Whether the request is with the reactor now. The waker goes with it, unless this caller is going to spin.
     #[inline]
-    fn push(&mut self) -> Result<bool, RequestError> {
+    fn push(&mut self, waker: Option<&Waker>) -> Result<bool, RequestError> {
         let Some(mut request) = self.unsent.take() else { return Ok(true) };
-        let Some(inbox) = &self.inbox else { return Err(RequestErrorKind::SessionClosed.into()) };
-        if request.slot.is_none() {
-            request.slot = self.slot.clone();
+        let Some(inbox) = self.way.inbox() else { return Err(RequestErrorKind::SessionClosed.into()) };
+        request.slot.clone_from(&self.slot);
+        self.spin_until = inbox.spin().and_then(SpinGate::until);
+        if let (Some(waker), None) = (waker, self.spin_until) {
+            request.waker = Some(waker.clone());
+            self.sender = Sender::of(waker);
         }
         match inbox.push(Job::One(request)) {
-            Ok(None) => {
-                self.spin_until = inbox.spin().and_then(SpinGate::until);
-                Ok(true)
-            }
+            Ok(None) => Ok(true),
             Ok(Some(Job::One(mut request))) => {
                 request.slot = None;
+                request.waker = None;
+                self.sender = Sender::NOBODY;
                 self.unsent = Some(request);
                 Ok(false)
             }
@@ -92,8 +145,8 @@ impl PendingReply {
     #[inline]
     fn spins(&mut self) -> bool {
         let Some(until) = self.spin_until else { return false };
-        let goes_on = Instant::now() < until
-            && self.inbox.as_ref().and_then(|inbox| inbox.spin()).is_some_and(SpinGate::is_open);
+        let goes_on =
+            Instant::now() < until && self.way.inbox().and_then(Inbox::spin).is_some_and(SpinGate::is_open);
         if !goes_on {
             self.spin_until = None;
         }
@@ -101,14 +154,14 @@ impl PendingReply {
     }
 }
 
-impl PendingReply {
+impl PendingReply<'_> {
     /// The queue was full: waits for room, unless there is some by now.
     #[cold]
     fn push_or_wait(&mut self, cx: &mut Context<'_>) -> Result<bool, RequestError> {
-        if let Some(inbox) = &self.inbox {
+        if let Some(inbox) = self.way.inbox() {
             inbox.wait_for_room(cx.waker());
         }
-        self.push()
+        self.push(Some(cx.waker()))
     }
 
     /// Has itself polled again. Other callers on this thread may be about to send: not before the second look does it make way
@@ -122,19 +175,23 @@ impl PendingReply {
     }
 }
 
-impl Future for PendingReply {
+impl Future for PendingReply<'_> {
     type Output = Result<Reply, RequestError>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.unsent.is_some() && !self.push()? && !self.push_or_wait(cx)? {
+        if self.unsent.is_some() && !self.push(Some(cx.waker()))? && !self.push_or_wait(cx)? {
             return Poll::Pending;
         }
         let spins = self.spins();
         let Some(slot) = &self.slot else {
             return Poll::Ready(Err(RequestErrorKind::SessionClosed.into()));
         };
-        match slot.look((!spins).then_some(cx.waker())) {
+        let mut look = slot.look();
+        if matches!(look, Look::Waiting) && !spins && self.sender != Sender::of(cx.waker()) {
+            look = slot.move_to(cx.waker());
+        }
+        match look {
             Look::Waiting => {
                 if spins {
                     self.look_again(cx);
@@ -162,7 +219,7 @@ impl Future for PendingReply {
     }
 }
 
-impl Drop for PendingReply {
+impl Drop for PendingReply<'_> {
     fn drop(&mut self) {
         let Some(slot) = self.slot.take() else { return };
         if let Some(request) = self.unsent.take() {
@@ -182,10 +239,13 @@ mod tests {
     use super::*;
 
     /// A caller with that spin, polled once, and its request.
-    fn caller(spin: Option<Duration>) -> (PendingReply, Box<Request>) {
+    fn caller(spin: Option<Duration>) -> (PendingReply<'static>, Box<Request>) {
         let inbox = Arc::new(Inbox::new(1, spin.map(SpinGate::new)));
-        let mut pending =
-            PendingReply::new(Some(Arc::clone(&inbox)), Box::new(Request::new()), Arc::new(Slot::new()));
+        let mut pending = PendingReply::new(
+            Way::Shared(Arc::clone(&inbox)),
+            Box::new(Request::new()),
+            Arc::new(Slot::new()),
+        );
         assert!(poll(&mut pending).is_pending());
         match inbox.pop() {
             Some(Job::One(request)) => (pending, request),
@@ -193,7 +253,7 @@ mod tests {
         }
     }
 
-    fn poll(pending: &mut PendingReply) -> Poll<Result<Reply, RequestError>> {
+    fn poll(pending: &mut PendingReply<'_>) -> Poll<Result<Reply, RequestError>> {
         Pin::new(pending).poll(&mut Context::from_waker(&noop_waker()))
     }
 

@@ -13,9 +13,12 @@
 //! long as another one runs; the last one to fail, or one whose error says that all will, ends the request. A race whose boxes
 //! are all destroyed reports the request lost.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
 };
 
 use chorus_topology::HostIndex;
@@ -45,12 +48,14 @@ struct Field {
     failed_with: Option<RequestErrorKind>,
     /// Retries of all of them.
     retries: u32,
+    /// The task that sent the request, for the one that ends it.
+    waker: Option<Waker>,
 }
 
 impl Race {
     /// Claims the right to end the request; `None` when somebody else did.
-    fn claim(&self) -> Option<Arc<Slot>> {
-        (!self.over.swap(true, Ordering::AcqRel)).then(|| Arc::clone(&self.slot))
+    fn claim(&self) -> Option<(Arc<Slot>, Option<Waker>)> {
+        (!self.over.swap(true, Ordering::AcqRel)).then(|| (Arc::clone(&self.slot), self.field().waker.take()))
     }
 
     /// Whether no answer is wanted any more: one was given, or the caller left.
@@ -79,7 +84,8 @@ impl Race {
 impl Drop for Race {
     fn drop(&mut self) {
         if !*self.over.get_mut() {
-            self.slot.lose();
+            let field = self.field.get_mut().unwrap_or_else(PoisonError::into_inner);
+            self.slot.lose(field.waker.take());
         }
     }
 }
@@ -102,6 +108,7 @@ impl Request {
                         failures: Vec::new(),
                         failed_with: None,
                         retries: self.progress.retries,
+                        waker: self.waker.take(),
                     }),
                 });
                 self.progress.race = Some(Arc::clone(&race));
@@ -172,8 +179,9 @@ impl Request {
         Some(failed_with)
     }
 
-    /// The slot this request may fill as the winner of its race; `None` for a loser, and for requests in no race.
-    pub(super) fn claim_slot(&self) -> Option<Arc<Slot>> {
+    /// The slot this request may fill as the winner of its race, and who is to be woken; `None` for a loser, and for requests in
+    /// no race.
+    pub(super) fn claim_slot(&self) -> Option<(Arc<Slot>, Option<Waker>)> {
         self.progress.race.as_ref().and_then(|race| race.claim())
     }
 
@@ -211,7 +219,7 @@ mod tests {
     }
 
     fn opcode(slot: &Slot) -> Option<u8> {
-        match slot.look(None) {
+        match slot.look() {
             Look::Done(request) => match request.outcome {
                 Outcome::Answered { opcode, .. } => Some(opcode),
                 _ => None,
@@ -245,7 +253,7 @@ mod tests {
         assert_eq!(opcode(&slot), Some(2));
         slot.reuse();
         answered(request, 1).finish();
-        assert!(matches!(slot.look(None), Look::Waiting), "the next request of this caller still waits");
+        assert!(matches!(slot.look(), Look::Waiting), "the next request of this caller still waits");
     }
 
     #[test]
@@ -254,7 +262,7 @@ mod tests {
         let mut copy = request.understudy().expect("its caller waits");
         copy.progress.speculate_after_us = 9;
         answered(copy, 2).finish();
-        let Look::Done(mut winner) = slot.look(None) else { panic!("it was answered") };
+        let Look::Done(mut winner) = slot.look() else { panic!("it was answered") };
         winner.reset();
         let progress = &winner.progress;
         assert!(progress.race.is_none() && progress.speculate_after_us == 0 && !progress.ahead_of_answer);
@@ -268,7 +276,7 @@ mod tests {
         assert_eq!(opcode(&slot), Some(1));
         slot.reuse();
         drop(copy);
-        assert!(matches!(slot.look(None), Look::Waiting));
+        assert!(matches!(slot.look(), Look::Waiting));
     }
 
     #[test]
@@ -276,9 +284,9 @@ mod tests {
         let (mut request, slot) = waiting();
         let copy = request.understudy().expect("its caller waits");
         drop(request);
-        assert!(matches!(slot.look(None), Look::Waiting), "one still runs");
+        assert!(matches!(slot.look(), Look::Waiting), "one still runs");
         drop(copy);
-        assert!(matches!(slot.look(None), Look::Lost));
+        assert!(matches!(slot.look(), Look::Lost));
     }
 
     #[test]
@@ -297,7 +305,7 @@ mod tests {
         let ports: Vec<u16> = third.progress.attempts.iter().map(|attempt| attempt.host.port()).collect();
         assert_eq!(ports, [1, 2, 3, 4]);
         third.fail(RequestErrorKind::NoHostAvailable);
-        assert!(matches!(slot.look(None), Look::Done(_)));
+        assert!(matches!(slot.look(), Look::Done(_)));
     }
 
     #[test]

@@ -89,8 +89,11 @@ impl<C: LoadBalancingPolicy> TokenAware<C> {
         {
             return Some(target);
         }
-        for distance in [Distance::LocalRack, Distance::Local, Distance::Remote] {
-            let hosts = view.hosts_at(distance);
+        for distance in &[Distance::LocalRack, Distance::Local, Distance::Remote] {
+            let (distance, hosts) = (*distance, view.hosts_at(*distance));
+            if hosts.is_empty() {
+                continue;
+            }
             let best = hosts.iter().filter_map(|host| load.latency_us(*host)).min();
             let limit = self.slow.zip(best).map_or(u32::MAX, |(slow, best)| slow.limit_us(best));
             let mut draw = Draw::new(self.shuffle);
