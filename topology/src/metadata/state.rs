@@ -12,9 +12,9 @@ use super::members::Discovery;
 use super::schema::{self, Schema};
 use super::table::Table;
 use super::warning::Warning;
-use crate::host::Host;
+use crate::host::{Host, TableId};
 use crate::policies::load_balancing::LoadBalancingPolicy;
-use crate::routing::{KeyspaceRouting, Route, RouteBuilder};
+use crate::routing::{KeyspaceRouting, Route, RouteBuilder, TabletHint, UnknownReplica};
 use crate::rows::{SchemaRows, SchemaScope};
 
 /// What is known of a cluster at one moment. Cheap to clone; never changes.
@@ -97,6 +97,16 @@ impl ClusterState {
         let newest = |host: &Arc<Host>| route.host(host.index).map_or(host, |entry| &entry.host).clone();
         let hosts = self.hosts.iter().map(newest).collect();
         ClusterState { hosts, route, ..self.clone() }
+    }
+
+    /// The same state after learning tablets, see [`Route::learning`].
+    #[must_use]
+    pub fn learning<'h>(
+        &self,
+        hints: impl IntoIterator<Item = (TableId, &'h TabletHint)>,
+    ) -> (ClusterState, Vec<UnknownReplica>) {
+        let (route, unknown) = self.route.learning(hints);
+        (ClusterState { route: Arc::new(route), ..self.clone() }, unknown)
     }
 
     /// A keyspace by its name, unquoted.

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-use uuid::Uuid;
+use rustc_hash::FxHashSet;
 
 use super::hosts::RouteHost;
+use super::news::{TabletNews, UnknownReplica};
 use super::placement::Placement;
 use super::replication::ReplicationStrategy;
 use super::ring::Ring;
-use super::route::{KeyspaceRoute, Replica, Route, TableRoute};
+use super::route::{KeyspaceRoute, Route, TableRoute};
 use super::sites::Sites;
 use super::tablet_payload::TabletHint;
-use super::tablets::Tablet;
 use super::view::Sight;
 use crate::host::{Distance, Host, HostIndex, Sharding, TableId};
 use crate::policies::load_balancing::LoadBalancingPolicy;
@@ -47,15 +46,8 @@ pub struct RouteBuilder {
     hosts: Vec<RouteHost>,
     /// Whether ring or keyspaces changed, so that every table must be placed again.
     placements_stale: bool,
-    /// Tablets to learn, by table, the latest last.
-    news: FxHashMap<TableId, Vec<Tablet>>,
+    news: TabletNews,
 }
-
-/// A tablet names a host that is no member (yet). It was not cached; the server tells it again when a request misses, by
-/// which time a refresh of the topology may have found the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the tablet is served by unknown host {0}")]
-pub struct UnknownReplica(pub Uuid);
 
 impl RouteBuilder {
     /// Starts from `previous`.
@@ -64,7 +56,7 @@ impl RouteBuilder {
             hosts: previous.hosts.to_vec(),
             route: previous.clone(),
             placements_stale: false,
-            news: FxHashMap::default(),
+            news: TabletNews::default(),
         }
     }
 
@@ -74,6 +66,8 @@ impl RouteBuilder {
     pub fn members(&mut self, members: impl IntoIterator<Item = Host>) -> Vec<Arc<Host>> {
         let mut present = FxHashSet::default();
         let mut joined = Vec::new();
+        let before = self.hosts.iter().filter(|entry| entry.member).count();
+        let mut stayed = 0;
         for mut host in members {
             let next = HostIndex(self.hosts.len() as u32);
             let index = match self.route.host_numbers.get(&host.id) {
@@ -85,7 +79,12 @@ impl RouteBuilder {
             }
             host.index = index;
             joined.push(match self.hosts.get_mut(index.as_usize()) {
-                Some(known) => known.rejoin(host),
+                Some(known) => {
+                    let (old, was_member) = (Arc::clone(&known.host), known.member);
+                    let host = known.rejoin(host);
+                    stayed += usize::from(was_member && stands_where_it_did(&old, &host));
+                    host
+                }
                 None => {
                     let host = Arc::new(host);
                     self.hosts.push(RouteHost::new(host.clone()));
@@ -98,7 +97,10 @@ impl RouteBuilder {
             .map(RouteHost::leave)
             .collect();
         self.forget_tablets_of(&departed);
-        self.place_hosts(&joined);
+        // Most often nothing has moved, and a ring of a large cluster takes its time.
+        if stayed != before || joined.len() != before || self.route.ring.is_empty() {
+            self.place_hosts(&joined);
+        }
         joined
     }
 
@@ -156,22 +158,16 @@ impl RouteBuilder {
 
     /// Learns a tablet of `table` as the server told it.
     pub fn learn(&mut self, table: TableId, hint: &TabletHint) -> Result<(), UnknownReplica> {
-        let known = |(id, shard): &(Uuid, u16)| {
-            let host = self.route.host_index(*id).ok_or(UnknownReplica(*id))?;
-            match self.hosts.get(host.as_usize()) {
-                Some(entry) if entry.member => Ok(Replica { host, shard: Some(*shard) }),
-                _ => Err(UnknownReplica(*id)),
-            }
-        };
-        let replicas = hint.replicas.iter().map(known).collect::<Result<_, _>>()?;
-        let tablet = Tablet { first: hint.first, last: hint.last, replicas, version: hint.version };
-        self.news.entry(table).or_default().push(tablet);
-        Ok(())
+        let (numbers, hosts) = (&self.route.host_numbers, &self.hosts);
+        self.news.add(table, hint, |id| {
+            let host = *numbers.get(&id)?;
+            hosts.get(host.as_usize()).filter(|entry| entry.member).map(|_| host)
+        })
     }
 
     /// Forgets the tablets of a table.
     pub fn forget_tablets(&mut self, table: TableId) -> &mut Self {
-        self.news.remove(&table);
+        self.news.forget_table(table);
         if self.route.tablets(table).is_some() {
             Arc::make_mut(&mut self.route.tables)[table.as_usize()].tablets = None;
         }
@@ -186,12 +182,7 @@ impl RouteBuilder {
         }
         self.route.look(Sight::of(&self.hosts));
         self.route.hosts = self.hosts.into();
-        for (table, news) in self.news {
-            let Some(route) = Arc::make_mut(&mut self.route.tables).get_mut(table.as_usize()) else {
-                continue;
-            };
-            route.tablets = Some(Arc::new(route.tablets.as_deref().cloned().unwrap_or_default().learn(news)));
-        }
+        self.news.apply(&mut self.route);
         if self.placements_stale {
             self.route.place_tables();
         }
@@ -221,10 +212,7 @@ impl RouteBuilder {
     }
 
     fn forget_tablets_of(&mut self, departed: &[HostIndex]) {
-        let gone = |replica: &Replica| departed.contains(&replica.host);
-        for news in self.news.values_mut() {
-            news.retain(|tablet| !tablet.replicas.iter().any(gone));
-        }
+        self.news.forget_hosts(departed);
         for host in departed {
             for number in 0..self.route.tables.len() {
                 let map = self.route.tables[number].tablets.as_ref();
@@ -234,6 +222,11 @@ impl RouteBuilder {
             }
         }
     }
+}
+
+/// Whether nothing about a host has changed that ring and placements depend on.
+fn stands_where_it_did(old: &Host, new: &Host) -> bool {
+    Arc::ptr_eq(&old.tokens, &new.tokens) && old.datacenter == new.datacenter && old.rack == new.rack
 }
 
 impl Route {
@@ -292,6 +285,8 @@ impl Route {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
+
     use crate::policies::load_balancing::RoundRobin;
     use crate::policies::load_balancing::testing::{builder, member};
     use crate::routing::{ReplicationFactor, ViewId};
@@ -508,6 +503,23 @@ mod tests {
             builder.forget_tablets(t);
         });
         assert_eq!(replicas(&forgotten, "a.t", 5), [1, 2]);
+    }
+
+    #[test]
+    fn learning_alone_shares_hosts_and_what_policies_see() {
+        let before = three_hosts();
+        let t = before.table_id("a", "t").unwrap();
+        let (known, stranger) = (hint(0, 8, &[2]), hint(8, 9, &[0, 77]));
+        let (after, unknown) = before.learning([(t, &known), (t, &stranger), (TableId(99), &known)]);
+        assert_eq!(unknown, [UnknownReplica(Uuid::from_u128(78))]);
+        assert_eq!((after.version(), after.tablet_count()), (before.version() + 1, 1));
+        assert_eq!(replicas(&after, "a.t", 5), [2]);
+        assert!(Arc::ptr_eq(&after.hosts, &before.hosts) && Arc::ptr_eq(&after.sights, &before.sights));
+        assert!(Arc::ptr_eq(&after.ring, &before.ring));
+        let dropped = next(&after, |builder| {
+            builder.keyspaces([&keyspace("b", 2, &["t"])]);
+        });
+        assert_eq!(dropped.learning([(t, &known)]).0.tablet_count(), 0, "F75: a table that is gone");
     }
 
     #[test]

@@ -33,6 +33,10 @@ impl RouteHost {
     /// Takes what is newly told about the host; the same `Arc` when nothing is new.
     pub(super) fn rejoin(&mut self, mut host: Host) -> Arc<Host> {
         host.sharding = host.sharding.or(self.sharding);
+        if host.tokens == self.host.tokens {
+            // Told again: whoever compares sees at once that they are the same.
+            host.tokens = Arc::clone(&self.host.tokens);
+        }
         let moved = host.address != self.host.address;
         if !self.member || moved {
             self.up = true;

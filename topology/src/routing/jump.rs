@@ -37,6 +37,11 @@ impl JumpTable {
         JumpTable { shift, starts: starts.into_boxed_slice() }
     }
 
+    /// Bytes of its buckets.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.starts)
+    }
+
     /// The index of the first of `tokens` that is not below `token`; `tokens.len()` when all are below.
     #[inline]
     pub(super) fn lower_bound(&self, tokens: &[i64], token: i64) -> usize {

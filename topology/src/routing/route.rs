@@ -166,7 +166,7 @@ impl Route {
             Replicas { hosts: &self.hosts, token, source: Source::Ring(&[]), leader_first: false };
         let Some(table) = self.tables.get(table.as_usize()) else { return replicas };
         if let Some(tablet) = table.tablets.as_ref().and_then(|tablets| tablets.find(token)) {
-            replicas.source = Source::Tablet(&tablet.replicas);
+            replicas.source = Source::Tablet(tablet.replicas);
             replicas.leader_first = table.has_leaders && tablet.version.is_some();
             return replicas;
         }
@@ -204,7 +204,7 @@ impl Route {
 
     /// How many tablets are known, over all tables.
     pub fn tablet_count(&self) -> usize {
-        self.tables.iter().filter_map(|table| table.tablets.as_ref()).map(|map| map.tablets().len()).sum()
+        self.tables.iter().filter_map(|table| table.tablets.as_ref()).map(|map| map.len()).sum()
     }
 
     /// The placement shared by all keyspaces with this keyspace's replication strategy.
