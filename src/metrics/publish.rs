@@ -164,6 +164,8 @@ fn record_totals(snapshot: &MetricsSnapshot) {
     for quality in RoutingQuality::ALL {
         counter!(catalog::ROUTING.name, "hit" => quality.name()).absolute(snapshot.routed(quality));
     }
+    counter!(catalog::TABLET_HINTS.name, "hint" => "taken").absolute(snapshot.tablets_told);
+    counter!(catalog::TABLET_HINTS.name, "hint" => "malformed").absolute(snapshot.tablets_refused);
     for (reason, connections) in &snapshot.disconnects {
         counter!(catalog::DISCONNECTS.name, "reason" => *reason).absolute(*connections);
     }

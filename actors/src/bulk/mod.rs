@@ -27,6 +27,7 @@ use chunk::Home;
 
 use crate::{
     engine::Engine,
+    pool::owner,
     reactor::{InboxClosed, Job},
     request::{RequestError, RequestErrorKind, RequestKind, RequestOptions},
 };
@@ -374,9 +375,7 @@ impl BulkJob {
         let reactors = self.engine.inboxes().len();
         let reactor = match chunk.host {
             // Shards are owned by one reactor each; other hosts are reached from all of them.
-            Some(host) if chunk.shard.is_some() => {
-                (host.0 as usize + usize::from(chunk.shard.unwrap_or(0))) % reactors
-            }
+            Some(host) if chunk.shard.is_some() => owner(host, chunk.shard, reactors),
             _ => {
                 self.next_reactor = (self.next_reactor + 1) % reactors;
                 self.next_reactor

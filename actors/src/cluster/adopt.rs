@@ -1,42 +1,47 @@
-//! Taking over what the control connection read: the next state, the actors that follow from it, and the news.
+//! Taking over what the control connection read: the next state is published, and host actors and news follow from it.
 
 use std::sync::Arc;
 
 use actix::{Context, Handler};
-use chorus_topology::metadata::{Severity, Warning};
-use chorus_topology::{ClusterState, Discovery, differences};
+use chorus_topology::metadata::Severity;
+use chorus_topology::{ClusterState, differences};
 use tracing::{debug, warn};
 
+use super::digest::Digested;
 use super::feed::ClusterEvent;
-use super::{ClusterActor, ClusterRead, ControlMoved};
+use super::{ClusterActor, ControlMoved};
 use crate::connection::handshake::ConnectError;
 use crate::engine::Agreement;
 
 impl ClusterActor {
-    /// The state after what was read.
-    fn next_state(&self, read: &ClusterRead, previous: &ClusterState) -> (ClusterState, Vec<Warning>) {
-        let policy = &*self.config.load_balancing;
-        let (mut state, mut warnings) = match &read.rows.members {
-            Some((local, peers)) => {
-                let translate = |address| self.config.translate(address, &self.translated);
-                let discovery = Discovery {
-                    local,
-                    peers,
-                    local_address: read.from,
-                    default_port: self.config.port,
-                    translate: Some(&translate),
-                    with_tokens: self.published.fetch.tokens(),
-                };
-                ClusterState::build(&discovery, None, Some(previous), policy)
+    /// Publishes what was digested and acts upon it.
+    pub(super) fn adopt(&mut self, digested: Digested, ctx: &mut Context<Self>) {
+        let Digested { read, previous, state, warnings } = digested;
+        let agreement = Agreement { shape: read.shape, compression: read.rows.compression };
+        self.published.agreement.store(Arc::new(agreement));
+        for warning in warnings {
+            match warning.severity() {
+                Severity::Warn => warn!(%warning, "a part of the system tables is ignored"),
+                Severity::Debug => debug!(%warning, "a part of the system tables is ignored"),
             }
-            None => (previous.clone(), Vec::new()),
-        };
-        for (scope, rows) in &read.rows.schema {
-            let (with_schema, more) = state.with_schema(scope, rows, policy);
-            state = with_schema;
-            warnings.extend(more);
         }
-        (state, warnings)
+        if state.hosts.is_empty() {
+            // Never on a later read by accident: the host that told is a member itself.
+            let reason = "the members cannot be read from system.local and system.peers".into();
+            self.answer_ready(Err(ConnectError::Metadata { reason }));
+            return;
+        }
+        if self.contact.is_none() {
+            self.contact = state.host_at(read.from).cloned();
+        }
+        self.publish(state.clone());
+        self.meet_hosts();
+        self.tell_differences(&previous, &state);
+        for answer in read.answers {
+            let _ = answer.send(Ok(()));
+        }
+        self.publish_plan(false);
+        self.decide(ctx);
     }
 
     /// Tells what is different, now that it is published.
@@ -59,44 +64,6 @@ impl ClusterActor {
         for difference in differences(&before.keyspaces, &now.keyspaces) {
             feed.tell(&ClusterEvent::Schema(difference));
         }
-    }
-}
-
-impl Handler<ClusterRead> for ClusterActor {
-    type Result = ();
-
-    fn handle(&mut self, mut read: ClusterRead, ctx: &mut Self::Context) {
-        if self.stopping {
-            return;
-        }
-        self.translated.extend(read.rows.translated.drain());
-        let agreement = Agreement { shape: read.shape, compression: read.rows.compression };
-        self.published.agreement.store(Arc::new(agreement));
-        let previous = self.published.state.load_full();
-        let (state, warnings) = self.next_state(&read, &previous);
-        for warning in warnings {
-            match warning.severity() {
-                Severity::Warn => warn!(%warning, "a part of the system tables is ignored"),
-                Severity::Debug => debug!(%warning, "a part of the system tables is ignored"),
-            }
-        }
-        if state.hosts.is_empty() {
-            // Never on a later read by accident: the host that told is a member itself.
-            let reason = "the members cannot be read from system.local and system.peers".into();
-            self.answer_ready(Err(ConnectError::Metadata { reason }));
-            return;
-        }
-        if self.contact.is_none() {
-            self.contact = state.host_at(read.from).cloned();
-        }
-        self.publish(state.clone());
-        self.meet_hosts();
-        self.tell_differences(&previous, &state);
-        for answer in read.answers.drain(..) {
-            let _ = answer.send(Ok(()));
-        }
-        self.publish_plan(false);
-        self.decide(ctx);
     }
 }
 

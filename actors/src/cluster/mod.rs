@@ -7,6 +7,7 @@
 
 mod adopt;
 mod agreement;
+mod digest;
 mod feed;
 mod members;
 mod messages;
@@ -32,7 +33,7 @@ use crate::connection::handshake::ConnectError;
 use crate::control::{
     AwaitAgreement, ControlActor, ControlError, ControlSetup, Plan, Read, Scope, StopControl, TryKeyspace,
 };
-use crate::coordinator::{CoordinatorActor, CoordinatorPort, SetRoute};
+use crate::coordinator::{CoordinatorActor, CoordinatorPort, MeetCluster, SetRoute};
 use crate::engine::Published;
 use crate::host::{Hint, LEAST_PAUSE, Stop, UseKeyspace};
 use crate::mail::{Census, Mail, Presence, takes_mail};
@@ -50,6 +51,7 @@ pub(crate) use messages::{
 };
 pub(crate) use version::highest_common;
 
+use digest::Meanwhile;
 use members::Members;
 use policies::Awaiting;
 use readiness::{Readiness, readiness};
@@ -59,6 +61,9 @@ const GRACE: Duration = Duration::from_millis(250);
 
 /// How long tablets are gathered before one new route has them all.
 const TABLET_WINDOW: Duration = Duration::from_millis(20);
+
+/// How often members are read again because a tablet is on a host that is none.
+const STRANGER_PAUSE: Duration = Duration::from_secs(10);
 
 /// Tablets waiting for the next route; more are dropped, servers tell them again.
 const MOST_TABLETS: usize = 4096;
@@ -89,8 +94,16 @@ pub(crate) struct ClusterActor {
     /// The host that was reached first, by which policies may choose their datacenter.
     contact: Option<Arc<Host>>,
     /// Addresses by what the cluster tells, where translating takes a while.
-    translated: HashMap<SocketAddr, SocketAddr>,
+    translated: Arc<HashMap<SocketAddr, SocketAddr>>,
     awaiting: Vec<Awaiting>,
+    /// Tablets were learned a moment ago: the next ones wait.
+    gathering_tablets: bool,
+    /// Rows are being digested on another thread: the state stays as it is until they are.
+    digesting: bool,
+    /// What came meanwhile.
+    meanwhile: Meanwhile,
+    /// When members were last read because of a tablet.
+    stranger_sought: Option<Instant>,
     /// Trying every host because none is left.
     last_resort: bool,
     rng: Rng,
@@ -142,8 +155,12 @@ pub(crate) fn start(
             grace: false,
             tablets: Vec::new(),
             contact: None,
-            translated: HashMap::new(),
+            translated: Arc::default(),
             awaiting: Vec::new(),
+            gathering_tablets: false,
+            digesting: false,
+            meanwhile: Meanwhile::default(),
+            stranger_sought: None,
             last_resort: false,
             rng: Rng::from_entropy(),
             stopping: false,
@@ -167,8 +184,12 @@ fn settings(config: &EngineConfig) -> ConnectionSettings {
 }
 
 impl ClusterActor {
-    /// Changes the published route.
-    fn change_route(&mut self, change: impl FnOnce(&mut RouteBuilder)) {
+    /// Changes the published route, now or when rows that are being digested are there.
+    fn change_route(&mut self, change: impl FnOnce(&mut RouteBuilder) + 'static) {
+        if self.digesting {
+            self.meanwhile.changes.push(Box::new(change));
+            return;
+        }
         let state = self.published.state.load();
         let mut builder = RouteBuilder::from_route(&state.route);
         change(&mut builder);
@@ -195,8 +216,8 @@ impl ClusterActor {
         let changes = self.members.update(&route, version, self.keyspace.clone(), self.mail.clone());
         if !changes.started.is_empty() {
             // Up is what has a connection.
-            self.change_route(|builder| {
-                for &host in &changes.started {
+            self.change_route(move |builder| {
+                for host in changes.started {
                     builder.up(host, false);
                 }
             });
@@ -275,17 +296,30 @@ impl ClusterActor {
         });
     }
 
-    fn learn_tablets(&mut self) {
-        let tablets = std::mem::take(&mut self.tablets);
-        let mut unknown = 0;
-        self.change_route(|builder| {
-            for (table, hint) in &tablets {
-                unknown += u32::from(builder.learn(*table, hint).is_err());
-            }
-        });
-        if unknown > 0 {
-            debug!(unknown, "tablets on hosts that are not members yet");
+    /// Learns the tablets gathered so far, and gathers the next ones for a while.
+    fn learn_tablets(&mut self, ctx: &mut Context<Self>) {
+        if self.digesting {
+            ctx.run_later(TABLET_WINDOW, |actor, ctx| actor.learn_tablets(ctx));
+            self.gathering_tablets = true;
+            return;
         }
+        let tablets = std::mem::take(&mut self.tablets);
+        if tablets.is_empty() {
+            self.gathering_tablets = false;
+            return;
+        }
+        let state = self.published.state.load_full();
+        let (state, unknown) = state.learning(tablets.iter().map(|(table, hint)| (*table, hint)));
+        self.publish(state);
+        if let Some(stranger) = unknown.first()
+            && self.stranger_sought.is_none_or(|when| when.elapsed() >= STRANGER_PAUSE)
+        {
+            debug!(%stranger, tablets = unknown.len(), "tablets are on hosts that are no members: reading them again");
+            self.stranger_sought = Some(Instant::now());
+            self.control.do_send(Read { scope: Scope::topology(), answer: None });
+        }
+        self.gathering_tablets = true;
+        ctx.run_later(TABLET_WINDOW, |actor, ctx| actor.learn_tablets(ctx));
     }
 }
 
@@ -302,6 +336,9 @@ impl Actor for ClusterActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         // Hosts of a large cluster report together.
         ctx.set_mailbox_capacity(256);
+        for coordinator in self.coordinators.iter() {
+            coordinator.do_send(MeetCluster(self.mail.clone()));
+        }
     }
 }
 
@@ -337,7 +374,7 @@ impl Handler<HostUp> for ClusterActor {
 
     fn handle(&mut self, HostUp { host, sharding }: HostUp, _: &mut Self::Context) {
         if self.members.on_up(host) {
-            self.change_route(|builder| {
+            self.change_route(move |builder| {
                 builder.up(host, true).sharding(host, sharding);
             });
             self.tell_host(host, ClusterEvent::HostUp);
@@ -362,7 +399,7 @@ impl Handler<HostDown> for ClusterActor {
 
     fn handle(&mut self, HostDown { host, error }: HostDown, ctx: &mut Self::Context) {
         if self.members.on_down(host, error) {
-            self.change_route(|builder| {
+            self.change_route(move |builder| {
                 builder.up(host, false);
             });
             self.tell_host(host, ClusterEvent::HostDown);
@@ -376,7 +413,7 @@ impl Handler<HostSharding> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, HostSharding { host, sharding }: HostSharding, _: &mut Self::Context) {
-        self.change_route(|builder| {
+        self.change_route(move |builder| {
             builder.sharding(host, sharding);
         });
     }
@@ -385,12 +422,13 @@ impl Handler<HostSharding> for ClusterActor {
 impl Handler<LearnTablets> for ClusterActor {
     type Result = ();
 
+    /// The first ones are learned at once, those that come soon after together.
     fn handle(&mut self, LearnTablets(tablets): LearnTablets, ctx: &mut Self::Context) {
-        if self.tablets.is_empty() && !tablets.is_empty() {
-            ctx.run_later(TABLET_WINDOW, |actor, _| actor.learn_tablets());
-        }
         let room = MOST_TABLETS.saturating_sub(self.tablets.len());
         self.tablets.extend(tablets.into_iter().take(room));
+        if !self.gathering_tablets && !self.stopping {
+            self.learn_tablets(ctx);
+        }
     }
 }
 

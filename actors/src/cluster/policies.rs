@@ -45,6 +45,10 @@ impl Handler<AdmitPolicies> for ClusterActor {
 
     /// Looks at the cluster through all of them and connects to the hosts that are new to any.
     fn handle(&mut self, AdmitPolicies { tried }: AdmitPolicies, _: &mut Context<Self>) {
+        if self.digesting {
+            self.meanwhile.admissions.push(AdmitPolicies { tried });
+            return;
+        }
         if self.stopping || self.contact.is_none() {
             // Nothing is known yet: the first read of the cluster will see them.
             return;

@@ -13,6 +13,7 @@ mod inbound;
 mod internal;
 mod late;
 mod outbound;
+mod payload;
 mod port;
 mod pump;
 mod segments;

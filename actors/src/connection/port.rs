@@ -9,7 +9,7 @@ use std::{
 };
 
 use chorus_protocol::{Compression, FrameShape};
-use chorus_topology::HostIndex;
+use chorus_topology::{HostIndex, RoutingQuality};
 
 use super::stats::ConnectionStats;
 use crate::{
@@ -124,6 +124,15 @@ impl Port {
         self.closed.borrow().clone()
     }
 
+    /// How well a request for `shard` is routed that goes here and was planned as well as `planned` says.
+    #[inline]
+    pub(crate) fn routes(&self, shard: Option<u16>, planned: RoutingQuality) -> RoutingQuality {
+        match planned {
+            RoutingQuality::ReplicaShard if self.shard != shard => RoutingQuality::ReplicaOtherShard,
+            planned => planned,
+        }
+    }
+
     /// Hands over work. The connection must be open: whoever hands over checks first, because a dead
     /// connection's queue would still accept.
     #[inline]
@@ -159,6 +168,11 @@ impl Port {
         {
             waker.wake_by_ref();
         }
+    }
+
+    /// Whether `flags` announce a compressed body that is compressed as was agreed.
+    pub(super) fn compresses(&self, frame_flags: u8) -> bool {
+        self.compression.is_some() && frame_flags & chorus_protocol::flags::COMPRESSED != 0
     }
 
     /// Undoes the compression that `flags` announce. Runs wherever the body is decoded, not on the reactor.

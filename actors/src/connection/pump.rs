@@ -171,6 +171,9 @@ impl ConnectionActor {
             stats.server_errors += u64::from(failed);
             stats.service.record(now.saturating_sub(written_us));
         }
+        if header.flags & flags::CUSTOM_PAYLOAD != 0 {
+            self.note_payload(&header, body.as_slice(), &occupant);
+        }
         match occupant {
             Occupant::Free => {}
             Occupant::Orphan { .. } => self.port.stats.borrow_mut().late_answers += 1,
@@ -274,7 +277,7 @@ impl ConnectionActor {
         })
     }
 
-    fn plain(&self, frame_flags: u8, body: &[u8]) -> Result<Bytes, String> {
+    pub(super) fn plain(&self, frame_flags: u8, body: &[u8]) -> Result<Bytes, String> {
         match self.port.compression {
             Some(compression) if frame_flags & flags::COMPRESSED != 0 => compression
                 .decompress_body(body, self.settings.max_frame as usize)

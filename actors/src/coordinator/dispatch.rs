@@ -2,7 +2,7 @@
 
 use std::task::Context as Task;
 
-use chorus_topology::{HostIndex, Rng, Route, RoutingQuality, RoutingQuery, preferred_target};
+use chorus_topology::{HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, preferred_target};
 
 use super::{
     CoordinatorActor,
@@ -122,6 +122,7 @@ impl CoordinatorActor {
         while let Some((host, shard, quality)) = next_target(request, policies, route, &pools, rng) {
             match pools.pick(host, shard, rng) {
                 Pick::Connection(connection) => {
+                    let quality = connection.routes(shard, quality);
                     // Hosts that were only full are not tried: a later attempt may use them.
                     request.progress.tried.truncate(skipped_from);
                     request.progress.tried.push(host);
@@ -207,6 +208,7 @@ impl CoordinatorActor {
             match pick {
                 Pick::Connection(connection) => {
                     let rows = chunk.len();
+                    let quality = connection.routes(shard, quality);
                     chunk.quality = quality;
                     self.port.stats.borrow_mut().routed(quality, u64::from(rows));
                     let key = self.port.chunks.borrow_mut().insert(chunk) as u32;
@@ -258,6 +260,12 @@ fn next_target(
     rng: &mut Rng,
 ) -> Option<(HostIndex, Option<u16>, RoutingQuality)> {
     let options = &request.options;
+    if let Some(aim) = request.progress.aim
+        && request.progress.tried.is_empty()
+        && pools.usable(aim.host)
+    {
+        return Some((aim.host, aim.shard, aim.quality));
+    }
     if let Some(host) = options.host {
         return Some((host, None, RoutingQuality::Unrouted));
     }

@@ -7,12 +7,17 @@ use chorus_topology::Route;
 use tokio::sync::oneshot;
 
 use super::{CoordinatorPort, DrainReport};
-use crate::{metrics::ReactorSnapshot, reactor::Stage};
+use crate::{cluster::ClusterActor, mail::Mail, metrics::ReactorSnapshot, reactor::Stage};
 
 /// From the cluster actor, whenever membership, replicas or a host's state changed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct SetRoute(pub(crate) Arc<Route>);
+
+/// From the cluster actor, once: this is where news about the cluster goes.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct MeetCluster(pub(crate) Mail<ClusterActor>);
 
 /// From the metrics actor: copy the counters of this reactor.
 #[derive(Message)]

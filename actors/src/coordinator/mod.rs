@@ -18,6 +18,7 @@ mod port;
 mod reprepare;
 mod speculation;
 mod stats;
+mod tablets;
 mod time;
 
 use std::{
@@ -33,7 +34,7 @@ use chorus_topology::{HostIndex, RetryBudget, Rng};
 use tokio::time::Sleep;
 
 pub use drain::DrainReport;
-pub(crate) use messages::{Collect, Drain, OnStage, SetRoute};
+pub(crate) use messages::{Collect, Drain, MeetCluster, OnStage, SetRoute};
 pub(crate) use port::{Cause, CoordinatorPort};
 pub use stats::{RequestCounts, RequestOutcome};
 
@@ -176,6 +177,14 @@ impl Handler<Drain> for CoordinatorActor {
         self.inbox.close();
         self.draining = Some(Draining::new(within, done, self.port.ended()));
         self.port.wake();
+    }
+}
+
+impl Handler<MeetCluster> for CoordinatorActor {
+    type Result = ();
+
+    fn handle(&mut self, MeetCluster(cluster): MeetCluster, _: &mut Context<Self>) {
+        self.port.tablets().introduce(cluster);
     }
 }
 

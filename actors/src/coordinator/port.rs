@@ -8,9 +8,9 @@ use std::{
 };
 
 use chorus_protocol::{FrameHeader, STREAM_OFFSET, response::ErrorBody};
-use chorus_topology::{HostIndex, Route};
+use chorus_topology::{HostIndex, Route, TableId};
 
-use super::{pools::Pools, stats::CoordinatorStats};
+use super::{pools::Pools, stats::CoordinatorStats, tablets::TabletNews};
 use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port},
@@ -67,6 +67,7 @@ pub(crate) struct CoordinatorPort {
     pub(super) room: Cell<bool>,
     pub(super) waker: RefCell<Option<Waker>>,
     woken: Cell<bool>,
+    tablets: TabletNews,
 }
 
 impl CoordinatorPort {
@@ -88,6 +89,7 @@ impl CoordinatorPort {
             room: Cell::new(false),
             waker: RefCell::default(),
             woken: Cell::new(false),
+            tablets: TabletNews::default(),
         })
     }
 
@@ -192,6 +194,16 @@ impl CoordinatorPort {
     /// Something was put in flight without the coordinator: let it start its tick.
     pub(crate) fn keep_time(&self) {
         self.wake();
+    }
+
+    /// What answers told of tablets.
+    pub(crate) fn tablets(&self) -> &TabletNews {
+        &self.tablets
+    }
+
+    /// The table of a row under way.
+    pub(crate) fn table_of_row(&self, chunk: u32, row: u32) -> Option<TableId> {
+        self.chunks.borrow()[chunk as usize].options(row).table
     }
 
     /// Rows of a chunk were acknowledged.
@@ -447,6 +459,8 @@ impl CoordinatorPort {
             budget_refusals: stats.budget_refusals,
             speculative_sent: stats.speculative_sent,
             speculative_won: stats.speculative_won,
+            tablets_told: self.tablets.taken.get(),
+            tablets_refused: self.tablets.refused.get(),
             disconnects: stats.disconnects.clone(),
             inbox_depth: inbox_depth as u64,
             waiting: waiting as u64,

@@ -55,13 +55,15 @@ impl CoordinatorActor {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.port.tablets().is_empty()
+            || !self.waiting.is_empty()
             || !self.parked.is_empty()
             || self.port.any_open(|connection| connection.in_flight() > connection.orphans())
             || self.port.any_open(|connection| connection.queue_depth() > 0)
     }
 
     pub(super) fn sweep(&mut self) {
+        self.port.tablets().send();
         self.port.any_open(|connection| {
             connection.sweep();
             false

@@ -2,6 +2,7 @@
 
 mod connect;
 mod control;
+mod doors;
 mod views;
 
 use std::{
@@ -113,21 +114,18 @@ impl Engine {
     /// A request to fill and send.
     #[inline]
     pub fn request(&self) -> RequestBuilder<'static> {
-        RequestBuilder::new(Arc::clone(self.inbox()))
+        match self.shared.inboxes.as_slice() {
+            [only] => RequestBuilder::new(Arc::clone(only)),
+            _ => RequestBuilder::among(self.clone()),
+        }
     }
 
     /// The same for a caller who keeps the engine until the answer is there: the cheapest way to send.
     #[inline]
     pub fn request_here(&self) -> RequestBuilder<'_> {
-        RequestBuilder::borrowing(self.inbox())
-    }
-
-    /// The inbox of the reactor whose turn it is.
-    #[inline]
-    fn inbox(&self) -> &Arc<Inbox> {
         match self.shared.inboxes.as_slice() {
-            [only] => only,
-            many => &many[self.shared.next_reactor.fetch_add(1, Ordering::Relaxed) % many.len()],
+            [only] => RequestBuilder::borrowing(only),
+            _ => RequestBuilder::among_here(self),
         }
     }
 

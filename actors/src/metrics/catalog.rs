@@ -96,6 +96,7 @@ const ACTOR: Label = Label {
 };
 const STATE: Label = Label { name: "state", values: &["up", "down", "ignored"] };
 const STAGE: Label = Label { name: "stage", values: &["read", "written", "rejected", "retried"] };
+const HINT: Label = Label { name: "hint", values: &["taken", "malformed"] };
 const NODE: Label = Label { name: "node", values: &[] };
 
 macro_rules! catalog {
@@ -140,6 +141,8 @@ catalog! {
         "First attempts by how well they were routed, from the replica's own shard to any host.";
     REPREPARES = "chorus_reprepares_total", Counter, Count, [], Coordinator,
         "Statements prepared again because a server had forgotten them.";
+    TABLET_HINTS = "chorus_tablet_hints_total", Counter, Count, [HINT], Coordinator,
+        "Answers that told where a tablet is, because their request had gone elsewhere; malformed ones are ignored.";
     ATTEMPTS = "chorus_attempts_total", Counter, Count, [], Connection,
         "Requests written to a socket, retries included.";
     ATTEMPT_DURATION = "chorus_attempt_duration_seconds", Histogram(LATENCY_BUCKETS), Seconds, [], Connection,
@@ -266,7 +269,7 @@ pub fn markdown() -> String {
         let _ = writeln!(page, "| `{name}` | {kind} | {unit} | {labels} | {owner} | {help} |");
     }
     page.push_str("\n## Label values\n\n| label | values |\n|---|---|\n");
-    for label in [KIND, OUTCOME, DECISION, HIT, REASON, ACTOR, STATE, STAGE] {
+    for label in [KIND, OUTCOME, DECISION, HIT, HINT, REASON, ACTOR, STATE, STAGE] {
         let values: Vec<String> = label.values.iter().map(|value| format!("`{value}`")).collect();
         let _ = writeln!(page, "| `{}` | {} |", label.name, values.join(", "));
     }

@@ -107,6 +107,8 @@ pub(crate) struct ReactorSnapshot {
     pub(crate) budget_refusals: u64,
     pub(crate) speculative_sent: u64,
     pub(crate) speculative_won: u64,
+    pub(crate) tablets_told: u64,
+    pub(crate) tablets_refused: u64,
     pub(crate) disconnects: Vec<(&'static str, u64)>,
     pub(crate) inbox_depth: u64,
     pub(crate) waiting: u64,
@@ -141,6 +143,10 @@ pub struct MetricsSnapshot {
     pub speculative_sent: u64,
     /// Those of them that answered first.
     pub speculative_won: u64,
+    /// Answers that told where a tablet is, because their request had gone elsewhere.
+    pub tablets_told: u64,
+    /// Answers that told something about a tablet that makes no sense.
+    pub tablets_refused: u64,
     /// Connections that ended, by reason.
     pub disconnects: Vec<(&'static str, u64)>,
     /// Connections in service.
@@ -188,6 +194,8 @@ impl MetricsSnapshot {
         self.budget_refusals += reactor.budget_refusals;
         self.speculative_sent += reactor.speculative_sent;
         self.speculative_won += reactor.speculative_won;
+        self.tablets_told += reactor.tablets_told;
+        self.tablets_refused += reactor.tablets_refused;
         for (reason, count) in reactor.disconnects {
             match self.disconnects.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, total)) => *total += count,

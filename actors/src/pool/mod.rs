@@ -42,6 +42,7 @@ use messages::{Fact, PROBE_TIMEOUT};
 use shard_port::ShardPort;
 use slots::{ConnectionId, Slots};
 use wanted::Wanted;
+pub(crate) use wanted::owner;
 
 /// What the pools of a session have in common.
 #[derive(Debug)]

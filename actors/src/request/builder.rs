@@ -3,25 +3,40 @@
 use std::sync::Arc;
 
 use super::{PendingReply, Preparation, Preparations, Request, RequestOptions, Slot, pending::Way, pool};
-use crate::reactor::Inbox;
+use crate::{engine::Engine, reactor::Inbox};
 
 /// A recycled request to fill: write one whole envelope into [`frame`](Self::frame), set the
 /// [`options`](Self::options), [`send`](Self::send).
 pub struct RequestBuilder<'e> {
-    way: Way<'e>,
+    door: Door<'e>,
     inner: Option<(Box<Request>, Arc<Slot>)>,
+}
+
+/// Where a request goes in.
+enum Door<'e> {
+    /// At the one reactor there is, or at none.
+    Only(Way<'e>),
+    /// At one of several, which is chosen when it is known what the request is for.
+    OneOf(Engine),
+    /// The same of an engine that somebody else keeps.
+    OneOfHere(&'e Engine),
 }
 
 impl RequestBuilder<'static> {
     /// A request that keeps its reactor's inbox alive.
     #[inline]
     pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
-        Self { way: Way::Shared(inbox), inner: Some(pool::take()) }
+        Self { door: Door::Only(Way::Shared(inbox)), inner: Some(pool::take()) }
+    }
+
+    /// A request for one of an engine's several reactors.
+    pub(crate) fn among(engine: Engine) -> Self {
+        Self { door: Door::OneOf(engine), inner: Some(pool::take()) }
     }
 
     /// A request that will not go through an inbox; see [`send_detached`](Self::send_detached).
     pub(crate) fn detached() -> Self {
-        Self { way: Way::Direct, inner: Some(pool::take()) }
+        Self { door: Door::Only(Way::Direct), inner: Some(pool::take()) }
     }
 
     /// The request itself, for a connection on this reactor, and the future of its answer.
@@ -36,7 +51,12 @@ impl<'e> RequestBuilder<'e> {
     /// A request of somebody who keeps the engine meanwhile, which saves two atomic operations.
     #[inline]
     pub(crate) fn borrowing(inbox: &'e Inbox) -> Self {
-        Self { way: Way::Borrowed(inbox), inner: Some(pool::take()) }
+        Self { door: Door::Only(Way::Borrowed(inbox)), inner: Some(pool::take()) }
+    }
+
+    /// The same for one of an engine's several reactors.
+    pub(crate) fn among_here(engine: &'e Engine) -> Self {
+        Self { door: Door::OneOfHere(engine), inner: Some(pool::take()) }
     }
 
     fn request(&mut self) -> &mut Request {
@@ -76,8 +96,13 @@ impl<'e> RequestBuilder<'e> {
     /// The future of the answer. Nothing is sent before it is polled.
     #[inline]
     pub fn send(mut self) -> PendingReply<'e> {
-        let (request, slot) = self.inner.take().expect("taken once");
-        PendingReply::new(std::mem::replace(&mut self.way, Way::Direct), request, slot)
+        let (mut request, slot) = self.inner.take().expect("taken once");
+        let way = match std::mem::replace(&mut self.door, Door::Only(Way::Direct)) {
+            Door::Only(way) => way,
+            Door::OneOf(engine) => Way::Shared(Arc::clone(engine.inbox_for(&mut request))),
+            Door::OneOfHere(engine) => Way::Borrowed(engine.inbox_for(&mut request)),
+        };
+        PendingReply::new(way, request, slot)
     }
 }
 

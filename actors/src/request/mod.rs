@@ -26,7 +26,7 @@ pub(crate) use race::Race;
 pub use reply::Reply;
 pub(crate) use slot::Slot;
 
-use chorus_topology::RoutingQuality;
+use chorus_topology::{RoutingQuality, Target};
 use std::{sync::Arc, task::Waker};
 
 /// A request and everything the engine remembers about it.
@@ -78,6 +78,8 @@ pub(crate) struct Progress {
     pub(crate) row: Option<RowHome>,
     /// The connection of the latest attempt.
     pub(crate) connection: u64,
+    /// Where its first attempt goes, when that decided about the reactor.
+    pub(crate) aim: Option<Target>,
     /// The driver's own traffic on one connection: a failure goes straight back, no policy is asked.
     pub(crate) direct: bool,
     /// Set on the engine's own PREPARE for a statement the server had forgotten.
@@ -104,6 +106,7 @@ impl Progress {
         self.quality = None;
         self.row = None;
         self.connection = 0;
+        self.aim = None;
         self.direct = false;
         self.reprepare = false;
         self.speculate_after_us = 0;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::{DecodeError, EncodeError};
+use crate::frame::flags;
 use crate::wire::{Reader, put_bytes, put_short_count, put_string};
 
 /// Named bytes beside a request or response, v4 and later. At most 65535 entries.
@@ -27,6 +28,32 @@ impl CustomPayload {
             entries.push((key, value));
         }
         Ok(Self { entries })
+    }
+
+    /// The value of `key` in the payload before a response's uncompressed body, borrowed from it; nothing else is read or
+    /// copied. `None` when it is absent or null, or `frame_flags` announce no payload.
+    pub fn find<'b>(frame_flags: u8, body: &'b [u8], key: &str) -> Result<Option<&'b [u8]>, DecodeError> {
+        if frame_flags & flags::CUSTOM_PAYLOAD == 0 {
+            return Ok(None);
+        }
+        let mut reader = Reader::new(body);
+        if frame_flags & flags::TRACING != 0 {
+            reader.uuid("tracing id")?;
+        }
+        if frame_flags & flags::WARNING != 0 {
+            for _ in 0..reader.short("warnings")? {
+                let length = reader.short("warnings")?;
+                reader.take(usize::from(length), "warnings")?;
+            }
+        }
+        for _ in 0..reader.short("custom payload")? {
+            let is_it = reader.string("custom payload key")? == key;
+            let value = reader.bytes("custom payload value")?;
+            if is_it {
+                return Ok(value);
+            }
+        }
+        Ok(None)
     }
 
     /// Appends a `[bytes map]`; goes before the body of a request whose header has the flag.
@@ -80,6 +107,27 @@ impl<K: Into<String>, V: Into<Bytes>> FromIterator<(K, V)> for CustomPayload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_entry_is_found_without_reading_the_rest() {
+        let payload = CustomPayload::from_iter([("a", "x"), ("b", "yz")]);
+        let envelope = crate::Envelope {
+            tracing_id: Some(uuid::Uuid::from_u128(7)),
+            warnings: vec!["look out".into()],
+            custom_payload: payload,
+            ..crate::Envelope::default()
+        };
+        let mut body = Vec::new();
+        let flags = envelope.encode_prefix(&mut body).unwrap();
+        let prefix = body.len();
+        body.extend_from_slice(b"the answer");
+        assert_eq!(CustomPayload::find(flags, &body, "b"), Ok(Some(&b"yz"[..])));
+        assert_eq!(CustomPayload::find(flags, &body, "c"), Ok(None));
+        assert_eq!(CustomPayload::find(0, &body, "b"), Ok(None));
+        for cut in 0..prefix {
+            assert!(CustomPayload::find(flags, &body[..cut], "c").is_err(), "{cut} bytes");
+        }
+    }
 
     #[test]
     fn entries_come_back_with_null_apart_from_empty() {
