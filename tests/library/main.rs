@@ -9,6 +9,7 @@ mod events;
 mod metrics;
 mod paging;
 mod policies;
+mod routing;
 mod runtimes;
 mod schema;
 mod session;

@@ -6,6 +6,7 @@ mod contacts;
 mod embedded;
 mod large;
 mod metadata;
+mod pools;
 mod real;
 mod rows;
 mod scripted;

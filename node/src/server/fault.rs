@@ -130,6 +130,9 @@ pub enum Fault {
     WrongStream(i16),
     /// The request is carried out, and answered twice.
     AnswerTwice,
+    /// The request is carried out, and its answer has a custom payload of that one key and value before it. Without effect on
+    /// answers that are compressed, traced, or have a payload already.
+    Payload(String, Vec<u8>),
     /// The request is carried out, and its answer sent byte by byte with that pause before each. What comes behind it on the
     /// connection waits.
     Trickle(Duration),

@@ -115,6 +115,11 @@ impl Session {
                 out.repeat(start);
                 flow
             }
+            Fault::Payload(key, value) => {
+                let flow = self.dispatch(header, opcode, body, out);
+                out.put_payload(start, &key, &value);
+                flow
+            }
             Fault::Trickle(pause) => {
                 let flow = self.dispatch(header, opcode, body, out);
                 out.trickle(start, pause, Instant::now());

@@ -157,6 +157,22 @@ impl Outbound {
         }
     }
 
+    /// Puts a custom payload before the body of the envelope at `start`, if there is one with nothing before its body.
+    pub(crate) fn put_payload(&mut self, start: usize, key: &str, value: &[u8]) {
+        if self.envelopes.get(start + 1) != Some(&0) {
+            return;
+        }
+        let mut payload = vec![0, 1];
+        payload.extend_from_slice(&(key.len() as u16).to_be_bytes());
+        payload.extend_from_slice(key.as_bytes());
+        payload.extend_from_slice(&(value.len() as i32).to_be_bytes());
+        payload.extend_from_slice(value);
+        self.envelopes[start + 1] = flags::CUSTOM_PAYLOAD;
+        self.envelopes.splice(start + HEADER_LEN..start + HEADER_LEN, payload);
+        let length = (self.envelopes.len() - start - HEADER_LEN) as u32;
+        self.envelopes[start + LENGTH_OFFSET..start + HEADER_LEN].copy_from_slice(&length.to_be_bytes());
+    }
+
     /// Sends everything from `start` on once more.
     pub(crate) fn repeat(&mut self, start: usize) {
         self.envelopes.extend_from_within(start..);

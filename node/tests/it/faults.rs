@@ -140,6 +140,18 @@ fn an_answer_may_be_short_on_another_stream_or_there_twice() {
 }
 
 #[test]
+fn an_answer_may_have_a_payload_nobody_asked_for() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    let fault = Fault::Payload("key".to_owned(), b"value".to_vec());
+    cluster.faults().add(Requests::containing("cluster"), fault);
+    for version in [ProtocolVersion::V4, ProtocolVersion::V5] {
+        let mut client = Client::connect(cluster.address(0), version, None);
+        assert!(matches!(client.query("DESCRIBE CLUSTER"), Response::Result(_)));
+        assert_eq!(client.payload.get("key").map(|value| &value[..]), Some(&b"value"[..]));
+    }
+}
+
+#[test]
 fn a_connection_ends_within_an_answer_or_is_reset() {
     use std::io::{ErrorKind, Read};
     let cluster = EmbeddedCluster::start(1).unwrap();
