@@ -141,6 +141,7 @@ fn refresh(large: &Large) {
         peers,
         default_port: 9042,
         translate: None,
+        with_tokens: true,
     };
     let known = {
         let mut builder = RouteBuilder::from_route(&large.route);

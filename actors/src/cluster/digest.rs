@@ -21,10 +21,13 @@ use crate::control::ClusterRows;
 /// Rows of members that name more tokens than this are digested elsewhere.
 const MOST_TOKENS: usize = 16 * 1024;
 
+/// A change of the route.
+type Change = Box<dyn FnOnce(&mut RouteBuilder)>;
+
 /// What waits while rows are digested.
 #[derive(Default)]
 pub(super) struct Meanwhile {
-    pub(super) changes: Vec<Box<dyn FnOnce(&mut RouteBuilder)>>,
+    pub(super) changes: Vec<Change>,
     pub(super) admissions: Vec<AdmitPolicies>,
     reads: VecDeque<ClusterRead>,
 }

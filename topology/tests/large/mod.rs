@@ -10,18 +10,18 @@ use chorus_topology::{
 };
 use uuid::Uuid;
 
-pub const TOKENS: usize = 256;
-pub const DATACENTERS: usize = 3;
+pub(crate) const TOKENS: usize = 256;
+pub(crate) const DATACENTERS: usize = 3;
 
-pub struct Large {
-    pub route: Route,
-    pub policy: TokenAware,
-    pub ring: TableId,
-    pub tablets: TableId,
+pub(crate) struct Large {
+    pub(crate) route: Route,
+    pub(crate) policy: TokenAware,
+    pub(crate) ring: TableId,
+    pub(crate) tablets: TableId,
 }
 
 /// The members of a cluster; the last digit of `seed` changes nothing but their tokens.
-pub fn members(hosts: usize, seed: u64) -> Vec<Host> {
+pub(crate) fn members(hosts: usize, seed: u64) -> Vec<Host> {
     let mut rng = Rng::seeded(seed);
     let member = |number: usize| {
         let address = ([10, 0, (number / 250) as u8, (number % 250) as u8], 9042).into();
@@ -35,7 +35,7 @@ pub fn members(hosts: usize, seed: u64) -> Vec<Host> {
 }
 
 /// The keyspaces `ring` and `tab`, both with three replicas in each datacenter and a table `t`.
-pub fn keyspaces() -> [KeyspaceRouting; 2] {
+pub(crate) fn keyspaces() -> [KeyspaceRouting; 2] {
     let factors = (0..DATACENTERS).map(|number| (format!("dc{number}"), ReplicationFactor::new(3)));
     let replication = ReplicationStrategy::NetworkTopology(factors.collect());
     ["ring", "tab"].map(|name| KeyspaceRouting {
@@ -47,9 +47,9 @@ pub fn keyspaces() -> [KeyspaceRouting; 2] {
 }
 
 /// The tablet number `number` of `count`, with three replicas in each datacenter.
-pub fn tablet(number: usize, count: usize, hosts: usize) -> TabletHint {
+pub(crate) fn tablet(number: usize, count: usize, hosts: usize) -> TabletHint {
     let size = u64::MAX / count as u64;
-    let start = |number: usize| Token((number as u64 * size ^ (1 << 63)) as i64);
+    let start = |number: usize| Token(((number as u64 * size) ^ (1 << 63)) as i64);
     let replica = |place: usize| {
         // Neighbours in the list of hosts are in different datacenters.
         let host = (number * 31 + place) % hosts;
@@ -64,7 +64,7 @@ pub fn tablet(number: usize, count: usize, hosts: usize) -> TabletHint {
 }
 
 impl Large {
-    pub fn new(hosts: usize, tablets: usize) -> Large {
+    pub(crate) fn new(hosts: usize, tablets: usize) -> Large {
         let policy = TokenAware::new(DcAwareRoundRobin::preferring("dc0"));
         let mut builder = RouteBuilder::from_route(&Route::default());
         builder.members(members(hosts, 1));
@@ -78,7 +78,7 @@ impl Large {
         Large { route, policy, ring, tablets: tab }
     }
 
-    pub fn query(&self, table: TableId, token: i64) -> RoutingQuery {
+    pub(crate) fn query(&self, table: TableId, token: i64) -> RoutingQuery {
         RoutingQuery { table: Some(table), token: Some(Token(token)), ..RoutingQuery::default() }
     }
 }
