@@ -13,9 +13,6 @@ use crate::error::{Error, ResultProblem};
 use crate::result::{Content, QueryResult, RowSet};
 use crate::statement::{Prepared, ResultMetadata};
 
-/// The body of a RESULT that says "done" and no more.
-const VOID: [u8; 4] = [0, 0, 0, 1];
-
 /// A compressed body that claims to become larger than this is refused, as a frame of that size would be.
 const MOST_BODY_BYTES: usize = 256 << 20;
 
@@ -43,20 +40,21 @@ pub(crate) fn read(
     expected: Option<&Expected>,
 ) -> Result<(QueryResult, Option<Effect>), Error> {
     let (opcode, flags, host) = (reply.opcode(), reply.flags(), reply.host());
-    if flags == 0 && opcode == Opcode::Result as u8 {
-        if reply.body() == VOID {
-            return Ok((QueryResult::void(host), None));
-        }
-        if let Some(expected) = expected {
-            let body = reply.into_bytes();
-            return match plain_rows(&body, expected)? {
-                Some(rows) => {
-                    let content = Content { rows: Some(rows), ..Content::default() };
-                    Ok((QueryResult::new(host, content), None))
-                }
-                None => read_parts(opcode, flags, host, body, engine, Some(expected)),
-            };
-        }
+    if reply.is_done() {
+        return Ok((QueryResult::void(host), None));
+    }
+    if flags == 0
+        && opcode == Opcode::Result as u8
+        && let Some(expected) = expected
+    {
+        let body = reply.into_bytes();
+        return match plain_rows(&body, expected)? {
+            Some(rows) => {
+                let content = Content { rows: Some(rows), ..Content::default() };
+                Ok((QueryResult::new(host, content), None))
+            }
+            None => read_parts(opcode, flags, host, body, engine, Some(expected)),
+        };
     }
     read_parts(opcode, flags, host, reply.into_bytes(), engine, expected)
 }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use chorus_actors::{PendingReply, Preparations, RequestOptions};
+use chorus_actors::{PendingReply, Preparations, Reply, RequestOptions};
 use chorus_protocol::request::Values;
 use chorus_protocol::{BoundValue, IntoRow, ProtocolVersion, encode_row};
 use chorus_topology::TableId;
@@ -30,10 +30,8 @@ pub(crate) fn execute<'s>(
     values: &impl IntoRow,
 ) -> Execute<'s> {
     match begin(session, statement, values) {
-        Ok((reply, expected)) => Execute { session, reply: Some(reply), expected, rest: None },
-        Err(error) => {
-            Execute { session, reply: None, expected: None, rest: Some(Box::new(Rest::Failed(error))) }
-        }
+        Ok((reply, expected)) => Execute { session, expected, stage: Stage::Sent(reply) },
+        Err(error) => Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
     }
 }
 
@@ -44,16 +42,18 @@ fn begin<'s>(
     values: &impl IntoRow,
 ) -> Result<(PendingReply<'s>, Option<Expected>), Error> {
     let (prepared, template) = (&statement.shared, statement.template()?);
-    let table = table_of(session, prepared)?;
+    let engine = &session.inner.engine;
+    let (table, route) = if is_own(session, prepared) {
+        let table = prepared.table(engine);
+        (table, template.route(prepared, table, engine))
+    } else {
+        (foreign_table(session, prepared)?, Route::ByToken)
+    };
     let expected = expected_rows(prepared);
     let metadata = expected.as_ref().and_then(|expected| expected.metadata.as_deref());
-    let mut request = session.inner.engine.request_here();
+    let mut request = engine.request_here();
     request.prepared(&prepared.preparation);
     let (frame, options) = request.parts();
-    let route = match prepared.defaults.session == session.inner.defaults.session {
-        true => template.route(prepared, table, &session.inner.engine),
-        false => Route::ByToken,
-    };
     let timestamp = template.stamp().next();
     let written =
         template.write(prepared, metadata, timestamp, route, frame, |out| put_row(prepared, values, out))?;
@@ -75,10 +75,21 @@ pub(super) fn expected_rows(prepared: &Arc<Prepared>) -> Option<Expected> {
 /// The table of a statement in this session's terms. Fails for a statement of another session that speaks another dialect.
 #[inline]
 pub(crate) fn table_of(session: &Session, prepared: &Prepared) -> Result<Option<TableId>, Error> {
-    let engine = &session.inner.engine;
-    if prepared.defaults.session == session.inner.defaults.session {
-        return Ok(prepared.table(engine));
+    match is_own(session, prepared) {
+        true => Ok(prepared.table(&session.inner.engine)),
+        false => foreign_table(session, prepared),
     }
+}
+
+/// Whether this session prepared the statement.
+#[inline]
+fn is_own(session: &Session, prepared: &Prepared) -> bool {
+    prepared.defaults.session == session.inner.defaults.session
+}
+
+#[cold]
+fn foreign_table(session: &Session, prepared: &Prepared) -> Result<Option<TableId>, Error> {
+    let engine = &session.inner.engine;
     if prepared.shape != engine.shape() {
         return Err(UsageProblem::ForeignStatement.into());
     }
@@ -86,7 +97,7 @@ pub(crate) fn table_of(session: &Session, prepared: &Prepared) -> Result<Option<
 }
 
 /// Appends the values of all bind markers.
-#[inline]
+#[inline(always)]
 pub(crate) fn put_row(prepared: &Prepared, values: &impl IntoRow, out: &mut Vec<u8>) -> Result<(), Error> {
     let start = out.len();
     encode_row(values, &prepared.bind, out).map_err(Error::values)?;
@@ -144,49 +155,58 @@ pub(super) fn encode_bound(
 #[must_use = "a request is sent when its future is polled"]
 pub struct Execute<'s> {
     session: &'s Session,
-    /// `None` once the answer has come.
-    reply: Option<PendingReply<'s>>,
     expected: Option<Expected>,
-    /// Whatever else there is to wait for or to say. Rare enough to live in a box.
-    rest: Option<Box<Rest<'s>>>,
+    stage: Stage<'s>,
 }
 
-enum Rest<'s> {
+enum Stage<'s> {
+    /// On its way, or answered.
+    Sent(PendingReply<'s>),
     /// Something has to be done before the result can be handed out.
     FollowUp(BoxFuture<'s, Result<QueryResult, Error>>),
-    Failed(Error),
+    /// It was never sent.
+    Failed(Box<Error>),
+    Over,
 }
 
 impl Future for Execute<'_> {
     type Output = Result<QueryResult, Error>;
 
-    #[inline]
+    // It is polled in one place of a program, with the answer of most writes on a path that is short when it is whole.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(reply) = &mut this.reply {
-            let reply = ready!(Pin::new(reply).poll(cx));
-            this.reply = None;
-            let (result, effect) = answer::read(reply?, &this.session.inner.engine, this.expected.as_ref())?;
-            let Some(effect) = effect else { return Poll::Ready(Ok(result)) };
-            this.rest = Some(Box::new(Rest::FollowUp(Box::pin(follow_up(this.session, result, effect)))));
+        let Stage::Sent(reply) = &mut this.stage else { return this.poll_rest(cx) };
+        match ready!(Pin::new(reply).poll(cx)) {
+            Ok(reply) if reply.is_done() => Poll::Ready(Ok(QueryResult::void(reply.host()))),
+            Ok(reply) => this.read(reply, cx),
+            Err(error) => Poll::Ready(Err(error.into())),
         }
-        this.poll_rest(cx)
     }
 }
 
 impl Execute<'_> {
+    fn read(&mut self, reply: Reply, cx: &mut Context<'_>) -> Poll<Result<QueryResult, Error>> {
+        let read = answer::read(reply, &self.session.inner.engine, self.expected.as_ref());
+        self.stage = Stage::Over;
+        let (result, effect) = read?;
+        let Some(effect) = effect else { return Poll::Ready(Ok(result)) };
+        self.stage = Stage::FollowUp(Box::pin(follow_up(self.session, result, effect)));
+        self.poll_rest(cx)
+    }
+
     #[cold]
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<QueryResult, Error>> {
-        match self.rest.take().map(|rest| *rest) {
-            Some(Rest::Failed(error)) => Poll::Ready(Err(error)),
-            Some(Rest::FollowUp(mut future)) => {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Failed(error) => Poll::Ready(Err(*error)),
+            Stage::FollowUp(mut future) => {
                 let polled = future.as_mut().poll(cx);
                 if polled.is_pending() {
-                    self.rest = Some(Box::new(Rest::FollowUp(future)));
+                    self.stage = Stage::FollowUp(future);
                 }
                 polled
             }
-            None => panic!("a request was polled after its end"),
+            Stage::Sent(_) | Stage::Over => panic!("a request was polled after its end"),
         }
     }
 }

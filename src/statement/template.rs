@@ -29,17 +29,43 @@ pub(crate) struct Template {
     idempotent: bool,
     /// Whether the server is asked to leave the description of rows out.
     skip_metadata: bool,
-    head: Box<[u8]>,
+    head: Part<64>,
     /// The metadata id within the head, for statements that return rows.
     metadata_id: Option<std::ops::Range<usize>>,
     /// The two bytes of the consistency within the head.
     consistency_at: u32,
     /// What follows the values, with a place for the timestamp.
-    tail: Box<[u8]>,
+    tail: Part<16>,
     /// The eight bytes of the timestamp within the tail.
     timestamp_at: Option<usize>,
     /// Whether tokens matter, as last found out.
     routing: Routing,
+}
+
+/// Bytes that are copied into each frame: at most `N` of them, as nearly always, in a few wide moves instead of a call.
+struct Part<const N: usize> {
+    /// The first of them, and zeros behind.
+    short: [u8; N],
+    bytes: Box<[u8]>,
+}
+
+impl<const N: usize> Part<N> {
+    fn new(bytes: &[u8]) -> Self {
+        let mut short = [0; N];
+        let kept = bytes.len().min(N);
+        short[..kept].copy_from_slice(&bytes[..kept]);
+        Self { short, bytes: bytes.into() }
+    }
+
+    #[inline(always)]
+    fn append_to(&self, out: &mut Vec<u8>) {
+        if self.bytes.len() > N {
+            return out.extend_from_slice(&self.bytes);
+        }
+        let end = out.len() + self.bytes.len();
+        out.extend_from_slice(&self.short);
+        out.truncate(end);
+    }
 }
 
 /// Whether the tokens of a statement matter under one version of the route; see [`Template::route`].
@@ -111,8 +137,8 @@ impl Template {
             metadata_id: (shape.metadata_id && prepared.returns_rows)
                 .then(|| id_end + 2..id_end + 2 + metadata.id.len()),
             consistency_at: u32::try_from(consistency_at).map_err(|_| too_long(consistency_at))?,
-            head: head.into(),
-            tail: tail.into(),
+            head: Part::new(&head),
+            tail: Part::new(&tail),
             timestamp_at,
             routing: Routing::default(),
             settings,
@@ -176,7 +202,7 @@ impl Template {
         put_values: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
     ) -> Result<Written, Error> {
         let start = frame.len();
-        frame.extend_from_slice(&self.head);
+        self.head.append_to(frame);
         if let (Some(place), Some(metadata)) = (&self.metadata_id, metadata) {
             if place.len() != metadata.id.len() {
                 frame.truncate(start);
@@ -192,10 +218,10 @@ impl Template {
         Ok(Written { token, consistency_at: self.consistency_at })
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_tail(&self, timestamp: Option<i64>, frame: &mut Vec<u8>) -> Result<(), Error> {
         let start = frame.len();
-        frame.extend_from_slice(&self.tail);
+        self.tail.append_to(frame);
         if let (Some(at), Some(timestamp)) = (self.timestamp_at, timestamp) {
             if timestamp < 0 {
                 return Err(EncodeError::NegativeTimestamp(timestamp).into());
@@ -218,7 +244,7 @@ impl Template {
     ) -> Result<Written, Error> {
         let start = frame.len();
         let current = Self::with_settings(prepared, self.settings.clone(), self.idempotent, metadata)?;
-        frame.extend_from_slice(&current.head);
+        current.head.append_to(frame);
         let values_at = frame.len();
         put_values(frame)?;
         let token = token_of(prepared, &frame[values_at..], route)?;
@@ -315,7 +341,7 @@ fn parameters<'a>(settings: &Settings, skip_metadata: bool, timestamp: Option<i6
 
 /// The token of the partition key among `values`. A null in the key is left to the server, who says it best; an unset value
 /// would be taken for a missing one there.
-#[inline]
+#[inline(always)]
 pub(crate) fn token_of(prepared: &Prepared, values: &[u8], route: Route) -> Result<Option<Token>, Error> {
     let markers = &prepared.key_markers;
     if markers.is_empty() {

@@ -18,7 +18,8 @@ use std::{
 use bytes::Bytes;
 use chorus_protocol::token::Token;
 use chorus_topology::{
-    self as topology, HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, TableId, preferred_target,
+    self as topology, HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, SlowHosts, TableId,
+    preferred_target,
 };
 
 pub(crate) use chunk::Chunk;
@@ -93,6 +94,10 @@ impl Load for JobLoad {
 
     fn usable(&self, host: HostIndex) -> bool {
         self.up.get(host.0 as usize).copied().unwrap_or(false)
+    }
+
+    fn may_be_slow(&self, _: SlowHosts) -> bool {
+        false
     }
 }
 

@@ -131,16 +131,19 @@ impl InFlight {
         Some(Taken { occupant, written_us })
     }
 
-    /// Frees the id of a row that was acknowledged: its chunk, and when it was written. `None`, and nothing changes, when it
-    /// is not a row that waits there.
+    /// Frees the id of a row or request that was acknowledged. `None`, and nothing changes, when it is neither that waits
+    /// there.
     #[inline]
-    pub(crate) fn acknowledge_row(&mut self, stream: i16) -> Option<(u32, u64)> {
+    pub(crate) fn acknowledge(&mut self, stream: i16) -> Option<Taken> {
         let index = usize::try_from(stream).ok()?;
         let entry = self.entries.get_mut(index)?;
-        let Occupant::Row { chunk, .. } = entry.occupant else { return None };
-        entry.occupant = Occupant::Free;
+        if !matches!(entry.occupant, Occupant::Row { .. } | Occupant::Request(_)) {
+            return None;
+        }
+        let occupant = std::mem::replace(&mut entry.occupant, Occupant::Free);
+        let written_us = entry.written_us;
         self.free.push(index as u16);
-        Some((chunk, entry.written_us))
+        Some(Taken { occupant, written_us })
     }
 
     /// Whether a sweep at `now_us` could find anything expired.
@@ -216,16 +219,21 @@ mod tests {
     }
 
     #[test]
-    fn only_rows_that_wait_are_acknowledged_as_rows() {
+    fn only_rows_and_requests_that_wait_are_acknowledged() {
         let mut table = InFlight::new();
         let id = table.insert(row(7), 5, 0).ok().expect("room") as i16;
+        let request = Occupant::Request(Box::new(Request::new()));
+        let request = table.insert(request, 6, 0).ok().expect("room") as i16;
+        let late = table.insert(row(8), 5, 10).ok().expect("room") as i16;
+        table.sweep(10, false, |_| {});
         let other = table.insert(Occupant::Heartbeat, 5, 0).ok().expect("room") as i16;
-        assert_eq!(table.acknowledge_row(other), None);
-        assert_eq!(table.acknowledge_row(-1), None);
-        assert_eq!(table.acknowledge_row(99), None);
-        assert_eq!(table.acknowledge_row(id), Some((0, 5)));
-        assert_eq!(table.acknowledge_row(id), None, "the second answer to one stream finds nobody");
-        assert_eq!(table.len(), 1);
+        assert!([other, late, -1, 99].into_iter().all(|stream| table.acknowledge(stream).is_none()));
+        let taken = table.acknowledge(id).expect("it waits");
+        assert!(matches!(taken.occupant, Occupant::Row { row: 7, .. }) && taken.written_us == 5);
+        assert!(table.acknowledge(id).is_none(), "the second answer to one stream finds nobody");
+        let taken = table.acknowledge(request).expect("it waits");
+        assert!(matches!(taken.occupant, Occupant::Request(_)) && taken.written_us == 6);
+        assert_eq!(table.len(), 2);
     }
 
     #[test]

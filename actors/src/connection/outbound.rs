@@ -58,7 +58,7 @@ impl Outbound {
     }
 
     /// Appends one envelope under a stream id.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, envelope: &[u8], stream: u16) {
         self.frames += 1;
         let (target, compression) = match &mut self.layer {

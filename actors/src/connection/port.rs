@@ -135,7 +135,7 @@ impl Port {
 
     /// Hands over work. The connection must be open: whoever hands over checks first, because a dead
     /// connection's queue would still accept.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, work: Work, requests: u32) {
         debug_assert!(!self.is_closed());
         self.queue.borrow_mut().push_back(work);

@@ -215,17 +215,27 @@ impl ConnectionActor {
         Ok(())
     }
 
-    /// Settles the rows at the front of what was read that were simply done: those of bulk jobs come by the thousand.
+    /// Settles the rows and requests at the front of what was read that were simply done, which is all that a writer gets.
     fn acknowledge(&mut self, inbound: &mut Inbound) {
         let now = self.coordinator.clock().now_us();
         let version = self.port.shape.version.as_u8();
-        let (in_flight, coordinator) = (&mut self.in_flight, &self.coordinator);
+        let (in_flight, coordinator, host) = (&mut self.in_flight, &self.coordinator, self.port.host);
         let mut stats = self.port.stats.borrow_mut();
         // Rows of one chunk follow one another.
         let (mut chunk, mut rows) = (0, 0);
         inbound.acknowledgements(version, |stream| {
-            let Some((key, written_us)) = in_flight.acknowledge_row(stream) else { return false };
+            let Some(Taken { occupant, written_us }) = in_flight.acknowledge(stream) else { return false };
             stats.service.record(now.saturating_sub(written_us));
+            let key = match occupant {
+                Occupant::Row { chunk, .. } => chunk,
+                Occupant::Request(mut request) => {
+                    stats.answers += 1;
+                    request.outcome = Outcome::Done { host };
+                    coordinator.answered(request);
+                    return true;
+                }
+                _ => unreachable!("nothing else is acknowledged"),
+            };
             if key != chunk && rows > 0 {
                 stats.answers += u64::from(rows);
                 coordinator.rows_applied(chunk, rows);

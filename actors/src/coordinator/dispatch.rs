@@ -98,6 +98,7 @@ impl CoordinatorActor {
     }
 
     /// Sends a request to the next host of its plan.
+    #[inline(always)]
     pub(super) fn dispatch_one(&mut self, mut request: Box<Request>) {
         if request.is_abandoned() {
             self.port.cancelled(request);
@@ -112,7 +113,7 @@ impl CoordinatorActor {
     }
 
     /// A connection to the next host of the request's plan that has room.
-    #[inline]
+    #[inline(always)]
     fn choose(&mut self, request: &mut Request) -> Choice {
         let Self { port, policies, rng, .. } = self;
         let (route, pools) = (port.route.borrow(), port.pools.borrow());
@@ -165,7 +166,7 @@ impl CoordinatorActor {
         next_target(request, &self.policies, route, &self.port.pools.borrow(), &mut self.rng)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn hand_over(&mut self, mut request: Box<Request>, connection: &ConnectionHandle) {
         request.progress.host = Some(connection.host);
         request.progress.connection = connection.id;
@@ -251,7 +252,7 @@ enum Choice {
     None,
 }
 
-#[inline]
+#[inline(always)]
 fn next_target(
     request: &Request,
     policies: &ExecutionPolicies,

@@ -36,7 +36,7 @@ impl CoordinatorActor {
 impl Pools {
     /// Takes over what the connections have counted since the last time.
     fn measure(&mut self, now_us: u64) {
-        for pool in self.pools_mut() {
+        self.measure_each(|pool| {
             let (mut answers, mut sum_us) = (0, 0);
             for connection in pool.connections() {
                 let now = connection.stats.borrow().measured();
@@ -45,7 +45,7 @@ impl Pools {
                 sum_us += now.sum_us.saturating_sub(before.sum_us);
             }
             pool.note_latency(answers, sum_us, now_us);
-        }
+        });
     }
 }
 

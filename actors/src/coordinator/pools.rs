@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use chorus_topology::{HostIndex, HostLatency, Load, Rng, Route};
+use chorus_topology::{HostIndex, HostLatency, Load, Rng, Route, SlowHosts};
 
 use crate::connection::ConnectionHandle;
 
@@ -43,6 +43,8 @@ pub(super) enum Pick {
 #[derive(Default)]
 pub(super) struct Pools {
     hosts: Vec<HostPool>,
+    /// The shortest and the longest of all latencies that are known, microseconds.
+    latencies_us: Option<(u32, u32)>,
 }
 
 impl Pools {
@@ -71,6 +73,7 @@ impl Pools {
     }
 
     /// Chooses a connection to a host: one to the shard if there is one with room, else the less busy of two.
+    #[inline(always)]
     pub(super) fn pick(&self, host: HostIndex, shard: Option<u16>, rng: &mut Rng) -> Pick {
         let Some(pool) = self.hosts.get(host.0 as usize) else { return Pick::None };
         let connections = &pool.connections;
@@ -104,8 +107,16 @@ impl Pools {
         }
     }
 
-    pub(super) fn pools_mut(&mut self) -> impl Iterator<Item = &mut HostPool> {
-        self.hosts.iter_mut()
+    /// Has each host note how long it takes.
+    pub(super) fn measure_each(&mut self, mut measure: impl FnMut(&mut HostPool)) {
+        self.latencies_us = None;
+        for pool in &mut self.hosts {
+            measure(pool);
+            if pool.latency_us > 0 {
+                let (shortest, longest) = self.latencies_us.unwrap_or((pool.latency_us, pool.latency_us));
+                self.latencies_us = Some((shortest.min(pool.latency_us), longest.max(pool.latency_us)));
+            }
+        }
     }
 
     /// Every connection.
@@ -130,5 +141,42 @@ impl Load for Pools {
 
     fn latency_us(&self, host: HostIndex) -> Option<u32> {
         self.hosts.get(host.0 as usize).map(|pool| pool.latency_us).filter(|latency| *latency > 0)
+    }
+
+    // The limit grows with the best: where none is beyond that of the fastest of all, none is among any of them.
+    #[inline]
+    fn may_be_slow(&self, slow: SlowHosts) -> bool {
+        self.latencies_us.is_some_and(|(shortest, longest)| longest > slow.limit_us(shortest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pools of hosts that take so long, microseconds.
+    fn measured(latencies: &[u64]) -> Pools {
+        let mut pools = Pools::default();
+        pools.host_mut(HostIndex(latencies.len() as u32));
+        let mut next = latencies.iter();
+        pools.measure_each(|pool| {
+            if let Some(latency) = next.next() {
+                pool.note_latency(100, 100 * latency, 1);
+            }
+        });
+        pools
+    }
+
+    #[test]
+    fn hosts_need_not_be_compared_unless_one_is_slow_beside_the_fastest() {
+        let slow = SlowHosts::default();
+        assert!(!Pools::default().may_be_slow(slow), "nothing is known");
+        assert!(!measured(&[9_000_000]).may_be_slow(slow), "a host is not slow beside itself");
+        assert!(!measured(&[500, 700, 2_500]).may_be_slow(slow));
+        assert!(measured(&[700, 2_501, 500]).may_be_slow(slow), "more than two milliseconds longer");
+        let mut recovered = measured(&[500, 90_000]);
+        let mut next = [500_u64, 500].into_iter();
+        recovered.measure_each(|pool| pool.note_latency(10_000, 10_000 * next.next().unwrap_or(500), 2));
+        assert!(!recovered.may_be_slow(slow), "what was measured before is forgotten");
     }
 }

@@ -141,7 +141,7 @@ impl CoordinatorPort {
     // ---- data: called by connections
 
     /// A request was answered, and not with an error.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn answered(&self, request: Box<Request>) {
         if request.progress.reprepare {
             let connection = self.connection_of(&request);
@@ -330,7 +330,7 @@ impl CoordinatorPort {
     }
 
     /// Gives an ended request to whoever waits: its caller, or the chunk it was a row of.
-    #[inline]
+    #[inline(always)]
     fn finish(&self, mut request: Box<Request>) {
         match request.progress.row {
             None => {
@@ -345,6 +345,7 @@ impl CoordinatorPort {
                         let body = request.large_body.as_deref().unwrap_or(&request.body);
                         chunk.store(row, opcode, flags, host, body);
                     }
+                    Outcome::Done { .. } => {}
                     Outcome::Failed(error) => chunk.failures.push((row, error)),
                     Outcome::Pending => chunk.failures.push((row, RequestErrorKind::EngineLost.into())),
                 }
@@ -390,7 +391,7 @@ impl CoordinatorPort {
         self.connections.borrow().iter().filter_map(Weak::upgrade).find(|port| port.id == id)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn wake_caller(&self, waker: Waker) {
         match &self.relay {
             Some(relay) => {

@@ -87,6 +87,7 @@ impl CoordinatorStats {
         self.requests[kind as usize][outcome as usize] += by;
     }
 
+    #[inline(always)]
     pub(super) fn succeeded(&mut self, request: &Request, now_us: u64) {
         if request.progress.row.is_some() {
             return;

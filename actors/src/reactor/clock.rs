@@ -43,7 +43,12 @@ impl Clock {
 #[inline]
 pub(crate) fn deadline_after(start_us: u64, timeout: Option<Duration>) -> u64 {
     match timeout {
-        Some(timeout) => start_us.saturating_add(timeout.as_micros().min(u128::from(u64::MAX)) as u64).max(1),
+        Some(timeout) => {
+            // In halves, because whole microseconds of a Duration are a number of 128 bits.
+            let micros = timeout.as_secs().saturating_mul(1_000_000);
+            let micros = micros.saturating_add(u64::from(timeout.subsec_micros()));
+            start_us.saturating_add(micros).max(1)
+        }
         None => 0,
     }
 }

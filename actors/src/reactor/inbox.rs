@@ -65,7 +65,7 @@ impl Inbox {
     }
 
     /// Hands over a job, or gives it back (`Ok(Some)`) when the queue is full.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, job: Job) -> Result<Option<Job>, InboxClosed> {
         if self.closed.load(Ordering::Acquire) {
             return Err(InboxClosed(job));

@@ -1,6 +1,6 @@
 //! Filling a request before it is sent.
 
-use std::sync::Arc;
+use std::{mem::ManuallyDrop, sync::Arc};
 
 use super::{PendingReply, Preparation, Preparations, Request, RequestOptions, Slot, pending::Way, pool};
 use crate::{engine::Engine, reactor::Inbox};
@@ -95,9 +95,11 @@ impl<'e> RequestBuilder<'e> {
 
     /// The future of the answer. Nothing is sent before it is polled.
     #[inline]
-    pub fn send(mut self) -> PendingReply<'e> {
-        let (mut request, slot) = self.inner.take().expect("taken once");
-        let way = match std::mem::replace(&mut self.door, Door::Only(Way::Direct)) {
+    pub fn send(self) -> PendingReply<'e> {
+        // Nothing is left to drop, and this way nobody looks.
+        let mut this = ManuallyDrop::new(self);
+        let (mut request, slot) = this.inner.take().expect("taken once");
+        let way = match std::mem::replace(&mut this.door, Door::Only(Way::Direct)) {
             Door::Only(way) => way,
             Door::OneOf(engine) => Way::Shared(Arc::clone(engine.inbox_for(&mut request))),
             Door::OneOfHere(engine) => Way::Borrowed(engine.inbox_for(&mut request)),

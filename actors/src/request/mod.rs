@@ -132,6 +132,8 @@ pub(crate) enum Outcome {
     Pending,
     /// A server answered, and not with an error.
     Answered { opcode: u8, flags: u8, host: HostIndex },
+    /// A server answered that it is done, which is all of most answers to writes: a RESULT of the kind void, without flags.
+    Done { host: HostIndex },
     /// It failed for good.
     Failed(RequestError),
 }
@@ -151,7 +153,7 @@ impl Request {
     }
 
     /// Forgets everything but the buffers.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reset(&mut self) {
         self.frame.clear();
         self.body.clear();
@@ -170,7 +172,7 @@ impl Request {
 
     /// Hands the request back to its caller and returns the caller's waker, if it left one. The loser of a race goes to
     /// nobody.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(mut self: Box<Self>) -> Option<Waker> {
         let (slot, waker) = match self.slot.take() {
             Some(slot) => (slot, self.waker.take()),

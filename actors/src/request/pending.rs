@@ -111,7 +111,7 @@ impl<'e> PendingReply<'e> {
     }
 
     /// Whether the request is with the reactor now. The waker goes with it, unless this caller is going to spin.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, waker: Option<&Waker>) -> Result<bool, RequestError> {
         let Some(mut request) = self.unsent.take() else { return Ok(true) };
         let Some(inbox) = self.way.inbox() else { return Err(RequestErrorKind::SessionClosed.into()) };
@@ -178,12 +178,13 @@ impl PendingReply<'_> {
 impl Future for PendingReply<'_> {
     type Output = Result<Reply, RequestError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.unsent.is_some() && !self.push(Some(cx.waker()))? && !self.push_or_wait(cx)? {
             return Poll::Pending;
         }
         let spins = self.spins();
+        // It was refused, or is polled after its end.
         let Some(slot) = &self.slot else {
             return Poll::Ready(Err(RequestErrorKind::SessionClosed.into()));
         };
@@ -212,6 +213,7 @@ impl Future for PendingReply<'_> {
                     Outcome::Answered { opcode, flags, host } => {
                         Poll::Ready(Ok(Reply::new(request, slot, opcode, flags, host)))
                     }
+                    Outcome::Done { host } => Poll::Ready(Ok(Reply::done(request, slot, host))),
                     Outcome::Pending => Poll::Ready(Err(RequestErrorKind::EngineLost.into())),
                 }
             }
@@ -220,6 +222,7 @@ impl Future for PendingReply<'_> {
 }
 
 impl Drop for PendingReply<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
         let Some(slot) = self.slot.take() else { return };
         if let Some(request) = self.unsent.take() {

@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// A request and its slot, ready for use.
-#[inline]
+#[inline(always)]
 pub(super) fn take() -> (Box<Request>, Arc<Slot>) {
     IDLE.try_with(|idle| idle.borrow_mut().pop())
         .ok()
@@ -23,7 +23,7 @@ pub(super) fn take() -> (Box<Request>, Arc<Slot>) {
 }
 
 /// Takes back a request whose answer was read, with its slot.
-#[inline]
+#[inline(always)]
 pub(super) fn give_back(mut request: Box<Request>, slot: Arc<Slot>) {
     if request.frame.capacity() > LARGEST_KEPT_BUFFER || request.body.capacity() > LARGEST_KEPT_BUFFER {
         return;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chorus_protocol::Opcode;
 use chorus_topology::HostIndex;
 
 use super::{Request, Slot, pool};
@@ -13,8 +14,13 @@ pub struct Reply {
     inner: Option<(Box<Request>, Arc<Slot>)>,
     opcode: u8,
     flags: u8,
+    /// The body is that of a void result and was not kept.
+    done: bool,
     host: HostIndex,
 }
+
+/// The body of a RESULT that says "done" and no more.
+const VOID: [u8; 4] = [0, 0, 0, 1];
 
 impl Reply {
     #[inline]
@@ -25,7 +31,19 @@ impl Reply {
         flags: u8,
         host: HostIndex,
     ) -> Self {
-        Self { inner: Some((request, slot)), opcode, flags, host }
+        Self { inner: Some((request, slot)), opcode, flags, done: false, host }
+    }
+
+    /// The answer that says "done" and no more.
+    #[inline]
+    pub(super) fn done(request: Box<Request>, slot: Arc<Slot>, host: HostIndex) -> Self {
+        Self { inner: Some((request, slot)), opcode: Opcode::Result as u8, flags: 0, done: true, host }
+    }
+
+    /// Whether the answer says "done" and no more: a RESULT of the kind void with nothing before it.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        self.done || (self.flags == 0 && self.opcode == Opcode::Result as u8 && self.body() == VOID)
     }
 
     /// The opcode of the answer.
@@ -50,6 +68,7 @@ impl Reply {
     #[inline]
     pub fn body(&self) -> &[u8] {
         match &self.inner {
+            _ if self.done => &VOID,
             Some((request, _)) => request.large_body.as_deref().unwrap_or(&request.body),
             None => &[],
         }
@@ -72,6 +91,7 @@ impl AsRef<[u8]> for Reply {
 }
 
 impl Drop for Reply {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some((request, slot)) = self.inner.take() {
             pool::give_back(request, slot);

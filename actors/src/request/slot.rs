@@ -54,7 +54,7 @@ impl Slot {
 
     /// Called by the reactor: puts the request into the slot and returns the waker of the caller, if one waits: the one that
     /// came `with` the request, or that which replaced it. The caller of this method wakes it, at once or with others.
-    #[inline]
+    #[inline(always)]
     pub(super) fn complete(&self, request: Box<Request>, with: Option<Waker>) -> Option<Waker> {
         self.request.store(Some(request));
         match self.state.swap(DONE, Ordering::AcqRel) {

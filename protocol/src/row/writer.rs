@@ -33,7 +33,7 @@ impl<'a> RowWriter<'a> {
     }
 
     /// Writes the next value. Errors name the column.
-    #[inline]
+    #[inline(always)]
     pub fn value<T: ToCql + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
         let Some(column) = self.columns.get(self.next) else { return Err(self.too_many()) };
         let before = self.out.len();

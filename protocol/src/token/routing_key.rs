@@ -56,6 +56,9 @@ pub fn token_of_values(values: &[u8], pk_indexes: &[u16]) -> Result<Option<Token
 /// Whether [`token_of_values`] would give a token, without computing it; the errors are the same.
 #[inline]
 pub fn has_token(values: &[u8], pk_indexes: &[u16]) -> Result<bool, RoutingKeyError> {
+    if let [index] = *pk_indexes {
+        return Ok(component(&mut Reader::new(values), index, usize::from(index))?.is_some());
+    }
     for_each_component(values, pk_indexes, |_| {})
 }
 
@@ -70,7 +73,7 @@ pub fn routing_key(values: &[u8], pk_indexes: &[u16], out: &mut Vec<u8>) -> Resu
     complete
 }
 
-#[inline]
+#[inline(always)]
 fn for_each_component(
     values: &[u8],
     pk_indexes: &[u16],

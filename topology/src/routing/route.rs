@@ -16,7 +16,7 @@ use super::sites::Sites;
 use super::tablets::TabletMap;
 use super::view::{Seen, View, ViewId};
 use crate::host::{HostIndex, KeyspaceId, TableId};
-use crate::policies::load_balancing::Load;
+use crate::policies::load_balancing::{Load, SlowHosts};
 
 /// An immutable snapshot for the request path. Lookups allocate nothing, take no lock and hash nothing; only
 /// [`Route::table_id`], which statements call once when they are prepared, looks up names.
@@ -347,5 +347,9 @@ impl Load for UpHosts<'_> {
 
     fn usable(&self, host: HostIndex) -> bool {
         self.0.host(host).is_some_and(|entry| entry.up)
+    }
+
+    fn may_be_slow(&self, _: SlowHosts) -> bool {
+        false
     }
 }

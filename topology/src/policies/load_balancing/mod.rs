@@ -187,6 +187,13 @@ pub trait Load {
         let _ = host;
         None
     }
+
+    /// Whether any host may be slow beside any other. False saves a policy from comparing the replicas of each request; the
+    /// default has it compare.
+    fn may_be_slow(&self, slow: SlowHosts) -> bool {
+        let _ = slow;
+        true
+    }
 }
 
 /// The first usable host of `hosts` not yet tried, walking once around from `start`.

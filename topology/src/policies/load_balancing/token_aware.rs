@@ -71,7 +71,7 @@ impl<C: LoadBalancingPolicy> TokenAware<C> {
     /// The longest a replica may take that is not slow beside the fastest one.
     #[inline]
     fn limit_us(&self, view: View<'_>, replicas: &Replicas<'_>, load: &dyn Load) -> u32 {
-        let Some(slow) = self.slow else { return u32::MAX };
+        let Some(slow) = self.slow.filter(|slow| load.may_be_slow(*slow)) else { return u32::MAX };
         let near = |host: &HostIndex| view.distance(*host) < Distance::Remote;
         let hosts = (0..replicas.len()).filter_map(|place| replicas.host(place)).filter(near);
         match hosts.filter_map(|host| load.latency_us(host)).min() {
@@ -80,22 +80,46 @@ impl<C: LoadBalancingPolicy> TokenAware<C> {
         }
     }
 
+    /// Two drawn at once, when both can be used and nobody is slow: what almost every request gets.
+    #[inline]
+    fn two_of(&self, view: View<'_>, load: &dyn Load, rng: &mut Rng) -> Option<Target> {
+        let (distance, hosts) = match view.hosts_at(Distance::LocalRack) {
+            [] => (Distance::Local, view.hosts_at(Distance::Local)),
+            hosts => (Distance::LocalRack, hosts),
+        };
+        let host = match hosts {
+            [] => return None,
+            // There is nobody to be slow beside.
+            [only] if distance == Distance::Local => Some(*only).filter(|host| load.usable(*host))?,
+            hosts => {
+                let mut draw = || hosts[rng.below(hosts.len() as u32) as usize];
+                let (first, second) = (draw(), draw());
+                let slow = self.slow.is_some_and(|slow| load.may_be_slow(slow));
+                if slow || !load.usable(first) || !load.usable(second) {
+                    return None;
+                }
+                if load.in_flight(second) < load.in_flight(first) { second } else { first }
+            }
+        };
+        Some(Rank::of(distance, false).target(Replica { host, shard: None }))
+    }
+
     /// The less busy of two of the nearest hosts, when all of them are replicas.
     fn anyone(&self, view: View<'_>, load: &dyn Load, tried: &[HostIndex], rng: &mut Rng) -> Option<Target> {
-        if self.slow.is_none()
-            && self.shuffle
+        if self.shuffle
             && tried.is_empty()
-            && let Some(target) = two_of(view, load, rng)
+            && let Some(target) = self.two_of(view, load, rng)
         {
             return Some(target);
         }
+        let slow = self.slow.filter(|slow| load.may_be_slow(*slow));
         for distance in &[Distance::LocalRack, Distance::Local, Distance::Remote] {
             let (distance, hosts) = (*distance, view.hosts_at(*distance));
             if hosts.is_empty() {
                 continue;
             }
             let best = hosts.iter().filter_map(|host| load.latency_us(*host)).min();
-            let limit = self.slow.zip(best).map_or(u32::MAX, |(slow, best)| slow.limit_us(best));
+            let limit = slow.zip(best).map_or(u32::MAX, |(slow, best)| slow.limit_us(best));
             let mut draw = Draw::new(self.shuffle);
             for (place, host) in hosts.iter().copied().enumerate() {
                 let slow = limit < u32::MAX && load.latency_us(host).is_some_and(|took| took > limit);
@@ -144,6 +168,12 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
         tried: &[HostIndex],
         rng: &mut Rng,
     ) -> Option<Target> {
+        if let (Some(table), None) = (query.table, query.token)
+            && view.is_everywhere(table)
+            && let Some(target) = self.anyone(view, load, tried, rng)
+        {
+            return Some(target);
+        }
         let mut replicas_known = false;
         if let (Some(table), Some(token)) = (query.table, query.token) {
             let replicas = view.route().replicas(table, token);
@@ -170,35 +200,12 @@ impl<C: LoadBalancingPolicy> LoadBalancingPolicy for TokenAware<C> {
                 return Some(draw.rank.target(replica));
             }
         }
-        if let (Some(table), None) = (query.table, query.token)
-            && view.is_everywhere(table)
-            && let Some(target) = self.anyone(view, load, tried, rng)
-        {
-            return Some(target);
-        }
         let mut target = self.child.next(query, view, load, tried, rng)?;
         if replicas_known && target.quality == RoutingQuality::Unrouted {
             target.quality = RoutingQuality::NonReplica;
         }
         Some(target)
     }
-}
-
-/// Two drawn at once, when both can be used: what almost every request gets.
-#[inline]
-fn two_of(view: View<'_>, load: &dyn Load, rng: &mut Rng) -> Option<Target> {
-    let distances = [Distance::LocalRack, Distance::Local];
-    let (distance, hosts) = distances
-        .map(|distance| (distance, view.hosts_at(distance)))
-        .into_iter()
-        .find(|(_, hosts)| !hosts.is_empty())?;
-    let first = hosts[rng.below(hosts.len() as u32) as usize];
-    let second = hosts[rng.below(hosts.len() as u32) as usize];
-    if !load.usable(first) || !load.usable(second) {
-        return None;
-    }
-    let host = if load.in_flight(second) < load.in_flight(first) { second } else { first };
-    Some(Rank::of(distance, false).target(Replica { host, shard: None }))
 }
 
 #[cfg(test)]
