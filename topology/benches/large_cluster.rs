@@ -4,6 +4,8 @@
 //! cargo bench -p chorus-topology --bench large_cluster
 //! ```
 
+#![allow(clippy::print_stdout, reason = "it prints what it measures")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
