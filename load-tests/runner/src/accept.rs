@@ -40,7 +40,7 @@ enum Target {
     AtLeast(f64),
 }
 
-use Client::{Cdrs, ChorusDedicated, ChorusDedicated2, ChorusHosted, ChorusLocal, Scylla, ScyllaTuned};
+use Client::{Cdrs, ChorusDedicated, ChorusHosted, ChorusLocal, ChorusLocal2, Scylla, ScyllaTuned};
 use Measure::{Allocations, Own, SystemCalls, To, ToCell, Worst};
 use Target::{AtLeast, AtMost};
 
@@ -82,7 +82,7 @@ pub(crate) fn lines() -> Vec<Line> {
     add("system calls of a bulk row", "bulk", ChorusLocal, &[(SystemCalls, AtMost(0.01))]);
     add("a CSV file", "csv", ChorusLocal, &[(Own(RATE), AtLeast(1.5e6))]);
     let one_core = ToCell("bulk+hosts=2+one-core", ChorusLocal, RATE);
-    add("two cores", "bulk+hosts=2+two-cores", ChorusDedicated2, &[(one_core, AtLeast(1.7))]);
+    add("two cores", "bulk+hosts=2+two-cores", ChorusLocal2, &[(one_core, AtLeast(1.7))]);
     let delayed = [(To(ScyllaTuned, P99), AtMost(1.0)), to_scylla(0.25)];
     add("a server that takes a millisecond", "insert@1024+delay=1", ChorusLocal, &delayed);
     for (about, cell) in [

@@ -20,6 +20,9 @@ pub(crate) enum Client {
     /// Chorus, actors on two threads of their own; only where there are two cores for them
     #[value(name = "chorus-dedicated-2")]
     ChorusDedicated2,
+    /// Chorus, two threads with a session each, its actors on the thread; only bulk, and where there are two cores for them
+    #[value(name = "chorus-local-2")]
+    ChorusLocal2,
     /// The scylla crate as it comes: two workers, the system's allocator, its own defaults
     Scylla,
     /// The scylla crate at its best: current-thread runtime, mimalloc, no client timeout
@@ -76,6 +79,7 @@ impl Client {
             Client::ChorusDedicated => rust("chorus", "dedicated", true),
             Client::ChorusDedicatedSpin => rust("chorus", "dedicated-spin", true),
             Client::ChorusDedicated2 => rust("chorus", "dedicated-2", true),
+            Client::ChorusLocal2 => rust("chorus", "local-2", true),
             Client::Scylla => rust("scylla", "default", false),
             Client::ScyllaTuned => rust("scylla", "tuned", true),
             Client::Cdrs => rust("cdrs", "", true),
@@ -109,6 +113,7 @@ impl Client {
             && tls
             && (self != Client::Raw || one)
             && (self != Client::ChorusDedicated2 || surroundings.cores == Cores::Two)
+            && (self != Client::ChorusLocal2 || (surroundings.cores == Cores::Two && cell.scenario == "bulk"))
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::sync::{Barrier, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use chorus::bulk::{BulkLoader, Source};
 use chorus::{Compression, ErrorKind, Placement, PreparedStatement, Session, SessionBuilder, TlsConfig};
 
 use harness::{
-    AllocationCounter, Arguments, DEADLINE, Failure, INSERT, NEVER, PAGE, PAYLOAD, Phases, READ, Report,
-    Requests, Rows, Scenario, Started,
+    AllocationCounter, Arguments, Clock, DEADLINE, Failure, INSERT, NEVER, PAGE, PAYLOAD, Phases, READ,
+    Report, Requests, Rows, Scenario, Started,
 };
 
 /// Runs what the arguments of this process ask for.
@@ -20,6 +22,7 @@ use harness::{
 pub fn run(allocations: Option<AllocationCounter>) -> Result<(), Failure> {
     harness::main(|arguments| match arguments.variant.as_str() {
         "local" => local(arguments, allocations),
+        "local-2" => one_a_core(arguments, allocations),
         "hosted" => beside_workers(Placement::Hosted, arguments, allocations),
         "dedicated" => beside_workers(Placement::Dedicated { threads: 1 }, arguments, allocations),
         "dedicated-spin" => beside_workers(Placement::Dedicated { threads: 1 }, arguments, allocations),
@@ -35,6 +38,44 @@ const SPIN: Duration = Duration::from_micros(50);
 fn local(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure(Placement::Local, arguments, allocations))
+}
+
+/// Two threads that share nothing, each with a current-thread runtime and a session of its own: how a loader uses two cores.
+fn one_a_core(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
+    if arguments.scenario != Scenario::Bulk {
+        return Err("only bulk jobs are divided by core".into());
+    }
+    // The clock starts when both have connected.
+    let connected = Barrier::new(2);
+    let phases = Mutex::new(None);
+    let load = |leads: bool| -> Result<(u64, Option<Clock>), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let session = connect(Placement::Local, arguments).await?;
+            let insert = session.prepare(INSERT).await?;
+            let mut clock = None;
+            if connected.wait().is_leader() {
+                let (own, own_clock) = Phases::start(arguments, allocations);
+                *phases.lock().map_err(|_| "the other thread panicked")? = Some(own);
+                clock = Some(own_clock);
+            }
+            connected.wait();
+            let own = phases.lock().map_err(|_| "the other thread panicked")?.clone();
+            let (rows, taken) = Rows::new(own.ok_or("no clock was started")?);
+            session
+                .bulk(&insert)
+                .load(rows.map(|(id, payload)| (2 * id + i64::from(leads), payload)))
+                .await?;
+            Ok((taken.load(Ordering::Relaxed), clock))
+        })
+    };
+    let (first, second) = thread::scope(|scope| {
+        let second = scope.spawn(|| load(false));
+        (load(true), second.join())
+    });
+    let ((first, clock), (second, other)) = (first?, second.map_err(|_| "a thread panicked")??);
+    let clock = clock.or(other).ok_or("no clock was started")?;
+    Ok(clock.wait_for_cost()?.report(first + second, Vec::new()))
 }
 
 /// The actors elsewhere than on a current-thread runtime; the callers are on a multi-thread one.
