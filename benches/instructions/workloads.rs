@@ -36,6 +36,8 @@ impl Workload {
 
 /// No allocation each. One in ten thousand may be a buffer that grows once more.
 const NONE: f64 = 0.0001;
+/// What a result with rows keeps.
+const ONE: f64 = 1.0001;
 /// Allocations of a row among many: chunks and results come in blocks.
 const FEW: f64 = 0.01;
 
@@ -49,7 +51,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("request@1", 10_000, || inserts(1)).allocations(NONE),
     Workload::new("request@64", 64 * 500, || inserts(64)).instructions(2300).allocations(NONE),
     Workload::new("request@1024", 1024 * 100, || inserts(1024)).instructions(2150).allocations(NONE),
-    Workload::new("read@64", 64 * 300, || reads(64)),
+    Workload::new("read@64", 64 * 300, || reads(64)).allocations(ONE),
     Workload::new("concurrent_row", 100_000, concurrent_rows).allocations(FEW),
     Workload::new("bulk_row", 200_000, bulk_rows).instructions(900).allocations(FEW),
     Workload::new("csv_row", 100_000, csv_rows).allocations(FEW),

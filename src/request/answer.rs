@@ -47,24 +47,51 @@ pub(crate) fn read(
         && opcode == Opcode::Result as u8
         && let Some(expected) = expected
     {
-        let body = reply.into_bytes();
-        return match plain_rows(&body, expected)? {
-            Some(rows) => {
-                let content = Content { rows: Some(rows), ..Content::default() };
-                Ok((QueryResult::new(host, content), None))
+        return match expected.find_rows(reply) {
+            Ok(rows) => {
+                Ok((QueryResult::new(host, Content { rows: Some(rows), ..Content::default() }), None))
             }
-            None => read_parts(opcode, flags, host, body, engine, Some(expected)),
+            Err(reply) => read_rows(reply, engine, expected),
         };
     }
     read_parts(opcode, flags, host, reply.into_bytes(), engine, expected)
 }
 
-/// The rows of an answer with nothing around them, which is what most prepared reads get. `None` when it is no rows.
-fn plain_rows(body: &Bytes, expected: &Expected) -> Result<Option<RowSet>, Error> {
+/// The answer to a prepared statement that returns rows, with nothing around them.
+fn read_rows(
+    reply: Reply,
+    engine: &Engine,
+    expected: &Expected,
+) -> Result<(QueryResult, Option<Effect>), Error> {
+    let (opcode, flags, host) = (reply.opcode(), reply.flags(), reply.host());
+    let body = reply.into_bytes();
     let known = expected.prepared.result.load();
-    match RowsBody::decode_result(body, Some(&known.known))? {
-        Some(rows) => row_set(rows, Some(expected)).map(Some),
-        None => Ok(None),
+    match RowsBody::decode_result(&body, Some(&known.known))? {
+        Some(rows) => {
+            let content = Content { rows: Some(row_set(rows, Some(expected))?), ..Content::default() };
+            Ok((QueryResult::new(host, content), None))
+        }
+        None => read_parts(opcode, flags, host, body, engine, Some(expected)),
+    }
+}
+
+impl Expected {
+    /// The rows of an answer that is a page of the columns known, which is what most prepared reads get. The reply itself when
+    /// it is anything else.
+    #[inline]
+    fn find_rows(&self, reply: Reply) -> Result<RowSet, Reply> {
+        let current;
+        let known = match &self.metadata {
+            Some(sent) => &sent.known,
+            None => {
+                current = self.prepared.result.load();
+                &current.known
+            }
+        };
+        match known.find_rows(reply.body(), self.metadata.is_some()) {
+            Some(found) => Ok(RowSet::found(found, reply, Arc::clone(known.columns()))),
+            None => Err(reply),
+        }
     }
 }
 

@@ -56,7 +56,12 @@ impl QueryResult {
     }
 
     pub(crate) fn into_rows(self) -> Result<RowSet, Error> {
-        self.row_set().cloned().ok_or_else(|| ResultProblem::NotRows.into())
+        let rows = match self.content.map(Arc::try_unwrap) {
+            Some(Ok(content)) => content.rows,
+            Some(Err(shared)) => shared.rows.clone(),
+            None => None,
+        };
+        rows.ok_or_else(|| ResultProblem::NotRows.into())
     }
 
     fn required_rows(&self) -> Result<&RowSet, Error> {

@@ -1,9 +1,10 @@
 //! Rows, decoded when they are asked for.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use bytes::Bytes;
-use chorus_protocol::response::RowsBody;
+use chorus_actors::Reply;
+use chorus_protocol::response::{KnownRows, RowsBody};
 use chorus_protocol::{ColumnSpec, CqlType, FromRow, RowCells, RowsIter};
 
 use crate::error::Error;
@@ -17,7 +18,36 @@ pub(crate) struct RowSet {
     pub(crate) columns: Arc<[ColumnSpec]>,
     pub(crate) paging_state: Option<Bytes>,
     count: usize,
-    content: Bytes,
+    content: Cells,
+}
+
+/// The bytes of the rows.
+#[derive(Debug)]
+enum Cells {
+    Shared(Bytes),
+    /// Those of a small answer from some place on, in the memory it came in, which is used again afterwards.
+    Lent(Reply, usize),
+}
+
+impl Deref for Cells {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Cells::Shared(bytes) => bytes,
+            Cells::Lent(reply, at) => reply.body().get(*at..).unwrap_or_default(),
+        }
+    }
+}
+
+impl Clone for Cells {
+    fn clone(&self) -> Self {
+        Cells::Shared(match self {
+            Cells::Shared(bytes) => bytes.clone(),
+            lent @ Cells::Lent(..) => Bytes::copy_from_slice(lent),
+        })
+    }
 }
 
 impl RowSet {
@@ -26,8 +56,17 @@ impl RowSet {
             columns,
             paging_state: body.metadata.paging_state,
             count: body.row_count as usize,
-            content: body.content,
+            content: Cells::Shared(body.content),
         }
+    }
+
+    /// The rows that were found in an answer.
+    pub(crate) fn found(found: KnownRows, reply: Reply, columns: Arc<[ColumnSpec]>) -> Self {
+        let content = match reply.into_own_bytes() {
+            Ok(body) => Cells::Shared(body.slice(found.content_at..)),
+            Err(reply) => Cells::Lent(reply, found.content_at),
+        };
+        Self { columns, paging_state: None, count: found.count as usize, content }
     }
 
     /// How many rows there are, by the server's count.
@@ -126,7 +165,8 @@ mod tests {
         for row in rows {
             encode_row(row, &columns, &mut content).expect("the test's rows fit");
         }
-        RowSet { columns: columns.into(), paging_state: None, count: rows.len(), content: content.into() }
+        let content = Cells::Shared(content.into());
+        RowSet { columns: columns.into(), paging_state: None, count: rows.len(), content }
     }
 
     fn columns() -> Vec<ColumnSpec> {
@@ -161,7 +201,7 @@ mod tests {
     #[test]
     fn page_cut_short_ends_with_an_error() {
         let mut rows = row_set(columns(), &[(1, Some("one")), (2, Some("two"))]);
-        rows.content.truncate(rows.content.len() - 1);
+        rows.content = Cells::Shared(Bytes::copy_from_slice(&rows.content[..rows.content.len() - 1]));
         let mut cursor = RowCursor::new(rows);
         assert!(cursor.next::<Row>().expect("a row").is_ok());
         assert!(cursor.next::<Row>().expect("a row").is_err());
@@ -174,8 +214,8 @@ mod tests {
             let columns = vec![ColumnSpec::new("ks", "t", name, typ)];
             let mut content = (cell.len() as i32).to_be_bytes().to_vec();
             content.extend_from_slice(cell);
-            RowSet { columns: columns.into(), paging_state: None, count: 1, content: content.into() }
-                .applied()
+            let content = Cells::Shared(content.into());
+            RowSet { columns: columns.into(), paging_state: None, count: 1, content }.applied()
         };
         assert_eq!(applied("[applied]", CqlType::Boolean, &[1]), Some(true));
         assert_eq!(applied("[applied]", CqlType::Boolean, &[0]), Some(false));

@@ -74,13 +74,22 @@ impl Reply {
         }
     }
 
+    /// The body, when it has memory of its own; else the reply itself, which is to be kept while its body is looked at.
+    ///
+    /// # Errors
+    ///
+    /// Not one: the reply of a small body.
+    pub fn into_own_bytes(mut self) -> Result<Bytes, Self> {
+        match self.inner.as_mut().and_then(|(request, _)| request.large_body.take()) {
+            Some(body) => Ok(body),
+            None => Err(self),
+        }
+    }
+
     /// The body as shared bytes, without copying: what holds a small one goes back to be recycled when the last reference
     /// to it is dropped.
-    pub fn into_bytes(mut self) -> Bytes {
-        match self.inner.as_mut().and_then(|(request, _)| request.large_body.take()) {
-            Some(body) => body,
-            None => Bytes::from_owner(self),
-        }
+    pub fn into_bytes(self) -> Bytes {
+        self.into_own_bytes().unwrap_or_else(Bytes::from_owner)
     }
 }
 

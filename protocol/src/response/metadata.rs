@@ -111,6 +111,18 @@ impl RowsMetadata {
     }
 }
 
+/// `[int]` kind 2 of a RESULT: rows.
+const ROWS: u32 = 2;
+
+/// Where the rows of a page are; see [`KnownColumns::find_rows`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownRows {
+    /// How many there are, by the server's count; never more than there is room for.
+    pub count: u32,
+    /// Where in the body the first one begins.
+    pub content_at: usize,
+}
+
 /// Columns together with the bytes a server describes them by.
 ///
 /// Below v5 every page repeats the description of its columns. One that is byte for byte what came before means the same, and
@@ -136,6 +148,34 @@ impl KnownColumns {
     /// The columns.
     pub fn columns(&self) -> &Arc<[ColumnSpec]> {
         &self.columns
+    }
+
+    /// Finds the rows in the body of a RESULT that is a page of these columns and nothing else: the only one or the last, and
+    /// described by the same bytes, or not described where `omitted` says that the server may leave that out. `None` for every
+    /// other body, wrong ones included: those are for [`Response::decode`](super::Response::decode).
+    #[inline]
+    pub fn find_rows(&self, body: &[u8], omitted: bool) -> Option<KnownRows> {
+        /// Of the kind, the flags and the number of columns.
+        const HEAD: usize = 12;
+        let number = |at: usize| body.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
+        if number(0)? != ROWS || number(8)? as usize != self.columns.len() || self.columns.is_empty() {
+            return None;
+        }
+        let at = match number(4)? {
+            metadata_flags::NO_METADATA if omitted => HEAD,
+            flags @ (0 | metadata_flags::GLOBAL_TABLE) => {
+                let same = !self.bytes.is_empty()
+                    && (flags == metadata_flags::GLOBAL_TABLE) == self.one_table
+                    && body[HEAD..].starts_with(&self.bytes);
+                same.then_some(HEAD + self.bytes.len())?
+            }
+            _ => return None,
+        };
+        let (count, content_at) = (number(at)?, at + 4);
+        // Every cell takes four bytes at least.
+        let smallest = u64::from(count).saturating_mul(self.columns.len() as u64 * 4);
+        (count <= i32::MAX as u32 && smallest <= (body.len() - content_at) as u64)
+            .then_some(KnownRows { count, content_at })
     }
 
     /// Steps over the description when it is this one.

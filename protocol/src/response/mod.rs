@@ -21,7 +21,7 @@ pub use envelope::Envelope;
 pub use error::ErrorBody;
 pub use event::{ClientRoutesChange, Event, StatusChangeKind, TopologyChangeKind};
 pub use failure::{FailureReason, ReplicaFailures, WriteType};
-pub use metadata::{BindMetadata, KnownColumns, RowsMetadata, metadata_flags};
+pub use metadata::{BindMetadata, KnownColumns, KnownRows, RowsMetadata, metadata_flags};
 pub use prepared::PreparedBody;
 pub use result::ResultBody;
 pub use rows::{RowsBody, encode_rows};

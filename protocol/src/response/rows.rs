@@ -222,6 +222,50 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_known_columns_are_found_where_decoding_finds_them_or_not_at_all() {
+        let columns: Arc<[ColumnSpec]> =
+            [column("t", "a", CqlType::Int), column("t", "b", CqlType::list(CqlType::Text))].into();
+        let known = KnownColumns::new(Arc::clone(&columns));
+        let specs = "00016b 000174 000161 0009 000162 0020 000d";
+        let row = "00000004 00000007 ffffffff";
+        let found = |bytes: &str, omitted| {
+            let body = Bytes::from(hex(bytes));
+            let found = known.find_rows(&body, omitted);
+            if let Some(found) = found {
+                let usual = RowsBody::decode_result(&body, None).unwrap().unwrap();
+                assert_eq!((usual.row_count, &usual.content), (found.count, &body.slice(found.content_at..)));
+                assert_eq!((usual.metadata.paging_state, usual.metadata.new_metadata_id), (None, None));
+            }
+            found.is_some()
+        };
+        assert!(found(&format!("00000002 00000001 00000002 {specs} 00000001 {row}"), false));
+        assert!(found(&format!("00000002 00000001 00000002 {specs} 00000000"), false));
+        assert!(found(&format!("00000002 00000004 00000002 00000001 {row}"), true));
+        assert!(!found(&format!("00000002 00000004 00000002 00000001 {row}"), false), "not asked to");
+        assert!(!found(&format!("00000002 00000004 00000003 00000001 {row}"), true), "another number");
+        assert!(!found(&format!("00000002 00000003 00000002 00000001 70 {specs} 00000001 {row}"), true));
+        assert!(!found(&format!("00000002 00000009 00000002 0001 6d {specs} 00000001 {row}"), true));
+        assert!(!found(&format!("00000002 00000001 00000002 {specs} 00000002 {row}"), true), "too few bytes");
+        assert!(!found(&format!("00000002 00000001 00000002 {specs} ffffffff {row}"), true));
+        assert!(!found("00000001", true) && !found("", true));
+        let whole = Bytes::from(hex(&format!("00000002 00000001 00000002 {specs} 00000001 {row}")));
+        for length in 0..whole.len() {
+            let cut = whole.slice(..length);
+            let usual = RowsBody::decode_result(&cut, None).ok().flatten();
+            let content_at = known.find_rows(&cut, true).map(|found| found.content_at);
+            assert_eq!(
+                content_at,
+                usual.map(|usual| length - usual.content.len()),
+                "cut after {length} bytes"
+            );
+        }
+        assert_eq!(
+            KnownColumns::default().find_rows(&hex("00000002 00000004 00000000 00000000"), true),
+            None
+        );
+    }
+
+    #[test]
     fn more_rows_than_bytes_are_refused() {
         let one_int = "00000002 00000001 00000001 00016b 000174 000161 0009";
         assert!(decode(&format!("{one_int} 00000001 00000000")).is_ok());
