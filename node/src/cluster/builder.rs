@@ -33,6 +33,7 @@ pub struct EmbeddedClusterBuilder {
     memory_limit: Option<u64>,
     shards: Option<Shards>,
     newest_protocol: Option<ProtocolVersion>,
+    offers: Vec<(String, Vec<String>)>,
     #[cfg(feature = "tls")]
     tls: Option<crate::NodeTls>,
 }
@@ -91,6 +92,7 @@ impl EmbeddedClusterBuilder {
             memory_limit: None,
             shards: None,
             newest_protocol: None,
+            offers: Vec::new(),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -160,6 +162,12 @@ impl EmbeddedClusterBuilder {
     /// The newest version of the protocol that nodes speak. Defaults to 5, and with shards to 4.
     pub fn newest_protocol(mut self, version: ProtocolVersion) -> Self {
         self.newest_protocol = Some(version);
+        self
+    }
+
+    /// Adds an entry to what nodes say they can do (SUPPORTED), such as `PRODUCT_TYPE`. It changes nothing else.
+    pub fn offers(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.offers.push((key.into(), vec![value.into()]));
         self
     }
 
@@ -246,8 +254,13 @@ impl EmbeddedClusterBuilder {
             ClusterTables { roster: Arc::clone(&roster), traces: Arc::clone(&traces), versions, dialect };
         let database =
             Database::with_system_tables(options, Arc::new(tables)).map_err(StartError::SystemTables)?;
-        let settings =
-            Settings { limits: self.limits, credentials: self.credentials, versions, seed: self.seed };
+        let settings = Settings {
+            limits: self.limits,
+            credentials: self.credentials,
+            versions,
+            offers: self.offers,
+            seed: self.seed,
+        };
         let shared = Shared::new(roster, Arc::new(database), traces, settings);
         let newcomers = Newcomers {
             tokens: self.tokens,

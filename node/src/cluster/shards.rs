@@ -15,6 +15,7 @@ pub struct Shards {
     pub(crate) ignore_msb: u8,
     pub(crate) port: ShardPort,
     pub(crate) tablets_v2: bool,
+    pub(crate) metadata_ids: bool,
 }
 
 /// What becomes of connections to the shard-aware port, where a client chooses its shard by the port it comes from.
@@ -36,7 +37,13 @@ pub enum ShardPort {
 impl Shards {
     /// That many shards (at least 1), 12 ignored bits, and a shard-aware port that works.
     pub fn new(count: u16) -> Self {
-        Self { count: count.max(1), ignore_msb: 12, port: ShardPort::Works, tablets_v2: false }
+        Self {
+            count: count.max(1),
+            ignore_msb: 12,
+            port: ShardPort::Works,
+            tablets_v2: false,
+            metadata_ids: true,
+        }
     }
 
     /// How many of a token's highest bits do not matter for its shard. Defaults to 12; at most 63.
@@ -49,6 +56,12 @@ impl Shards {
     /// (`TABLETS_ROUTING_V2_EXPERIMENTAL`). Defaults to false.
     pub fn tablets_v2(mut self, offered: bool) -> Self {
         self.tablets_v2 = offered;
+        self
+    }
+
+    /// Whether clients are offered ids of result metadata on version 4, which older releases do not have. Defaults to true.
+    pub fn metadata_ids(mut self, offered: bool) -> Self {
+        self.metadata_ids = offered;
         self
     }
 

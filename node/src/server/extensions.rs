@@ -28,10 +28,12 @@ pub(super) fn offered(place: &Place, host_id: Uuid, is_secured: bool) -> Vec<(St
         ("SCYLLA_SHARDING_IGNORE_MSB", division.shards.ignore_msb.to_string()),
         (LWT_MARK, format!("LWT_OPTIMIZATION_META_BIT_MASK={LWT_MASK}")),
         (RATE_LIMIT, format!("ERROR_CODE={RATE_LIMIT_CODE}")),
-        (METADATA_ID, String::new()),
         (TABLETS_V1, String::new()),
         ("SCYLLA_HOST_ID", host_id.to_string()),
     ];
+    if division.shards.metadata_ids {
+        offered.push((METADATA_ID, String::new()));
+    }
     if division.shards.tablets_v2 {
         offered.push((TABLETS_V2, String::new()));
     }
@@ -50,7 +52,8 @@ pub(super) fn agree(startup: &Startup, place: &Place, shape: &mut FrameShape) {
     shape.lwt_mask =
         startup.get(LWT_MARK).and_then(|mask| mask.parse().ok()).filter(|mask| *mask == LWT_MASK);
     shape.rate_limit_code = named(RATE_LIMIT).then_some(RATE_LIMIT_CODE);
-    shape.metadata_id |= shape.version == ProtocolVersion::V4 && named(METADATA_ID);
+    let ids = place.division().shards.metadata_ids && named(METADATA_ID);
+    shape.metadata_id |= shape.version == ProtocolVersion::V4 && ids;
     shape.tablets_v2 = payloads && v2;
     shape.tablets_v1 = payloads && !v2 && named(TABLETS_V1);
 }

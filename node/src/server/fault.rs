@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chorus_protocol::{DbError, Opcode};
+use chorus_protocol::{CustomPayload, DbError, Opcode};
 
 /// Which requests a rule is about. Every condition that is set must hold.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,7 @@ pub struct Requests {
     skip: u64,
     limit: Option<u64>,
     probability: Option<f64>,
+    payload: Option<(String, Vec<u8>)>,
 }
 
 impl Requests {
@@ -94,6 +95,12 @@ impl Requests {
         self
     }
 
+    /// Only requests whose custom payload has that key with these bytes.
+    pub fn with_payload(mut self, key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.payload = Some((key.into(), value.into()));
+        self
+    }
+
     /// A share of the requests, between 0 and 1, drawn from the seed of the rule set.
     pub fn with_probability(mut self, probability: f64) -> Self {
         self.probability = Some(probability);
@@ -122,6 +129,9 @@ pub enum Fault {
     Reset,
     /// The request is not carried out, and answered with an error and its message.
     Error(DbError, String),
+    /// The request is carried out, and its answer comes with these warnings and this custom payload. Without effect before
+    /// version 4, and on answers that have a payload of their own.
+    Beside(Vec<String>, CustomPayload),
     /// Those bytes are sent as they are instead of an answer, whatever they mean.
     Garbage(Vec<u8>),
     /// The request is carried out, and the body of its answer ends after that many bytes, as its header says.
@@ -175,6 +185,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) number: u64,
     pub(crate) opcode: u8,
     pub(crate) statements: &'a [&'a str],
+    pub(crate) payload: &'a CustomPayload,
 }
 
 impl FaultRules {
@@ -255,6 +266,9 @@ impl Requests {
             && self.shard.is_none_or(|shard| Some(shard) == request.shard)
             && self.connection.is_none_or(|connection| connection == request.connection)
             && self.nth_on_connection.is_none_or(|number| number == request.number)
+            && self.payload.as_ref().is_none_or(|(key, value)| {
+                request.payload.get(key).is_some_and(|bytes| bytes[..] == value[..])
+            })
             && self.statement.as_ref().is_none_or(|text| {
                 request.statements.iter().any(|statement| statement.to_lowercase().contains(text.as_str()))
             })
@@ -278,7 +292,9 @@ mod tests {
     }
 
     fn seen<'a>(node: usize, opcode: Opcode, statements: &'a [&'a str]) -> Seen<'a> {
-        Seen { node, shard: None, connection: 1, number: 3, opcode: opcode.as_u8(), statements }
+        static NO_PAYLOAD: CustomPayload = CustomPayload::new();
+        let opcode = opcode.as_u8();
+        Seen { node, shard: None, connection: 1, number: 3, opcode, statements, payload: &NO_PAYLOAD }
     }
 
     fn fires(rules: &FaultRules, request: &Seen<'_>) -> bool {
@@ -321,6 +337,16 @@ mod tests {
         assert!(!fires(&rules, &Seen { shard: None, ..right }));
         assert!(!fires(&rules, &Seen { connection: 6, ..right }));
         assert!(!fires(&rules, &Seen { number: 1, ..right }));
+    }
+
+    #[test]
+    fn a_payload_is_a_condition_by_key_and_bytes() {
+        let rules = FaultRules::new(1);
+        rules.add(Requests::all().with_payload("k", "v"), Fault::Close);
+        let payload = |value: &'static str| CustomPayload::from_iter([("k", value)]);
+        assert!(fires(&rules, &Seen { payload: &payload("v"), ..query(&[]) }));
+        assert!(!fires(&rules, &Seen { payload: &payload("w"), ..query(&[]) }));
+        assert!(!fires(&rules, &query(&[])));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use chorus_protocol::request::{Batch, BatchStatement, Execute, Prepare, Query};
-use chorus_protocol::response::DbError;
+use chorus_protocol::response::{DbError, Envelope};
 use chorus_protocol::wire::Reader;
-use chorus_protocol::{FrameHeader, Opcode};
+use chorus_protocol::{CustomPayload, FrameHeader, Opcode, flags};
 
 use super::fault::{Fault, Seen};
 use super::outbound::Outbound;
@@ -14,8 +15,9 @@ use crate::cluster::Place;
 
 impl Session {
     /// What shall go wrong with a request.
-    pub(super) fn fault(&mut self, opcode: Opcode, body: &[u8]) -> Option<Fault> {
-        let texts = self.texts(opcode, body);
+    pub(super) fn fault(&mut self, header: &FrameHeader, opcode: Opcode, body: &[u8]) -> Option<Fault> {
+        let (payload, body) = split_payload(header, body);
+        let texts = self.texts(opcode, &body);
         let statements: Vec<&str> = texts.iter().map(String::as_str).collect();
         let seen = Seen {
             node: self.node.index,
@@ -24,6 +26,7 @@ impl Session {
             number: self.requests,
             opcode: opcode.as_u8(),
             statements: &statements,
+            payload: &payload,
         };
         self.node.shared.faults.decide(&seen)
     }
@@ -129,10 +132,34 @@ impl Session {
                 self.reply(header, out).error(error, message);
                 Flow::Continue
             }
+            Fault::Beside(warnings, payload) => {
+                let flow = self.dispatch(header, opcode, body, out);
+                let beside = Envelope { warnings, custom_payload: payload, ..Envelope::default() };
+                if self.shape.version.has_custom_payload() {
+                    out.put_beside(start, &beside);
+                }
+                flow
+            }
             Fault::Garbage(bytes) => {
                 out.garbage(&bytes);
                 Flow::Continue
             }
         }
+    }
+}
+
+/// The custom payload of a request, and what follows it. One that cannot be read is left where it is, which the answer says.
+fn split_payload(header: &FrameHeader, body: &[u8]) -> (CustomPayload, Bytes) {
+    let body = Bytes::copy_from_slice(body);
+    if header.flags & flags::CUSTOM_PAYLOAD == 0 {
+        return (CustomPayload::new(), body);
+    }
+    let mut reader = Reader::new(&body);
+    match CustomPayload::decode(&mut reader, &body) {
+        Ok(payload) => {
+            let rest = body.slice_ref(reader.rest());
+            (payload, rest)
+        }
+        Err(_) => (CustomPayload::new(), body),
     }
 }

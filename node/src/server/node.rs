@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     /// Who may connect; anybody if `None`.
     pub(crate) credentials: Option<Credentials>,
     pub(crate) versions: Versions,
+    /// Further entries of SUPPORTED.
+    pub(crate) offers: Vec<(String, Vec<String>)>,
     pub(crate) tablets: TabletStore,
     pub(crate) rates: RateLimiter,
     owners: OwnerCache,
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) versions: Versions,
+    /// Further entries of SUPPORTED.
+    pub(crate) offers: Vec<(String, Vec<String>)>,
     /// What the places of tablets and the chances of fault rules are drawn from.
     pub(crate) seed: u64,
 }
@@ -61,7 +65,7 @@ impl Shared {
         settings: Settings,
     ) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        let Settings { limits, credentials, versions, seed } = settings;
+        let Settings { limits, credentials, versions, offers, seed } = settings;
         Self {
             roster,
             database,
@@ -70,6 +74,7 @@ impl Shared {
             limits,
             credentials,
             versions,
+            offers,
             tablets: TabletStore::new(seed),
             rates: RateLimiter::default(),
             owners: OwnerCache::default(),

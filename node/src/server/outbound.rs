@@ -4,8 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
+use chorus_protocol::response::Envelope;
 use chorus_protocol::segment::SegmentEncoder;
 use chorus_protocol::{Compression, HEADER_LEN, LENGTH_OFFSET, STREAM_OFFSET, flags};
+
+/// Where the flags of an envelope are.
+const FLAGS_OFFSET: usize = 1;
 
 /// Bodies shorter than this are not worth compressing.
 const COMPRESS_FROM: usize = 512;
@@ -147,6 +151,23 @@ impl Outbound {
             self.envelopes[start + LENGTH_OFFSET..start + HEADER_LEN]
                 .copy_from_slice(&(keep as u32).to_be_bytes());
         }
+    }
+
+    /// Puts warnings and a custom payload into the envelope at `start`, if there is one and it has no payload yet.
+    pub(crate) fn put_beside(&mut self, start: usize, beside: &Envelope) {
+        let Some(&before) = self.envelopes.get(start + FLAGS_OFFSET) else { return };
+        let mut prefix = Vec::new();
+        let Ok(added) = beside.encode_prefix(&mut prefix) else { return };
+        if before & (flags::CUSTOM_PAYLOAD | flags::WARNING) != 0 {
+            return;
+        }
+        // A tracing id comes first of all.
+        let traced = if before & flags::TRACING == 0 { 0 } else { 16 };
+        let at = start + HEADER_LEN + traced;
+        self.envelopes.splice(at..at, prefix);
+        let length = (self.envelopes.len() - start - HEADER_LEN) as u32;
+        self.envelopes[start + FLAGS_OFFSET] = before | added;
+        self.envelopes[start + LENGTH_OFFSET..start + HEADER_LEN].copy_from_slice(&length.to_be_bytes());
     }
 
     /// Sends the envelope at `start`, if there is one, to another stream.

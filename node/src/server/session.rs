@@ -248,7 +248,7 @@ impl Session {
         if self.node.shared.faults.is_empty() {
             return self.dispatch(header, opcode, body, out);
         }
-        match self.fault(opcode, body) {
+        match self.fault(header, opcode, body) {
             Some(fault) => self.fail(fault, header, opcode, body, out),
             None => self.dispatch(header, opcode, body, out),
         }
@@ -269,6 +269,7 @@ impl Session {
         match (self.phase, opcode) {
             (Phase::Start | Phase::Ready, Opcode::Options) => {
                 let mut supported = supported(self.node.shared.versions);
+                supported.options.extend(self.node.shared.offers.iter().cloned());
                 if let Some(place) = &self.place {
                     supported.options.extend(extensions::offered(
                         place,

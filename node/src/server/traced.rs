@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chorus_protocol::Opcode;
-use chorus_protocol::request::{Prepare, Query};
+use chorus_protocol::request::{Batch, Execute, Prepare, Query};
 use chorus_protocol::wire::Reader;
 use uuid::Uuid;
 
@@ -29,15 +29,26 @@ impl Session {
         opcode: Opcode,
         mut reader: Reader<'_>,
     ) {
-        let (request, query) = match opcode {
+        let shape = &self.shape;
+        let (request, query, consistency) = match opcode {
             Opcode::Query => {
-                ("Execute CQL3 query", Query::decode(&mut reader, &self.shape).map(|query| query.cql))
+                let query = Query::decode(&mut reader, shape).ok();
+                let consistency = query.as_ref().map(|query| query.parameters.consistency);
+                ("Execute CQL3 query", query.map(|query| query.cql), consistency)
             }
             Opcode::Prepare => {
-                ("Preparing CQL3 query", Prepare::decode(&mut reader, &self.shape).map(|prepare| prepare.cql))
+                let prepare = Prepare::decode(&mut reader, shape).ok();
+                ("Preparing CQL3 query", prepare.map(|prepare| prepare.cql), None)
             }
-            Opcode::Execute => ("Execute CQL3 prepared query", Ok("")),
-            _ => ("Execute batch of CQL3 queries", Ok("")),
+            Opcode::Execute => {
+                let execute = Execute::decode(&mut reader, shape).ok();
+                let consistency = execute.map(|execute| execute.parameters.consistency);
+                ("Execute CQL3 prepared query", None, consistency)
+            }
+            _ => {
+                let consistency = Batch::decode(&mut reader, shape).ok().map(|batch| batch.consistency);
+                ("Execute batch of CQL3 queries", None, consistency)
+            }
         };
         let query = query.unwrap_or_default().chars().take(TRACE_TEXT).collect();
         let elapsed = started.elapsed();
@@ -47,6 +58,7 @@ impl Session {
             coordinator: self.member.address,
             request,
             query,
+            consistency,
             started_at: chrono::Utc::now().timestamp_millis() - elapsed.as_millis() as i64,
             duration: i32::try_from(elapsed.as_micros()).unwrap_or(i32::MAX),
         });

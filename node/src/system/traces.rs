@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 
+use chorus_protocol::Consistency;
 use uuid::Uuid;
 
 use super::cell::{self, Cell};
@@ -22,6 +23,7 @@ pub(crate) struct Trace {
     /// What kind of request, and the beginning of its text.
     pub(crate) request: &'static str,
     pub(crate) query: String,
+    pub(crate) consistency: Option<Consistency>,
     /// Milliseconds since the epoch.
     pub(crate) started_at: i64,
     /// Microseconds it took.
@@ -49,6 +51,9 @@ impl Traces {
         recent
             .iter()
             .map(|trace| {
+                let consistency = trace.consistency.map(|level| level.to_string());
+                let level = consistency.as_deref().map(|level| ("consistency_level", level));
+                let parameters = level.into_iter().chain([("query", trace.query.as_str())]);
                 vec![
                     cell::uuid(trace.session_id),
                     cell::inet(trace.client),
@@ -56,7 +61,7 @@ impl Traces {
                     cell::inet(trace.coordinator.ip()),
                     cell::int(i32::from(trace.coordinator.port())),
                     cell::int(trace.duration),
-                    cell::text_map([("query", trace.query.as_str())]),
+                    cell::text_map(parameters),
                     cell::text(trace.request),
                     cell::bigint(trace.started_at),
                 ]
@@ -98,6 +103,7 @@ mod tests {
                 coordinator: ([127, 0, 0, 1], 9042).into(),
                 request: "Execute CQL3 query",
                 query: String::new(),
+                consistency: None,
                 started_at: 0,
                 duration: number,
             });
