@@ -17,8 +17,31 @@ pub enum ProtocolVersion {
 
 /// A version number outside 3 to 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("protocol version {0} is not supported, only 3, 4 and 5 are")]
+#[error("protocol version {0}{name} is not supported, only 3, 4 and 5 are", name = self.suffix())]
 pub struct UnsupportedVersion(pub u8);
+
+impl UnsupportedVersion {
+    /// Version 6, which no server has released: where it is listed at all it is marked as beta.
+    pub const V6_BETA: UnsupportedVersion = UnsupportedVersion(6);
+    /// The first version of DataStax Enterprise's own.
+    pub const DSE_V1: UnsupportedVersion = UnsupportedVersion(0x41);
+    /// The second version of DataStax Enterprise's own.
+    pub const DSE_V2: UnsupportedVersion = UnsupportedVersion(0x42);
+
+    /// What the version is called, when it is known by name.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::V6_BETA => Some("v6, beta"),
+            Self::DSE_V1 => Some("DSE v1"),
+            Self::DSE_V2 => Some("DSE v2"),
+            _ => None,
+        }
+    }
+
+    fn suffix(self) -> String {
+        self.name().map_or_else(String::new, |name| format!(" ({name})"))
+    }
+}
 
 impl ProtocolVersion {
     /// Highest first: the order in which a client tries them.
@@ -137,6 +160,33 @@ mod tests {
         for number in 0..=255u8 {
             assert_eq!(ProtocolVersion::try_from(number).is_ok(), (3..=5).contains(&number));
         }
-        assert_eq!(ProtocolVersion::try_from(0x42), Err(UnsupportedVersion(0x42)));
+        assert_eq!(ProtocolVersion::try_from(0x42), Err(UnsupportedVersion::DSE_V2));
+    }
+
+    #[test]
+    fn versions_that_are_known_and_not_spoken_are_called_by_their_names() {
+        let said = |number: u8| ProtocolVersion::try_from(number).unwrap_err().to_string();
+        assert_eq!(said(6), "protocol version 6 (v6, beta) is not supported, only 3, 4 and 5 are");
+        assert_eq!(said(0x41), "protocol version 65 (DSE v1) is not supported, only 3, 4 and 5 are");
+        assert_eq!(said(2), "protocol version 2 is not supported, only 3, 4 and 5 are");
+    }
+
+    #[test]
+    fn each_version_has_what_its_specification_gives_it() {
+        use ProtocolVersion::{V3, V4, V5};
+        for (predicate, since) in [
+            (ProtocolVersion::int_query_flags as fn(ProtocolVersion) -> bool, V5),
+            (ProtocolVersion::has_prepare_flags, V5),
+            (ProtocolVersion::has_keyspace_field, V5),
+            (ProtocolVersion::has_now_in_seconds, V5),
+            (ProtocolVersion::has_result_metadata_id, V5),
+            (ProtocolVersion::has_reason_map, V5),
+            (ProtocolVersion::uses_segments, V5),
+            (ProtocolVersion::has_custom_payload, V4),
+            (ProtocolVersion::has_unset, V4),
+            (ProtocolVersion::has_partition_key_indexes, V4),
+        ] {
+            assert_eq!([V3, V4, V5].map(predicate), [V3, V4, V5].map(|version| version >= since));
+        }
     }
 }

@@ -66,6 +66,19 @@ impl CustomPayload {
         Ok(())
     }
 
+    /// Appends a `[bytes map]` of entries that are kept elsewhere, with keys that are known to differ.
+    pub fn encode_entries<'a>(
+        entries: impl ExactSizeIterator<Item = (&'a str, &'a [u8])>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        put_short_count(out, entries.len(), "custom payload entries")?;
+        for (key, value) in entries {
+            put_string(out, key, "custom payload key")?;
+            put_bytes(out, Some(value), "custom payload value")?;
+        }
+        Ok(())
+    }
+
     /// Adds an entry, replacing one of the same key.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
         let (key, value) = (key.into(), Some(value.into()));
@@ -142,6 +155,10 @@ mod tests {
         let mut out = Vec::new();
         payload.encode(&mut out).unwrap();
         assert_eq!(out, body);
+        let (mut one, mut same) = (Vec::new(), Vec::new());
+        CustomPayload::from_iter([("k", "v")]).encode(&mut one).unwrap();
+        CustomPayload::encode_entries([("k", &b"v"[..])].into_iter(), &mut same).unwrap();
+        assert_eq!(one, same);
     }
 
     #[test]

@@ -244,6 +244,30 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_that_is_known_has_a_name_and_the_others_keep_their_code() {
+        let named: Vec<u16> =
+            (0..=u16::MAX).filter(|code| FailureReason(*code).description().is_some()).collect();
+        assert_eq!(named, (0..=11).chain([503]).collect::<Vec<_>>());
+        let bytes = "00001300 00016d 0004 00000001 00000002 00000001 04 01020304 7777 00";
+        let decoded = Response::decode(0, crate::vectors::hex(bytes).into(), &V5).unwrap();
+        let Response::Error(ErrorBody { error: DbError::ReadFailure { failures, .. }, .. }) = decoded else {
+            panic!("{decoded:?}")
+        };
+        let reasons = failures.reasons.expect("version 5 has them");
+        assert_eq!(reasons, [("1.2.3.4".parse().unwrap(), FailureReason(0x7777))]);
+        assert_eq!(reasons[0].1.to_string(), "0x7777");
+    }
+
+    #[test]
+    fn what_follows_an_unknown_code_is_left_unread() {
+        let bytes = crate::vectors::hex("00007777 00016d 0102030405060708");
+        for shape in [V3, V4, V5] {
+            let decoded = Response::decode(0, bytes.clone().into(), &shape).unwrap();
+            assert_eq!(decoded, error(DbError::Other { code: 0x7777 }));
+        }
+    }
+
+    #[test]
     fn an_announced_number_of_reasons_reserves_nothing() {
         for count in ["7fffffff", "ffffffff"] {
             let body = crate::vectors::hex(&format!("00001300 0000 0004 00000001 00000002 {count}"));

@@ -56,9 +56,11 @@ const SHARDING_KEYS: [&str; 5] = [
 const LWT_MARK: &str = "SCYLLA_LWT_ADD_METADATA_MARK";
 const RATE_LIMIT: &str = "SCYLLA_RATE_LIMIT_ERROR";
 const TABLETS_V1: &str = "TABLETS_ROUTING_V1";
-const METADATA_ID: &str = "SCYLLA_USE_METADATA_ID";
 
 impl Supported {
+    /// The key of the extension that gives version 4 ids of result metadata.
+    pub const METADATA_ID: &'static str = "SCYLLA_USE_METADATA_ID";
+
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self { options: reader.string_multimap("supported options")? })
     }
@@ -151,7 +153,7 @@ impl Supported {
 
     /// Result metadata ids on v4.
     pub fn use_metadata_id(&self) -> bool {
-        self.has(METADATA_ID)
+        self.has(Self::METADATA_ID)
     }
 
     /// The id of the host that answered.
@@ -179,7 +181,7 @@ impl Supported {
         let switches = [
             (shape.rate_limit_code.is_some(), RATE_LIMIT),
             (shape.tablets_v1, TABLETS_V1),
-            (version == ProtocolVersion::V4 && shape.metadata_id, METADATA_ID),
+            (version == ProtocolVersion::V4 && shape.metadata_id, Self::METADATA_ID),
         ];
         echo.extend(
             switches.into_iter().filter(|(on, _)| *on).map(|(_, key)| (key.to_owned(), String::new())),

@@ -31,7 +31,7 @@ pub use ring::TokenRange;
 pub use schema::{DifferenceKind, Schema, SchemaDifference, SchemaObject, differences};
 pub use state::ClusterState;
 pub use table::{Column, ColumnKind, CompactStorage, MaterializedView, Table};
-pub use user_types::UserType;
+pub use user_types::{UnknownType, UserType};
 pub use warning::{Severity, Warning};
 
 pub use crate::rows::SchemaScope;

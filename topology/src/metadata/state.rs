@@ -11,6 +11,7 @@ use super::keyspace::Keyspace;
 use super::members::Discovery;
 use super::schema::{self, Schema};
 use super::table::Table;
+use super::user_types::{UnknownType, UserType};
 use super::warning::Warning;
 use crate::host::{Host, TableId};
 use crate::policies::load_balancing::LoadBalancingPolicy;
@@ -117,6 +118,20 @@ impl ClusterState {
     /// A table or materialized view by its name, unquoted.
     pub fn table(&self, keyspace: &str, table: &str) -> Option<&Table> {
         self.keyspace(keyspace)?.table(table)
+    }
+
+    /// A user-defined type by its name, unquoted: for programs that map it to a type of their own and want to know early that
+    /// it is there.
+    ///
+    /// # Errors
+    ///
+    /// When the keyspace or the type is not known, which it is not either where the schema is not read.
+    pub fn user_type(&self, keyspace: &str, name: &str) -> Result<&Arc<UserType>, UnknownType> {
+        let Some(known) = self.keyspace(keyspace) else {
+            return Err(UnknownType::Keyspace(keyspace.into()));
+        };
+        let unknown = || UnknownType::Type { keyspace: keyspace.into(), name: name.into() };
+        known.user_types.get(name).ok_or_else(unknown)
     }
 
     /// All keyspaces but those that every server has, as a script that makes them again; see [`Keyspace::describe`].

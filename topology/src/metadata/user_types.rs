@@ -34,6 +34,22 @@ impl UserType {
     }
 }
 
+/// A user-defined type that was asked for and is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownType {
+    /// There is no such keyspace.
+    #[error("there is no keyspace {0:?}")]
+    Keyspace(Box<str>),
+    /// The keyspace has no such type.
+    #[error("the keyspace {keyspace:?} has no type {name:?}")]
+    Type {
+        /// The keyspace.
+        keyspace: Box<str>,
+        /// The name, unquoted.
+        name: Box<str>,
+    },
+}
+
 /// Reads types of one keyspace. User types are resolved when they are first met, so their rows may come in any order.
 pub(super) struct UserTypes<'r> {
     keyspace: Arc<str>,
