@@ -112,7 +112,8 @@ pub(crate) fn register_frame(shape: &FrameShape) -> Result<Vec<u8>, EncodeError>
     frame(shape, Opcode::Register, |body| Register { events }.encode(body))
 }
 
-fn frame(
+/// A whole frame without flags.
+pub(crate) fn frame(
     shape: &FrameShape,
     opcode: Opcode,
     body: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,

@@ -24,6 +24,7 @@ mod pool;
 mod reactor;
 mod request;
 mod shutdown;
+mod statements;
 #[cfg(feature = "tls")]
 pub mod tls;
 

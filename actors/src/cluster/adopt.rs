@@ -11,13 +11,20 @@ use super::digest::Digested;
 use super::feed::ClusterEvent;
 use super::{ClusterActor, ControlMoved};
 use crate::connection::handshake::ConnectError;
+use crate::control::ClusterRows;
 use crate::engine::Agreement;
 
 impl ClusterActor {
     /// Publishes what was digested and acts upon it.
     pub(super) fn adopt(&mut self, digested: Digested, ctx: &mut Context<Self>) {
         let Digested { read, previous, state, warnings } = digested;
-        let agreement = Agreement { shape: read.shape, compression: read.rows.compression };
+        let ClusterRows { compression, is_astra, .. } = *read.rows;
+        let mut shape = read.shape;
+        if self.contact.is_some() {
+            // Statements were written by what was agreed first, and connections see to servers that differ.
+            shape.metadata_id = self.published.agreement.load().shape.metadata_id;
+        }
+        let agreement = Agreement { shape, compression, is_astra };
         self.published.agreement.store(Arc::new(agreement));
         for warning in warnings {
             match warning.severity() {

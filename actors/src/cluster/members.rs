@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use chorus_protocol::ProtocolVersion;
+use chorus_protocol::FrameShape;
 use chorus_topology::{Distance, Host, HostIndex, Rng, Route};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
@@ -19,10 +19,11 @@ use crate::config::{ContactNames, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::{ConnectAttempt, ConnectError, ConnectOptions, Versions};
 use crate::coordinator::CoordinatorActor;
-use crate::host::{AskSchemaVersion, Hint, HostActor, HostSetup, Stop, UseKeyspace};
+use crate::host::{AskSchemaVersion, Hint, HostActor, HostSetup, PrepareThere, Stop, UseKeyspace};
 use crate::mail::{Census, Mail};
 use crate::pool::PoolSettings;
 use crate::reactor::Stage;
+use crate::statements::Statements;
 
 /// Connections to a host that left get this long for what is in flight on them.
 const LEAVE: Duration = Duration::from_secs(10);
@@ -42,6 +43,8 @@ pub(super) struct Members {
     census: Arc<Census>,
     /// Under which names hosts were found, for TLS.
     names: Arc<ContactNames>,
+    /// What hosts are told when they come up.
+    statements: Arc<Statements>,
 }
 
 struct Member {
@@ -70,6 +73,7 @@ impl Members {
         stage: Stage,
         census: Arc<Census>,
         names: Arc<ContactNames>,
+        statements: Arc<Statements>,
     ) -> Self {
         Self {
             hosts: BTreeMap::new(),
@@ -80,6 +84,7 @@ impl Members {
             census,
             connection,
             names,
+            statements,
         }
     }
 
@@ -89,7 +94,7 @@ impl Members {
     pub(super) fn update(
         &mut self,
         route: &Route,
-        version: ProtocolVersion,
+        shape: FrameShape,
         keyspace: Option<Arc<str>>,
         cluster: Mail<ClusterActor>,
     ) -> Changes {
@@ -118,7 +123,7 @@ impl Members {
                     member.distance = distance;
                 }
                 None => {
-                    let member = self.start(host, distance, version, keyspace.clone(), cluster.clone());
+                    let member = self.start(host, distance, shape, keyspace.clone(), cluster.clone());
                     self.hosts.insert(index, member);
                     changes.started.push(index);
                 }
@@ -139,22 +144,24 @@ impl Members {
         &self,
         host: &Arc<Host>,
         distance: Distance,
-        version: ProtocolVersion,
+        shape: FrameShape,
         keyspace: Option<Arc<str>>,
         cluster: Mail<ClusterActor>,
     ) -> Member {
         info!(host = %host.address, datacenter = %host.datacenter, rack = %host.rack, "new host");
         let mut connect = ConnectOptions::from_config(&self.config);
-        connect.versions = Versions::Only(version);
+        connect.versions = Versions::Only(shape.version);
+        connect.metadata_ids = shape.metadata_id;
         connect.names = Arc::clone(&self.names);
         let pool = PoolSettings {
             connect,
-            connection: self.connection.clone(),
+            connection: ConnectionSettings { metadata_ids: shape.metadata_id, ..self.connection.clone() },
             size: self.config.pool_size,
             shards: self.config.shard_awareness,
             reactors: self.coordinators.len(),
             budget: Arc::clone(&self.budget),
             census: Arc::clone(&self.census),
+            statements: self.config.reprepare_on_up.then(|| Arc::clone(&self.statements)),
         };
         let setup = HostSetup {
             host: Arc::clone(host),
@@ -234,6 +241,14 @@ impl Members {
         for member in self.hosts.values().filter(|member| member.up && member.distance <= farthest) {
             member.actor.do_send(AskSchemaVersion { timeout, reply: reply.clone() });
         }
+    }
+
+    /// Has each host that is up, but `host`, prepare a statement. False when there is no other.
+    pub(super) fn prepare_except(&self, host: HostIndex, there: &PrepareThere) -> bool {
+        let mut others = self.hosts.iter().filter(|(index, member)| **index != host && member.up).peekable();
+        let any = others.peek().is_some();
+        others.for_each(|(_, member)| member.actor.do_send(there.clone()));
+        any
     }
 
     /// Ends every host actor.

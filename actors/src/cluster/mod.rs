@@ -11,8 +11,10 @@ mod digest;
 mod feed;
 mod members;
 mod messages;
+mod pause;
 mod policies;
 mod readiness;
+mod spread;
 mod version;
 
 use std::collections::HashMap;
@@ -49,6 +51,8 @@ pub(crate) use messages::{
     AdmitPolicies, AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, ControlMoved, HostDown,
     HostReported, HostSharding, HostTried, HostUp, KeyspaceExists, LearnTablets, Refresh, Shutdown,
 };
+pub(crate) use pause::Pause;
+pub(crate) use spread::PrepareElsewhere;
 pub(crate) use version::highest_common;
 
 use digest::Meanwhile;
@@ -145,6 +149,7 @@ pub(crate) fn start(
                 stage.clone(),
                 setup.census,
                 names,
+                Arc::clone(&setup.published.statements),
             ),
             keyspace: setup.config.keyspace.as_deref().map(Arc::from),
             config: setup.config,
@@ -212,8 +217,8 @@ impl ClusterActor {
     /// Starts and ends host actors so that they are those of the route just published.
     fn meet_hosts(&mut self) {
         let route = self.published.route().load_full();
-        let version = self.published.agreement.load().shape.version;
-        let changes = self.members.update(&route, version, self.keyspace.clone(), self.mail.clone());
+        let shape = self.published.agreement.load().shape;
+        let changes = self.members.update(&route, shape, self.keyspace.clone(), self.mail.clone());
         if !changes.started.is_empty() {
             // Up is what has a connection.
             self.change_route(move |builder| {

@@ -7,6 +7,7 @@ mod contact_names;
 mod contact_point;
 mod error;
 mod options;
+mod report;
 mod resolver;
 mod system_names;
 
@@ -29,6 +30,7 @@ pub(crate) use contact_names::ContactNames;
 pub use contact_point::ContactPoint;
 pub use error::ConfigError;
 pub use options::{ApplicationInfo, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness};
+pub(crate) use report::report;
 pub use resolver::{Resolver, SystemResolver};
 pub use system_names::SystemNames;
 
@@ -86,6 +88,10 @@ pub struct EngineConfig {
     pub fetch_tokens: bool,
     /// Page size of schema reads, in rows. Defaults to 1000.
     pub schema_page_size: i32,
+    /// Whether a statement that one host has prepared is prepared on all others that are up. Defaults to true.
+    pub prepare_on_all_hosts: bool,
+    /// Whether a host that comes up is told the statements of the session before requests are sent to it. Defaults to true.
+    pub reprepare_on_up: bool,
     /// Connections to a host. Defaults to one a shard, or one where there are no shards.
     pub pool_size: PoolSize,
     /// How far ScyllaDB's shards are taken into account. Defaults to [`ShardAwareness::Full`].
@@ -123,8 +129,11 @@ pub struct EngineConfig {
     pub tcp_nodelay: bool,
     /// Idle time before TCP keep-alive probes; `None` leaves them off. Defaults to none, heartbeats do the work.
     pub tcp_keepalive: Option<Duration>,
-    /// Identity of this session in `system_views.clients`; every connection tells it. Defaults to a random one.
+    /// Identity of the program's use of this cluster in `system_views.clients`; every connection tells it, and all sessions
+    /// opened from the same configuration have it in common. Defaults to a random one.
     pub session_id: Uuid,
+    /// Whether the control connection tells the server the settings that matter to it. Defaults to true.
+    pub report_config: bool,
 }
 
 impl EngineConfig {
@@ -153,6 +162,8 @@ impl EngineConfig {
             fetch_schema: true,
             fetch_tokens: true,
             schema_page_size: 1000,
+            prepare_on_all_hosts: true,
+            reprepare_on_up: true,
             pool_size: PoolSize::default(),
             shard_awareness: ShardAwareness::default(),
             connect_to_remote_hosts: true,
@@ -171,6 +182,7 @@ impl EngineConfig {
             tcp_nodelay: true,
             tcp_keepalive: None,
             session_id: Uuid::new_v4(),
+            report_config: true,
         }
     }
 

@@ -12,6 +12,7 @@ mod in_flight;
 mod inbound;
 mod internal;
 mod late;
+mod older;
 mod outbound;
 mod payload;
 mod port;
@@ -66,6 +67,8 @@ pub(crate) struct ConnectionSettings {
     /// Above this many orphans older than [`orphan_age`](Self::orphan_age) the owner is asked to replace it.
     pub(crate) max_orphans: u32,
     pub(crate) orphan_age: Duration,
+    /// Whether the session's frames have ids of result metadata.
+    pub(crate) metadata_ids: bool,
 }
 
 impl Default for ConnectionSettings {
@@ -77,6 +80,7 @@ impl Default for ConnectionSettings {
             heartbeat_timeout: Duration::from_secs(30),
             max_orphans: 256,
             orphan_age: Duration::from_secs(2),
+            metadata_ids: false,
         }
     }
 }
@@ -147,7 +151,9 @@ pub(crate) fn start(
     let (segments, outbound) = if segments {
         (Some(Segments::new(wire.compression, settings.max_frame)), Outbound::segments(wire.compression))
     } else {
-        (None, Outbound::plain(wire.compression))
+        let lacks_ids = settings.metadata_ids && !wire.shape.metadata_id;
+        let outbound = if lacks_ids { Outbound::older } else { Outbound::plain };
+        (None, outbound(wire.compression))
     };
     stage.start(ConnectionActor {
         port: Rc::clone(&port),

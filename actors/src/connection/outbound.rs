@@ -4,6 +4,8 @@ use chorus_protocol::{
     Compression, CompressionError, HEADER_LEN, LENGTH_OFFSET, STREAM_OFFSET, flags, segment::SegmentEncoder,
 };
 
+use super::older::take_metadata_id;
+
 /// Bodies smaller than this are not worth compressing.
 const SMALLEST_COMPRESSED: usize = 512;
 /// No more is encoded while this much waits for the socket.
@@ -12,6 +14,8 @@ const MOST_UNSENT: usize = 256 * 1024;
 enum Layer {
     /// Envelopes as they are, bodies compressed with this.
     Plain(Option<Compression>),
+    /// The same for a server without ids of result metadata, where the session has them.
+    Older(Option<Compression>),
     /// Envelopes collected here, then cut into segments.
     Segments { encoder: SegmentEncoder, envelopes: Vec<u8> },
 }
@@ -31,6 +35,11 @@ impl Outbound {
         Self::new(Layer::Plain(compression))
     }
 
+    /// For protocol v4 with a server that has no ids of result metadata, while the session writes them.
+    pub(crate) fn older(compression: Option<Compression>) -> Self {
+        Self::new(Layer::Older(compression))
+    }
+
     /// For protocol v5.
     pub(crate) fn segments(compression: Option<Compression>) -> Self {
         Self::new(Layer::Segments { encoder: SegmentEncoder::new(compression), envelopes: Vec::new() })
@@ -43,6 +52,12 @@ impl Outbound {
     /// Whether more may be appended before the socket takes some.
     pub(crate) fn has_room(&self) -> bool {
         self.bytes.len() - self.written < MOST_UNSENT
+    }
+
+    /// Whether the server has no ids of result metadata where the session has them.
+    #[inline]
+    pub(crate) fn is_older(&self) -> bool {
+        matches!(self.layer, Layer::Older(_))
     }
 
     /// Whether frames go out as they are, so that a run of them can be appended in one copy.
@@ -64,6 +79,7 @@ impl Outbound {
         let (target, compression) = match &mut self.layer {
             Layer::Plain(compression) => (&mut self.bytes, *compression),
             Layer::Segments { envelopes, .. } => (envelopes, None),
+            Layer::Older(_) => return self.append_older(envelope, stream),
         };
         let start = target.len();
         match compression {
@@ -86,6 +102,18 @@ impl Outbound {
         target[start + STREAM_OFFSET..start + STREAM_OFFSET + 2].copy_from_slice(&stream.to_be_bytes());
     }
 
+    #[cold]
+    #[inline(never)]
+    fn append_older(&mut self, envelope: &[u8], stream: u16) {
+        let Layer::Older(compression) = self.layer else { return };
+        let mut rewritten = Vec::with_capacity(envelope.len());
+        take_metadata_id(envelope, &mut rewritten);
+        self.frames -= 1;
+        self.layer = Layer::Plain(compression);
+        self.append(&rewritten, stream);
+        self.layer = Layer::Older(compression);
+    }
+
     /// What the socket should take next. Wraps what was appended since into segments first.
     ///
     /// # Errors
@@ -105,7 +133,7 @@ impl Outbound {
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
             && match &self.layer {
-                Layer::Plain(_) => true,
+                Layer::Plain(_) | Layer::Older(_) => true,
                 Layer::Segments { envelopes, .. } => envelopes.is_empty(),
             }
     }

@@ -19,6 +19,7 @@ use super::{
     ConnectionActor, ConnectionFact, ConnectionSettings, Order, Work,
     in_flight::{Occupant, Taken},
     inbound::{Body, Inbound},
+    older::put_metadata_id,
 };
 use crate::{
     coordinator::Cause,
@@ -199,6 +200,10 @@ impl ConnectionActor {
                     }
                     return Ok(());
                 }
+                if self.outbound.is_older() && !request.progress.direct && !request.progress.reprepare {
+                    self.answer_older(request, &header, body.as_slice());
+                    return Ok(());
+                }
                 match body {
                     Body::Borrowed(bytes) if bytes.len() <= INLINE_BODY => {
                         request.body.clear();
@@ -213,6 +218,18 @@ impl ConnectionActor {
             }
         }
         Ok(())
+    }
+
+    /// The answer of a server that lacks what the session's frames have; see [`older`](super::older).
+    #[cold]
+    fn answer_older(&self, mut request: Box<Request>, header: &FrameHeader, body: &[u8]) {
+        let plain = self.plain(header.flags, body);
+        let rewritten = plain.ok().and_then(|body| put_metadata_id(header.flags, body));
+        let (frame_flags, body) = rewritten.unwrap_or_else(|| (header.flags, body.to_vec()));
+        request.large_body = Some(body.into());
+        request.outcome =
+            Outcome::Answered { opcode: header.opcode, flags: frame_flags, host: self.port.host };
+        self.coordinator.answered(request);
     }
 
     /// Settles the rows and requests at the front of what was read that were simply done, which is all that a writer gets.

@@ -22,6 +22,9 @@ use crate::reactor::Stage;
 /// The number of the host that the control connection leads to, as far as pools are concerned: none of them.
 const NO_HOST: HostIndex = HostIndex(u32::MAX);
 
+/// What Astra says in SUPPORTED that it is.
+const ASTRA: &str = "DATASTAX_APOLLO";
+
 /// Events noted by the connection and not yet acted upon by the actor; both run on the same reactor.
 #[derive(Clone)]
 pub(super) struct Inbox {
@@ -59,6 +62,7 @@ pub(super) struct LinkMaker {
 impl LinkMaker {
     pub(super) fn start(&self, established: Established) -> Link {
         let sharded = established.supported.shard_info().is_some();
+        let is_astra = established.supported.product_type() == Some(ASTRA);
         let wire = Wire {
             socket: established.stream,
             address: established.address,
@@ -80,7 +84,13 @@ impl LinkMaker {
         let handle =
             connection::start(&self.stage, wire, NO_HOST, self.settings.clone(), &self.coordinator, owner);
         let family = if sharded { ServerFamily::Scylla } else { ServerFamily::Cassandra };
-        Link { handle, family: Cell::new(family), old_peers: Cell::new(sharded), lacking: RefCell::default() }
+        Link {
+            handle,
+            family: Cell::new(family),
+            is_astra,
+            old_peers: Cell::new(sharded),
+            lacking: RefCell::default(),
+        }
     }
 }
 
@@ -88,6 +98,7 @@ impl LinkMaker {
 pub(super) struct Link {
     handle: ConnectionHandle,
     family: Cell<ServerFamily>,
+    is_astra: bool,
     /// The server has no `peers_v2`.
     old_peers: Cell<bool>,
     /// The schema tables that the server turned out not to have.
@@ -114,6 +125,11 @@ impl Link {
     /// Whether queries take ScyllaDB's extensions.
     pub(super) fn is_scylla(&self) -> bool {
         self.family.get() == ServerFamily::Scylla
+    }
+
+    /// Whether the server told that it is DataStax Astra, which refuses writes at the usual consistency.
+    pub(super) fn is_astra(&self) -> bool {
+        self.is_astra
     }
 
     /// The server told that it is DataStax Enterprise.

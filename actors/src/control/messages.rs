@@ -25,6 +25,9 @@ pub enum ControlError {
     /// The hosts have different schemas, so what one of them says about it need not hold.
     #[error("the hosts did not agree on a schema within {0:?}")]
     Disagreement(Duration),
+    /// Hosts that a load balancing policy wants were not all tried.
+    #[error("not all hosts that the policy wants could be tried within {0:?}")]
+    NotTried(Duration),
     /// The session was shut down.
     #[error("the session was shut down")]
     ShutDown,

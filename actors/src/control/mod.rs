@@ -117,10 +117,8 @@ impl ControlActor {
     }
 
     fn new(setup: ControlSetup, mail: Mail<Self>, presence: Presence) -> Self {
-        let mut options = ConnectOptions::from_config(&setup.config);
+        let mut options = ConnectOptions::for_control(&setup.config);
         options.names = Arc::clone(&setup.names);
-        // The control connection needs no keyspace, and a wrong one must not hide the cluster.
-        options.keyspace = None;
         Self {
             options,
             inbox: Inbox::new(Pending::new(setup.config.event_windows, Rng::from_entropy())),

@@ -27,6 +27,8 @@ pub(crate) struct ClusterRows {
     pub(crate) schema: Vec<(SchemaScope, SchemaRows)>,
     /// What the control connection negotiated.
     pub(crate) compression: Option<Compression>,
+    /// Whether the server is DataStax Astra.
+    pub(crate) is_astra: bool,
     /// Where the other hosts are reached, by what they tell, if that had to be asked on another thread.
     pub(crate) translated: HashMap<SocketAddr, SocketAddr>,
 }
@@ -55,7 +57,11 @@ impl<'a> Reader<'a> {
 
     /// Reads the parts in `scope`.
     pub(super) async fn read(&self, scope: &Scope) -> Result<ClusterRows, InternalError> {
-        let mut read = ClusterRows { compression: self.link.handle().compression, ..ClusterRows::default() };
+        let mut read = ClusterRows {
+            compression: self.link.handle().compression,
+            is_astra: self.link.is_astra(),
+            ..ClusterRows::default()
+        };
         if scope.topology {
             let members = self.members().await?;
             read.translated = translate(self.config, &members.0, &members.1).await;

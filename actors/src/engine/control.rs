@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chorus_topology::{Host, LoadBalancingPolicy, SchemaScope, TableId, TabletHint};
+use chorus_topology::{Host, HostIndex, LoadBalancingPolicy, SchemaScope, TableId, TabletHint};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -10,9 +10,10 @@ use super::Engine;
 use crate::{
     cluster::{
         AdmitPolicies, AgreeAmong, AgreeOnSchema, AgreementScope, ChangeKeyspace, ClusterEvents,
-        LearnTablets, Refresh, UseKeyspaceError,
+        LearnTablets, Pause, PrepareElsewhere, Refresh, UseKeyspaceError,
     },
     control::{ControlError, Scope},
+    request::Preparation,
 };
 
 impl Engine {
@@ -61,6 +62,22 @@ impl Engine {
         self.shared.cluster.offer(LearnTablets(vec![(table, hint)]));
     }
 
+    /// Takes note of a statement that `host` has prepared: it is told to hosts that come up from now on, and, unless the
+    /// configuration says otherwise, to those that are up. Returns when each of these knows it, or could not be told within
+    /// `limit`; failures are logged only, since a host that does not know a statement says so when it is used.
+    pub async fn spread(&self, statement: &Arc<Preparation>, host: HostIndex, limit: Duration) {
+        let published = &self.shared.published;
+        published.statements.add(statement);
+        if !published.prepare_on_all {
+            return;
+        }
+        let (answer, done) = oneshot::channel();
+        let statement = Arc::clone(statement);
+        self.shared.cluster.do_send(PrepareElsewhere { statement, host, limit, answer });
+        // Dropped when there is no other host.
+        let _ = done.await;
+    }
+
     /// Connects to the hosts that a load balancing policy wants, and returns when each of them has been tried. Requests that
     /// obey the policy do the same without waiting.
     pub async fn connect_for(&self, policy: &Arc<dyn LoadBalancingPolicy>) {
@@ -69,6 +86,19 @@ impl Engine {
         self.shared.cluster.do_send(AdmitPolicies { tried: Some(tried) });
         // Dropped when there was nothing to try, or nobody is left to try it.
         let _ = all_tried.await;
+    }
+
+    /// The same, for at most `limit`. False when it was not enough.
+    pub async fn connect_within(&self, policy: &Arc<dyn LoadBalancingPolicy>, limit: Duration) -> bool {
+        let (tried, timer) = (std::pin::pin!(self.connect_for(policy)), std::pin::pin!(self.pause(limit)));
+        matches!(futures::future::select(tried, timer).await, futures::future::Either::Left(_))
+    }
+
+    /// Waits on the engine's clock, for callers that have none. Returns at once when the engine has ended.
+    pub async fn pause(&self, length: Duration) {
+        let (over, is_over) = oneshot::channel();
+        self.shared.cluster.do_send(Pause { length, over });
+        let _ = is_over.await;
     }
 
     /// Waits until all hosts that are up have the same schema, for at most `limit`. Returns its version, or `None` when

@@ -30,6 +30,7 @@ use crate::{
     metrics::{Gather, MetricsActor, MetricsSnapshot},
     reactor::{Inbox, Relay, RunningReactor},
     request::{ExecutionPolicies, RequestBuilder, RequestError, RequestErrorKind},
+    statements::Statements,
 };
 
 /// What the cluster actor publishes and everybody reads.
@@ -48,6 +49,10 @@ pub(crate) struct Published {
     pub(crate) feed: Feed,
     /// What is read unasked.
     pub(crate) fetch: Arc<Fetch>,
+    /// What hosts are told when they come up.
+    pub(crate) statements: Arc<Statements>,
+    /// Whether what one host has prepared is prepared by all.
+    pub(crate) prepare_on_all: bool,
 }
 
 impl Published {
@@ -61,11 +66,14 @@ impl Published {
             agreement: ArcSwap::from_pointee(Agreement {
                 shape: FrameShape::new(version),
                 compression: None,
+                is_astra: false,
             }),
             views: PolicyViews::new(Arc::clone(&config.load_balancing)),
             control: ArcSwapOption::empty(),
             feed: Feed::default(),
             fetch: Arc::new(Fetch::new(config)),
+            statements: Arc::default(),
+            prepare_on_all: config.prepare_on_all_hosts,
         }
     }
 }
@@ -89,6 +97,8 @@ pub struct Agreement {
     pub shape: FrameShape,
     /// How answers may be compressed below v5.
     pub compression: Option<Compression>,
+    /// Whether the server is DataStax Astra, where the usual default consistency is of no use.
+    pub is_astra: bool,
 }
 
 pub(crate) struct Shared {

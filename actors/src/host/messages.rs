@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::connection::handshake::ConnectError;
 use crate::mail::Mail;
 use crate::pool::PoolActor;
+use crate::request::Preparation;
 
 /// From a pool, once: it is on stage. Until then the host cannot be stopped, because the pool would stay behind.
 #[derive(Message)]
@@ -93,6 +94,15 @@ pub(crate) struct UseKeyspace {
 pub(crate) struct AskSchemaVersion {
     pub(crate) timeout: Duration,
     pub(crate) reply: UnboundedSender<Option<Uuid>>,
+}
+
+/// From the cluster: another host has prepared this statement, do so too. `done` is dropped when that is over.
+#[derive(Message, Clone)]
+#[rtype(result = "()")]
+pub(crate) struct PrepareThere {
+    pub(crate) statement: Arc<Preparation>,
+    pub(crate) limit: Duration,
+    pub(crate) done: UnboundedSender<()>,
 }
 
 /// A connection that could not change its keyspace.

@@ -29,8 +29,8 @@ use crate::reactor::Stage;
 
 pub use messages::KeyspaceRefused;
 pub(crate) use messages::{
-    AskSchemaVersion, Connected, ConnectionLost, DialFailed, Hint, PermitsBack, PoolOpened, PoolState, Stop,
-    UseKeyspace,
+    AskSchemaVersion, Connected, ConnectionLost, DialFailed, Hint, PermitsBack, PoolOpened, PoolState,
+    PrepareThere, Stop, UseKeyspace,
 };
 use permits::Permits;
 pub(crate) use state::LEAST_PAUSE;
@@ -118,6 +118,10 @@ impl HostActor {
 
     fn usable(&self) -> usize {
         self.pools.iter().map(|pool| pool.usable).sum()
+    }
+
+    fn pool_with_connection(&self) -> Option<&Mail<PoolActor>> {
+        self.pools.iter().find(|pool| pool.usable > 0)?.address.as_ref()
     }
 
     fn perform(&mut self, effects: Effects, ctx: &mut Context<Self>) {
@@ -340,10 +344,19 @@ impl Handler<AskSchemaVersion> for HostActor {
     type Result = ();
 
     fn handle(&mut self, ask: AskSchemaVersion, _: &mut Self::Context) {
-        let with_connection = self.pools.iter().find(|pool| pool.usable > 0);
-        match with_connection.and_then(|pool| pool.address.as_ref()) {
+        match self.pool_with_connection() {
             Some(pool) => pool.do_send(ask),
             None => _ = ask.reply.send(None),
+        }
+    }
+}
+
+impl Handler<PrepareThere> for HostActor {
+    type Result = ();
+
+    fn handle(&mut self, there: PrepareThere, _: &mut Self::Context) {
+        if let Some(pool) = self.pool_with_connection() {
+            pool.do_send(there);
         }
     }
 }

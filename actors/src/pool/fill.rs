@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use chorus_topology::Rng;
+use chorus_topology::{Rng, Sharding};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -12,8 +12,9 @@ use super::PoolActor;
 use super::dial::{Dial, Dialled, shards_of};
 use super::messages::Fact;
 use super::slots::{ConnectionId, Shard, Verdict};
+use super::teach::Lessons;
 use crate::config::ShardAwareness;
-use crate::connection::handshake::{ConnectError, Established};
+use crate::connection::handshake::{ConnectError, Established, Phase};
 use crate::connection::{self, ConnectionHandle, Owner, Wire};
 use crate::host::{Connected, DialFailed, PermitsBack, PoolState};
 
@@ -51,32 +52,66 @@ impl PoolActor {
             rng: Rng::seeded(self.rng.next_u64()),
         };
         let wanted = through.map(|(_, shard, _)| shard);
-        let done = dial.run().into_actor(self).map(move |dialled, actor, _| {
+        let dialled = dial.run().into_actor(self);
+        let introduced = dialled.then({
+            let keyspace = keyspace.clone();
+            move |dialled, actor, _| actor.introduce(dialled, keyspace).into_actor(actor)
+        });
+        let done = introduced.map(move |(newcomer, port_failed), actor, _| {
             actor.slots.on_dialled(shard);
-            actor.on_dialled(dialled, wanted, keyspace.as_deref());
+            if port_failed {
+                actor.avoid_shard_port("cannot be reached");
+            }
+            actor.on_introduced(newcomer, wanted, keyspace.as_deref());
             actor.setup.owner.do_send(PermitsBack { reactor: actor.setup.reactor, count: 1 });
         });
         ctx.spawn(done);
     }
 
-    pub(super) fn on_dialled(&mut self, dialled: Dialled, wanted: Shard, keyspace: Option<&str>) {
-        if dialled.port_failed {
-            self.avoid_shard_port("cannot be reached");
-        }
-        if self.stopping.is_some() {
-            return;
-        }
-        match dialled.outcome {
-            Ok(established) if keyspace == self.setup.keyspace.as_deref() => {
-                self.on_established(established, wanted);
+    /// Sets a connection going, and tells the host what the session has prepared when it is the only one: no request is let
+    /// onto it before.
+    fn introduce(
+        &self,
+        Dialled { outcome, port_failed }: Dialled,
+        keyspace: Option<Arc<str>>,
+    ) -> impl Future<Output = (Result<Newcomer, ConnectError>, bool)> + use<> {
+        let newcomer = outcome.map(|established| self.set_going(established));
+        let is_first = self.slots.usable() == 0 && self.stopping.is_none();
+        let known = self.setup.settings.statements.as_ref().filter(|_| is_first && newcomer.is_ok());
+        let statements = known.map(|known| known.alive()).unwrap_or_default();
+        async move {
+            if let Ok(newcomer) = &newcomer
+                && !statements.is_empty()
+            {
+                Lessons { statements, keyspace }.teach(&newcomer.handle).await;
+                if newcomer.handle.is_closed() || !newcomer.handle.is_open() {
+                    return (Err(ConnectError::Closed { during: Phase::Statements }), port_failed);
+                }
             }
+            (newcomer, port_failed)
+        }
+    }
+
+    fn on_introduced(
+        &mut self,
+        newcomer: Result<Newcomer, ConnectError>,
+        wanted: Shard,
+        keyspace: Option<&str>,
+    ) {
+        match newcomer {
+            Ok(newcomer) if self.stopping.is_some() => newcomer.handle.close(),
+            Err(_) if self.stopping.is_some() => {}
+            Ok(newcomer) if keyspace == self.setup.keyspace.as_deref() => self.take_in(newcomer, wanted),
             // The keyspace changed under way: the connection would use the old one. Dialling again is simplest.
-            Ok(_) => self.report(),
+            Ok(newcomer) => {
+                newcomer.handle.close();
+                self.report();
+            }
             Err(error) => self.on_failed(error),
         }
     }
 
-    pub(super) fn on_established(&mut self, established: Established, wanted: Shard) {
+    fn set_going(&self, established: Established) -> Newcomer {
         let shards = match self.setup.settings.shards {
             ShardAwareness::Off => None,
             _ => shards_of(&established.supported, established.stream.is_encrypted()),
@@ -85,19 +120,20 @@ impl PoolActor {
             Some((sharding, shard, port)) => (Some(sharding), Some(shard), port),
             None => (None, None, None),
         };
+        Newcomer { handle: self.adopt(established, shard), sharding, shard, port }
+    }
+
+    fn take_in(&mut self, newcomer: Newcomer, wanted: Shard) {
+        let Newcomer { handle, sharding, shard, port } = newcomer;
         self.shard_port.learn(port);
         if wanted.is_some() && shard != wanted {
             // Believe SCYLLA_SHARD, not the port.
             self.avoid_shard_port("leads to other shards, is there address translation in between?");
         }
         match self.slots.judge(shard, sharding) {
-            Verdict::Close => drop(established),
-            Verdict::Park => {
-                let handle = self.adopt(established, shard);
-                close_all(self.slots.park(handle));
-            }
+            Verdict::Close => handle.close(),
+            Verdict::Park => close_all(self.slots.park(handle)),
             Verdict::Keep => {
-                let handle = self.adopt(established, shard);
                 let id = ConnectionId(handle.id);
                 self.since.insert(id, Instant::now());
                 let replaced = self.slots.insert(id, shard, Rc::clone(&handle));
@@ -138,6 +174,14 @@ impl PoolActor {
             warn!(host = %self.setup.host.address, "the shard-aware port {why}; it is avoided for ten minutes");
         }
     }
+}
+
+/// A connection that was set going and that requests do not know of yet.
+struct Newcomer {
+    handle: ConnectionHandle,
+    sharding: Option<Sharding>,
+    shard: Shard,
+    port: Option<u16>,
 }
 
 /// Closes connections that no request was ever sent on.

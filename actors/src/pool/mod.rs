@@ -12,6 +12,7 @@ mod schema_version;
 mod shard_port;
 mod slots;
 mod source_port;
+mod teach;
 mod wanted;
 
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ use crate::internal::{ask, options_frame, query_frame};
 use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 use crate::request::CloseReason;
+use crate::statements::Statements;
 
 pub(crate) use messages::{AdoptKeyspace, Dismiss, MayConnect, PoolSetup, Probe};
 
@@ -57,6 +59,8 @@ pub(crate) struct PoolSettings {
     /// Dials under way in the whole session.
     pub(crate) budget: Arc<Semaphore>,
     pub(crate) census: Arc<Census>,
+    /// What a host is told before its first connection is used; `None` for nothing.
+    pub(crate) statements: Option<Arc<Statements>>,
 }
 
 /// See the module documentation.

@@ -42,6 +42,8 @@ pub struct Preparation {
     pub cql: Arc<str>,
     /// The keyspace it was prepared in, where the protocol carries it (v5).
     pub keyspace: Option<Arc<str>>,
+    /// The keyspace that connections used when it was prepared, in which unqualified names were looked up otherwise.
+    pub session_keyspace: Option<Arc<str>>,
 }
 
 /// The prepared statements a request refers to.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chorus_protocol::Opcode;
 use chorus_topology::HostIndex;
 
-use super::{Request, Slot, pool};
+use super::{Attempt, Request, Slot, pool};
 
 /// What a server answered. The body is the envelope's body as it came off the wire: possibly compressed, with
 /// the optional tracing id, warnings and payload in front, as [`flags`](Self::flags) say.
@@ -62,6 +62,28 @@ impl Reply {
     #[inline]
     pub fn host(&self) -> HostIndex {
         self.host
+    }
+
+    /// What went wrong before this answer came, oldest first: a host that could not be used, an error that was worth another
+    /// attempt.
+    #[inline]
+    pub fn attempts(&self) -> &[Attempt] {
+        match &self.inner {
+            Some((request, _)) => &request.progress.attempts,
+            None => &[],
+        }
+    }
+
+    /// Whether there were such attempts.
+    #[inline(always)]
+    pub fn was_delayed(&self) -> bool {
+        !self.attempts().is_empty()
+    }
+
+    /// The bytes of the request's envelope, before it was compressed.
+    #[inline]
+    pub fn request_bytes(&self) -> usize {
+        self.inner.as_ref().map_or(0, |(request, _)| request.frame.len())
     }
 
     /// The body, without copying.

@@ -90,7 +90,12 @@ pub(crate) async fn prepare(engine: &Engine, cql: &str) -> Prepared {
     let reply = request.send().await.expect("the statement is prepared");
     match decode(engine, reply) {
         ResultBody::Prepared(body) => Prepared {
-            preparation: Arc::new(Preparation { id: body.id, cql: cql.into(), keyspace: None }),
+            preparation: Arc::new(Preparation {
+                id: body.id,
+                cql: cql.into(),
+                keyspace: None,
+                session_keyspace: None,
+            }),
             metadata_id: body.result_metadata_id,
         },
         other => panic!("{other:?} is not a prepared statement"),

@@ -277,6 +277,8 @@ pub enum Phase {
     Authentication,
     /// Waiting for the keyspace to be set.
     Keyspace,
+    /// Telling the host the statements of the session.
+    Statements,
     /// Registering for events.
     Register,
     /// Reading the system tables.
@@ -292,6 +294,7 @@ impl fmt::Display for Phase {
             Self::Startup => "waiting for READY",
             Self::Authentication => "waiting for the authenticator",
             Self::Keyspace => "waiting for the keyspace to be set",
+            Self::Statements => "preparing the statements of the session",
             Self::Register => "registering for events",
             Self::Metadata => "reading the system tables",
         })

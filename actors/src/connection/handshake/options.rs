@@ -6,12 +6,15 @@ use std::time::Duration;
 use chorus_protocol::{Compression, ProtocolVersion};
 
 use super::auth::Credentials;
-use crate::config::{ApplicationInfo, ContactNames, EngineConfig};
+use crate::config::{ApplicationInfo, ContactNames, EngineConfig, report};
 #[cfg(feature = "tls")]
 use crate::tls::TlsSettings;
 
 /// The name under which the server knows this driver.
 const DRIVER_NAME: &str = "Chorus";
+
+/// The entry of STARTUP that tells the settings.
+const DRIVER_CONFIG: &str = "DRIVER_CONFIG";
 
 /// Which compression to ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,6 +81,9 @@ pub(crate) struct ConnectOptions {
     pub(crate) keepalive: Option<Duration>,
     /// Whether extensions of ScyllaDB are asked for.
     pub(crate) extensions: bool,
+    /// Whether ids of result metadata are, on version 4. They change what frames look like, so a session either has them on every
+    /// connection whose server does, or on none.
+    pub(crate) metadata_ids: bool,
 }
 
 impl ConnectOptions {
@@ -102,7 +108,20 @@ impl ConnectOptions {
             nodelay: config.tcp_nodelay,
             keepalive: config.tcp_keepalive,
             extensions: true,
+            metadata_ids: true,
         }
+    }
+
+    /// The same for the control connection, which also tells the server the settings.
+    pub(crate) fn for_control(config: &EngineConfig) -> Self {
+        let mut options = Self::from_config(config);
+        if let Some(report) = report(config) {
+            let entry = (DRIVER_CONFIG.to_owned(), report);
+            options.startup = options.startup.iter().cloned().chain([entry]).collect();
+        }
+        // The control connection needs no keyspace, and a wrong one must not hide the cluster.
+        options.keyspace = None;
+        options
     }
 }
 
@@ -137,5 +156,17 @@ mod tests {
         assert_eq!(keys(&config), ["DRIVER_NAME", "DRIVER_VERSION", "SESSION_ID"]);
         config.application.name = Some("shop".into());
         assert_eq!(keys(&config).last().unwrap(), "APPLICATION_NAME");
+    }
+
+    #[test]
+    fn the_settings_are_told_on_the_control_connection_only() {
+        let mut config = EngineConfig::new(["127.0.0.1:9042".parse::<std::net::SocketAddr>().unwrap()]);
+        config.keyspace = Some("shop".into());
+        let told = |options: &ConnectOptions| options.startup.iter().any(|(key, _)| key == DRIVER_CONFIG);
+        assert!(!told(&ConnectOptions::from_config(&config)));
+        let control = ConnectOptions::for_control(&config);
+        assert!(told(&control) && control.keyspace.is_none());
+        config.report_config = false;
+        assert!(!told(&ConnectOptions::for_control(&config)));
     }
 }

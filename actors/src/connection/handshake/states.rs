@@ -143,8 +143,12 @@ impl ExpectSupported {
         }
         if self.options.extensions {
             // An extension is active only if it was offered *and* echoed.
-            shape = supported.shape(self.version);
-            entries.extend(supported.extension_echo(self.version));
+            let mut wanted = supported.clone();
+            if !self.options.metadata_ids {
+                wanted.options.retain(|(key, _)| key != Supported::METADATA_ID);
+            }
+            shape = wanted.shape(self.version);
+            entries.extend(wanted.extension_echo(self.version));
         }
         if self.options.no_compact && self.version < ProtocolVersion::V5 {
             entries.push(("NO_COMPACT".to_owned(), "true".to_owned()));
