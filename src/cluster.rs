@@ -1,14 +1,16 @@
 //! Several sessions with the same settings.
 
+use chorus_protocol::Uuid;
+
 use crate::config::SessionConfig;
 use crate::error::Error;
 use crate::{Session, SessionBuilder};
 
 /// A cluster to connect to: checked settings, from which sessions are opened.
 ///
-/// Most programs need one session and take [`Session::builder`]. Sessions of one cluster share settings and the timestamp
-/// generator, so that their writes are ordered among each other; each has an engine of its own, with its own connections,
-/// keyspace and knowledge of the cluster.
+/// Most programs need one session and take [`Session::builder`]. Sessions of one cluster share settings, named profiles and the
+/// timestamp generator, so that their writes are ordered among each other; each has an engine of its own, with its own
+/// connections, keyspace and knowledge of the cluster.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), chorus::Error> {
@@ -39,7 +41,7 @@ impl Cluster {
     ///
     /// Those of [`SessionBuilder::connect`].
     pub async fn connect(&self) -> Result<Session, Error> {
-        Session::open(self.fresh()).await
+        Session::open(self.config.clone()).await
     }
 
     /// Opens a session in this keyspace, spelled exactly as in the schema.
@@ -48,16 +50,14 @@ impl Cluster {
     ///
     /// Those of [`SessionBuilder::connect`]; [`ErrorKind::Db`](crate::ErrorKind::Db) when there is no such keyspace.
     pub async fn connect_to(&self, keyspace: impl Into<String>) -> Result<Session, Error> {
-        let mut config = self.fresh();
+        let mut config = self.config.clone();
         config.engine.keyspace = Some(keyspace.into());
         config.engine.validate()?;
         Session::open(config).await
     }
 
-    /// The settings for one more session, which tells the servers an identity of its own.
-    fn fresh(&self) -> SessionConfig {
-        let mut config = self.config.clone();
-        config.engine.session_id = uuid::Uuid::new_v4();
-        config
+    /// The identity that every connection of all sessions of this cluster tells the server, which shows it among its clients.
+    pub fn id(&self) -> Uuid {
+        self.config.engine.session_id
     }
 }

@@ -43,6 +43,7 @@ mod concurrent;
 mod config;
 mod error;
 mod ingest;
+mod listener;
 pub mod metrics;
 pub mod policy;
 mod replica_groups;
@@ -53,6 +54,7 @@ mod session;
 mod statement;
 mod stream;
 mod timestamp;
+mod trace;
 
 /// The rustls that [`TlsConfigBuilder::client_config`] takes a configuration of.
 #[cfg(feature = "tls")]
@@ -68,7 +70,9 @@ pub use chorus_actors::config::{
 };
 #[cfg(feature = "tls")]
 pub use chorus_actors::tls::TlsPeer;
-pub use chorus_actors::{AgreementScope, ClusterEvent, ClusterEvents, Placement, ShutdownReport, TlsProblem};
+pub use chorus_actors::{
+    AgreementScope, ClusterEvent, ClusterEvents, Placement, RequestKind, ShutdownReport, TlsProblem,
+};
 pub use chorus_derive::*;
 pub use chorus_protocol::response::{DbError, ErrorBody, SchemaChange};
 pub use chorus_protocol::{
@@ -85,6 +89,7 @@ pub use config::{ExecutionProfile, IntoContactPoint, SessionBuilder};
 pub use config::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 pub use error::{Attempt, ConfigProblem, Error, ErrorKind, ResultProblem, UsageProblem};
 pub use ingest::{BulkInsert, BulkReport, BulkSink};
+pub use listener::{RequestInfo, RequestListener};
 pub use replica_groups::ReplicaGroup;
 pub use request::{AnyStatement, Execute};
 pub use result::{PagingState, QueryResult, Rows};
@@ -94,3 +99,4 @@ pub use statement::{
 };
 pub use stream::{Pages, RowStream};
 pub use timestamp::{MonotonicTimestampGenerator, SimpleTimestampGenerator, TimestampGenerator};
+pub use trace::{Trace, TraceEvent, TraceOptions};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use chorus_protocol::{ColumnSpec, FromRow};
+use chorus_protocol::{ColumnSpec, FromRow, Uuid};
 use futures::Stream;
 use futures::future::BoxFuture;
 
@@ -36,6 +36,8 @@ pub struct Pages {
     session: Session,
     statement: AnyStatement,
     state: State,
+    /// Of the pages that were handed out, where they were traced.
+    tracing_ids: Vec<Uuid>,
 }
 
 enum State {
@@ -51,7 +53,7 @@ impl Pages {
     /// Fetches the first page.
     pub(crate) async fn open(session: Session, statement: AnyStatement) -> Result<Self, Error> {
         let first = send(&session, &statement, None)?.finish(&session).await?;
-        Ok(Self { session, statement, state: State::Here(first) })
+        Ok(Self { session, statement, state: State::Here(first), tracing_ids: Vec::new() })
     }
 
     /// The next page; `None` after the last. Pages may be empty although others follow.
@@ -73,11 +75,18 @@ impl Pages {
                 page?
             }
         };
+        self.tracing_ids.extend(page.tracing_id());
         self.state = match page.paging_state() {
             None => State::Done,
             Some(next) => self.fetch(&next)?,
         };
         Poll::Ready(Ok(Some(page)))
+    }
+
+    /// The ids of the traces of all pages handed out so far, one a page; empty unless the statement asked to be
+    /// [traced](crate::Statement::tracing).
+    pub fn tracing_ids(&self) -> &[Uuid] {
+        &self.tracing_ids
     }
 
     /// Sends for a page without waiting for it.
@@ -128,6 +137,11 @@ pub struct RowStream<T> {
 }
 
 impl<T> RowStream<T> {
+    /// The ids of the traces of all pages begun so far; see [`Pages::tracing_ids`].
+    pub fn tracing_ids(&self) -> &[Uuid] {
+        self.pages.tracing_ids()
+    }
+
     /// The description of the rows, as long as a page is being read; empty before the first row.
     pub fn columns(&self) -> &[ColumnSpec] {
         self.page.as_ref().map_or(&[], |page| page.columns())

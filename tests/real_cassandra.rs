@@ -260,6 +260,53 @@ async fn batches_conditions_and_counters_do_what_they_say() -> Outcome {
 
 #[tokio::test]
 #[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn warnings_and_traces_come_from_the_server() -> Outcome {
+    let session = in_keyspace(server(), "real_traces").await?;
+    session.query("CREATE TABLE words (id int PRIMARY KEY, word text)", ()).await?;
+    // Aggregates over everything are warned about.
+    let count = session.query("SELECT count(*) FROM words", ()).await?;
+    assert!(count.warnings().iter().any(|warning| warning.contains("without partition key")), "{count:?}");
+    let insert = session.prepare("INSERT INTO words (id, word) VALUES (?, ?)").await?.tracing(true);
+    for statement in [
+        session.execute(&insert, (1, "one")).await?,
+        session.query(Statement::new("SELECT * FROM words").tracing(true), ()).await?,
+    ] {
+        let options = chorus::TraceOptions::new().limit(Duration::from_secs(20));
+        let trace = session.trace_with(statement.tracing_id().expect("traced"), options).await?;
+        assert!(trace.is_complete() && !trace.events.is_empty(), "{trace}");
+        assert_eq!(trace.parameters.get("consistency_level").map(String::as_str), Some("LOCAL_ONE"));
+        assert!(trace.events.is_sorted_by_key(|event| event.at), "{trace}");
+        assert!(trace.events.iter().all(|event| event.source.is_some()), "{trace}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn the_server_shows_who_is_connected_and_how_it_is_set() -> Outcome {
+    let address = std::env::var("CHORUS_CASSANDRA")?;
+    let cluster = chorus::Cluster::builder().contact_point(address).build()?;
+    let (session, _second) = (cluster.connect().await?, cluster.connect().await?);
+    let clients = session.query("SELECT client_options FROM system_views.clients", ()).await?;
+    let mut reports = Vec::new();
+    let mut connections = 0;
+    for row in clients.rows::<(Option<std::collections::HashMap<String, String>>,)>()? {
+        let Some(options) = row?.0 else { continue };
+        if options.get("SESSION_ID") != Some(&cluster.id().to_string()) {
+            continue;
+        }
+        connections += 1;
+        reports.extend(options.get("DRIVER_CONFIG").cloned());
+    }
+    // Two sessions, each with a control connection and one for requests.
+    assert!(connections >= 4, "{connections}");
+    assert_eq!(reports.len(), 2, "{reports:?}");
+    assert!(reports[0].starts_with(r#"{"version":1,"#), "{}", reports[0]);
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
 async fn what_the_server_refuses_is_told_apart() -> Outcome {
     let session = in_keyspace(server(), "real_refused").await?;
     session.query("CREATE TABLE words (id int PRIMARY KEY, word text)", ()).await?;

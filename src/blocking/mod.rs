@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_actors::{MetricsSnapshot, ShutdownReport};
-use chorus_protocol::{FromRow, IntoRow};
+use chorus_protocol::{FromRow, IntoRow, Uuid};
 use chorus_topology::ClusterState;
 use futures::StreamExt;
 
@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::request::AnyStatement;
 use crate::{
     Batch, BulkInsert, BulkReport, ConcurrentStream, Pages, PreparedStatement, QueryResult, RowStream,
-    SessionBuilder, Source, Statement,
+    SessionBuilder, Source, Statement, Trace,
 };
 
 /// A connection to a cluster whose methods wait. Cheap to clone; clones share everything.
@@ -119,6 +119,24 @@ impl Session {
     /// The same.
     pub fn batch(&self, batch: &Batch) -> Result<QueryResult, Error> {
         block_on(self.inner.batch(batch))
+    }
+
+    /// See [`Session::run`](crate::Session::run).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn run(&self, statement: impl Into<AnyStatement>) -> Result<QueryResult, Error> {
+        block_on(self.inner.run(statement))
+    }
+
+    /// See [`Session::trace`](crate::Session::trace).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn trace(&self, id: Uuid) -> Result<Trace, Error> {
+        block_on(self.inner.trace(id))
     }
 
     /// See [`Session::execute_concurrent`](crate::Session::execute_concurrent).

@@ -15,6 +15,7 @@ use super::Source;
 use super::awaited::Awaited;
 use crate::Session;
 use crate::error::Error;
+use crate::listener::Listened;
 use crate::request::{Expected, follow_up, read_parts};
 use crate::result::QueryResult;
 
@@ -35,6 +36,8 @@ pub(super) struct Driver<S> {
     exhausted: bool,
     /// How to read the rows of requests in flight, for those that return any.
     expected: Awaited<Expected>,
+    /// Whom to tell of the ends of requests in flight, where somebody listens.
+    listened: Awaited<Box<Listened>>,
     /// Results that wait until the schema is agreed upon.
     follow_ups: FuturesUnordered<BoxFuture<'static, Arrival>>,
     /// Outcomes in the order they arrived.
@@ -54,6 +57,7 @@ impl<S: Source> Driver<S> {
             next: 0,
             exhausted: false,
             expected: Awaited::new(),
+            listened: Awaited::new(),
             follow_ups: FuturesUnordered::new(),
             arrived: VecDeque::new(),
             broken: None,
@@ -128,6 +132,9 @@ impl<S: Source> Driver<S> {
                     if let Some(expected) = work.expected {
                         self.expected.put(index, expected);
                     }
+                    if let Some(listened) = work.listened {
+                        self.listened.put(index, listened);
+                    }
                     if let Err(error) = self.job.commit(index, work.token, work.options) {
                         self.give_up(error);
                     }
@@ -143,6 +150,7 @@ impl<S: Source> Driver<S> {
     fn read(&mut self, mut chunk: CompletedChunk) {
         for (index, outcome) in chunk.into_rows() {
             let expected = self.expected.take(index);
+            let listened = self.listened.take(index);
             let result = match outcome {
                 RowOutcome::Applied => Ok((QueryResult::void(HostIndex(0)), None)),
                 RowOutcome::Failed(error) => Err(error.into()),
@@ -151,15 +159,25 @@ impl<S: Source> Driver<S> {
                 }
             };
             match result {
-                Ok((result, None)) => self.arrived.push_back((index, Ok(result))),
                 Ok((result, Some(effect))) => {
                     let session = self.session.clone();
                     self.follow_ups.push(Box::pin(async move {
                         let result = follow_up(&session, result, effect).await;
-                        (index, result.map_err(|error| error.at(index)))
+                        let outcome = result.map_err(|error| error.at(index));
+                        tell(listened, &outcome);
+                        (index, outcome)
                     }));
                 }
-                Err(error) => self.arrived.push_back((index, Err(error.at(index)))),
+                Ok((result, None)) => {
+                    let outcome = Ok(result);
+                    tell(listened, &outcome);
+                    self.arrived.push_back((index, outcome));
+                }
+                Err(error) => {
+                    let outcome = Err(error.at(index));
+                    tell(listened, &outcome);
+                    self.arrived.push_back((index, outcome));
+                }
             }
         }
         self.job.recycle(chunk);
@@ -169,5 +187,12 @@ impl<S: Source> Driver<S> {
     fn give_up(&mut self, error: RequestError) {
         self.exhausted = true;
         self.broken.get_or_insert_with(|| error.into());
+    }
+}
+
+#[inline]
+fn tell(listened: Option<Box<Listened>>, outcome: &Result<QueryResult, Error>) {
+    if let Some(listened) = listened {
+        listened.end(outcome);
     }
 }

@@ -9,6 +9,7 @@ use chorus_protocol::IntoRow;
 use self::sealed::Work;
 use crate::Session;
 use crate::error::Error;
+use crate::listener::Listened;
 use crate::request::{self, AnyStatement, Executions, Expected};
 use crate::statement::PreparedStatement;
 
@@ -23,13 +24,15 @@ pub(crate) mod sealed {
     use chorus_actors::{BulkJob, RequestOptions};
     use chorus_protocol::token::Token;
 
-    use super::{Error, Expected, Session};
+    use super::{Error, Expected, Listened, Session};
 
     /// One request that was written.
     pub struct Work<'s> {
         pub(crate) token: Option<Token>,
         pub(crate) options: &'s Arc<RequestOptions>,
         pub(crate) expected: Option<Expected>,
+        /// Told to listeners when it has ended.
+        pub(crate) listened: Option<Box<Listened>>,
     }
 
     pub trait Source {
@@ -71,7 +74,9 @@ where
         };
         job.row().extend_from_slice(&self.frame);
         self.options = Arc::new(encoded.options);
-        Some(Ok(Work { token: self.options.token, options: &self.options, expected: encoded.expected }))
+        let listened = session.inner.listeners.statement(&statement);
+        let token = self.options.token;
+        Some(Ok(Work { token, options: &self.options, expected: encoded.expected, listened }))
     }
 
     fn remaining(&self) -> usize {
@@ -107,7 +112,10 @@ where
         let values = self.rows.next()?;
         let expected = self.executions.expected();
         Some(match self.executions.write(session, &values, expected.as_ref(), job) {
-            Ok(token) => Ok(Work { token, options: self.executions.options(), expected }),
+            Ok(token) => {
+                let listened = session.inner.listeners.execution(self.executions.statement());
+                Ok(Work { token, options: self.executions.options(), expected, listened })
+            }
             Err(error) => Err(error),
         })
     }

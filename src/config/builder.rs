@@ -1,5 +1,6 @@
 //! Everything one can choose before connecting.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,12 @@ use chorus_topology::{
 };
 use secrecy::SecretString;
 
-use super::{ExecutionProfile, IntoContactPoint, SessionConfig, Speculation};
+use super::{ExecutionProfile, IntoContactPoint, Profiles, SessionConfig, Speculation};
 use crate::error::{ConfigProblem, Error};
+use crate::listener::RequestListener;
 use crate::statement::{PageSize, Timeout};
 use crate::timestamp::{MonotonicTimestampGenerator, TimestampGenerator};
+use crate::trace::TraceOptions;
 use crate::{Cluster, Session};
 
 /// Configures and opens a [`Session`].
@@ -42,9 +45,12 @@ use crate::{Cluster, Session};
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until connect() is called"]
 pub struct SessionBuilder {
-    engine: EngineConfig,
+    pub(super) engine: EngineConfig,
     profile: ExecutionProfile,
+    profiles: BTreeMap<Arc<str>, ExecutionProfile>,
     timestamps: Option<Arc<dyn TimestampGenerator>>,
+    pub(super) listeners: Vec<Arc<dyn RequestListener>>,
+    pub(super) trace_limit: Option<Duration>,
     /// The first thing a setter was given that cannot work.
     problem: Option<ConfigProblem>,
 }
@@ -55,7 +61,10 @@ impl SessionBuilder {
         Self {
             engine: EngineConfig::new(Vec::<ContactPoint>::new()),
             profile: ExecutionProfile::default(),
+            profiles: BTreeMap::new(),
             timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),
+            listeners: Vec::new(),
+            trace_limit: Some(TraceOptions::DEFAULT_LIMIT),
             problem: None,
         }
     }
@@ -97,8 +106,18 @@ impl SessionBuilder {
         if let Some(Speculation(policy)) = &self.profile.speculation {
             engine.speculative.clone_from(policy);
         }
+        if let Some(timeout) = self.profile.timeout {
+            engine.request_timeout = timeout.duration().filter(|timeout| !timeout.is_zero());
+        }
         engine.validate().map_err(ConfigProblem::from)?;
-        Ok(SessionConfig { engine, profile: self.profile, timestamps: self.timestamps })
+        Ok(SessionConfig {
+            engine,
+            profile: self.profile,
+            profiles: Arc::new(Profiles::new(self.profiles)),
+            timestamps: self.timestamps,
+            listeners: self.listeners,
+            trace_limit: self.trace_limit,
+        })
     }
 }
 
@@ -207,7 +226,20 @@ impl SessionBuilder {
         self
     }
 
-    /// How many replicas must answer a request. Defaults to `LOCAL_ONE`.
+    /// Adds a profile that statements find by name with [`Session::profile`]. `default` is the name of the session's own.
+    /// Defaults to none.
+    pub fn add_profile(mut self, name: impl Into<Arc<str>>, profile: ExecutionProfile) -> Self {
+        let name = name.into();
+        if &*name == ExecutionProfile::DEFAULT_NAME || self.profiles.contains_key(&name) {
+            self.report(ConfigProblem::ProfileExists((&*name).into()));
+        } else {
+            self.profiles.insert(name, profile);
+        }
+        self
+    }
+
+    /// How many replicas must answer a request. Defaults to `LOCAL_ONE`; with DataStax Astra, which takes no writes at that level,
+    /// to `LOCAL_QUORUM`.
     pub fn consistency(mut self, consistency: Consistency) -> Self {
         self.profile = self.profile.consistency(consistency);
         self
@@ -383,6 +415,22 @@ impl SessionBuilder {
     /// How many rows of the schema are asked for at a time; all of them are read whatever this is. Defaults to 1000.
     pub fn schema_page_size(mut self, rows: i32) -> Self {
         self.engine.schema_page_size = rows;
+        self
+    }
+
+    /// Whether a statement that one host has prepared is prepared on the others that are up, too. [`Session::prepare`] waits for
+    /// them, for at most a second; what cannot be prepared there is only logged, and tried again when it is executed there.
+    /// Without it every host is told a statement when it is first asked to execute it. Defaults to true.
+    pub fn prepare_on_all_hosts(mut self, prepare: bool) -> Self {
+        self.engine.prepare_on_all_hosts = prepare;
+        self
+    }
+
+    /// Whether a host that comes up, or joins, is told the statements the program holds before requests are sent to it: ten at
+    /// a time, for at most 5 seconds each ten. Without it every statement costs the first request one more round trip there.
+    /// Defaults to true.
+    pub fn reprepare_on_up(mut self, prepare: bool) -> Self {
+        self.engine.reprepare_on_up = prepare;
         self
     }
 

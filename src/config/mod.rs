@@ -2,11 +2,14 @@
 
 mod builder;
 mod contact_point;
+mod observe;
 mod profile;
+mod profiles;
 #[cfg(feature = "tls")]
 mod tls;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chorus_actors::EngineConfig;
 
@@ -14,9 +17,11 @@ pub use builder::SessionBuilder;
 pub use contact_point::IntoContactPoint;
 pub use profile::ExecutionProfile;
 pub(crate) use profile::Speculation;
+pub(crate) use profiles::Profiles;
 #[cfg(feature = "tls")]
 pub use tls::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 
+use crate::listener::RequestListener;
 use crate::timestamp::TimestampGenerator;
 
 /// Settings that were checked.
@@ -24,6 +29,11 @@ use crate::timestamp::TimestampGenerator;
 pub(crate) struct SessionConfig {
     pub(crate) engine: EngineConfig,
     pub(crate) profile: ExecutionProfile,
+    /// Those with names; shared by all sessions with these settings.
+    pub(crate) profiles: Arc<Profiles>,
     /// `None` leaves timestamps to the server.
     pub(crate) timestamps: Option<Arc<dyn TimestampGenerator>>,
+    pub(crate) listeners: Vec<Arc<dyn RequestListener>>,
+    /// `None` waits for traces for ever.
+    pub(crate) trace_limit: Option<Duration>,
 }

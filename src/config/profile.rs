@@ -11,8 +11,26 @@ use crate::statement::{PageSize, Timeout};
 /// How requests are carried out unless their statement says otherwise.
 ///
 /// A session has one default profile; a statement may name another with its `profile` setter. What neither sets has the
-/// default given at each setter. The order of precedence is statement, statement's profile, session's profile. Cloning is
-/// cheap: policies are shared.
+/// default given at each setter. The order of precedence is statement, statement's profile, session's profile.
+///
+/// Cloning is cheap and policies are shared, which is how a profile is derived from another. Profiles may have names
+/// ([`SessionBuilder::add_profile`](crate::SessionBuilder::add_profile),
+/// [`Session::profile`](crate::Session::profile)):
+///
+/// ```no_run
+/// # async fn example() -> Result<(), chorus::Error> {
+/// use std::time::Duration;
+///
+/// use chorus::{Consistency, ExecutionProfile, Session, Statement};
+///
+/// let reports = ExecutionProfile::new().consistency(Consistency::One).timeout(Duration::from_secs(60));
+/// let session = Session::builder().contact_point("db").add_profile("reports", reports).connect().await?;
+///
+/// let patient = session.profile("reports")?.timeout(Duration::from_secs(600));
+/// session.query(Statement::new("SELECT count(*) FROM shop.orders").profile(&patient), ()).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ExecutionProfile {
     pub(crate) consistency: Option<Consistency>,
@@ -36,12 +54,15 @@ impl ExecutionProfile {
     /// The default number of rows of a page.
     pub const DEFAULT_PAGE_SIZE: u32 = 5_000;
 
+    /// The name of a session's own profile.
+    pub const DEFAULT_NAME: &'static str = "default";
+
     /// A profile that sets nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many replicas must answer. Defaults to `LOCAL_ONE`.
+    /// How many replicas must answer. Defaults to `LOCAL_ONE`, and to `LOCAL_QUORUM` with DataStax Astra.
     #[must_use]
     pub fn consistency(mut self, consistency: Consistency) -> Self {
         self.consistency = Some(consistency);

@@ -48,9 +48,16 @@ impl fmt::Display for Attempt<'_> {
 
 /// The attempts of an error, oldest first.
 #[derive(Clone, Debug)]
-pub(super) struct Attempts<'a> {
+pub(crate) struct Attempts<'a> {
     pub(super) connect: std::slice::Iter<'a, ConnectAttempt>,
     pub(super) request: std::slice::Iter<'a, RequestAttempt>,
+}
+
+impl<'a> Attempts<'a> {
+    /// Those of a request.
+    pub(crate) fn of_request(attempts: &'a [RequestAttempt]) -> Self {
+        Self { connect: [].iter(), request: attempts.iter() }
+    }
 }
 
 impl<'a> Iterator for Attempts<'a> {

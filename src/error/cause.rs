@@ -36,6 +36,9 @@ pub enum ConfigProblem {
     #[cfg(feature = "tls")]
     #[error("TLS cannot work as configured: {0}")]
     Tls(#[from] crate::config::TlsConfigProblem),
+    /// Two execution profiles of one name; `default` is that of the session's own.
+    #[error("there are two execution profiles {0:?}")]
+    ProfileExists(Box<str>),
     /// A blocking session has no runtime around it on which the engine could live.
     #[error("a blocking session needs a dedicated placement: there is no runtime for the engine to live on")]
     NoRuntime,
@@ -63,6 +66,17 @@ pub enum ResultProblem {
     /// A compressed answer on a connection that agreed to no compression.
     #[error("the answer is compressed, and no compression was agreed upon")]
     UnexpectedCompression,
+    /// A trace was asked for of a request that was not traced.
+    #[error("the request was not traced: its result has no tracing id")]
+    NotTraced,
+    /// A trace was not there, or not complete, in time.
+    #[error("the trace {id} was not complete within {waited:?}")]
+    TraceUnavailable {
+        /// The trace.
+        id: chorus_protocol::Uuid,
+        /// How long it was waited for.
+        waited: std::time::Duration,
+    },
     /// An answer of another kind than the request has.
     #[error("the server answered with a message that does not belong to the request (opcode {0:#04x})")]
     UnexpectedAnswer(u8),
@@ -95,6 +109,23 @@ pub enum UsageProblem {
         "the statement was prepared by a session that speaks another version of the protocol; prepare it again"
     )]
     ForeignStatement,
+    /// An execution profile of that name was never given.
+    #[error("there is no execution profile {name:?}; there are: {}", known.join(", "))]
+    UnknownProfile {
+        /// The name asked for.
+        name: Box<str>,
+        /// Every name there is, `default` included.
+        known: Box<[String]>,
+    },
+    /// An execution profile cannot take the name of another one; `default` is that of the session's own.
+    #[error("there is an execution profile {name:?} already")]
+    ProfileExists {
+        /// The name.
+        name: Box<str>,
+    },
+    /// A user-defined type, or its keyspace, is not part of the schema as it is known.
+    #[error(transparent)]
+    UnknownType(#[from] chorus_topology::metadata::UnknownType),
     /// A timestamp below zero, which the protocol forbids.
     #[error("the timestamp {0} is negative")]
     NegativeTimestamp(i64),
@@ -132,7 +163,7 @@ impl Cause {
                 ErrorKind::SessionClosed
             }
             Cause::Keyspace(UseKeyspaceError::Refused { .. }) => ErrorKind::Db,
-            Cause::Control(ControlError::Disagreement(_)) => ErrorKind::Timeout,
+            Cause::Control(ControlError::Disagreement(_) | ControlError::NotTried(_)) => ErrorKind::Timeout,
             Cause::Control(_) | Cause::Keyspace(_) => ErrorKind::NoHostAvailable,
             Cause::Values(_) => ErrorKind::Values,
             Cause::Rows(_) => ErrorKind::Rows,
@@ -144,6 +175,7 @@ impl Cause {
                 | ResultProblem::UnexpectedCompression
                 | ResultProblem::MissingMetadata,
             ) => ErrorKind::Protocol,
+            Cause::Result(ResultProblem::TraceUnavailable { .. }) => ErrorKind::Timeout,
             Cause::Result(_) => ErrorKind::Result,
             Cause::Usage(UsageProblem::Unsupported { .. }) => ErrorKind::Unsupported,
             Cause::Usage(_) => ErrorKind::Usage,

@@ -16,7 +16,7 @@ use chorus_protocol::response::{DbError, ErrorBody};
 use chorus_protocol::{DecodeError, EncodeError, ValueError};
 
 pub use attempt::Attempt;
-use attempt::Attempts;
+pub(crate) use attempt::Attempts;
 pub(crate) use cause::Cause;
 pub use cause::{ConfigProblem, ResultProblem, UsageProblem};
 pub use kind::ErrorKind;

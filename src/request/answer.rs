@@ -40,8 +40,12 @@ pub(crate) fn read(
     expected: Option<&Expected>,
 ) -> Result<(QueryResult, Option<Effect>), Error> {
     let (opcode, flags, host) = (reply.opcode(), reply.flags(), reply.host());
+    let request_bytes = reply.request_bytes();
+    if reply.was_delayed() {
+        return read_late(reply, engine, expected);
+    }
     if reply.is_done() {
-        return Ok((QueryResult::void(host), None));
+        return Ok((QueryResult::void(host).of_request(request_bytes), None));
     }
     if flags == 0
         && opcode == Opcode::Result as u8
@@ -49,12 +53,30 @@ pub(crate) fn read(
     {
         return match expected.find_rows(reply) {
             Ok(rows) => {
-                Ok((QueryResult::new(host, Content { rows: Some(rows), ..Content::default() }), None))
+                let content = Content { rows: Some(rows), ..Content::default() };
+                Ok((QueryResult::new(host, content).of_request(request_bytes), None))
             }
-            Err(reply) => read_rows(reply, engine, expected),
+            Err(reply) => {
+                let (result, effect) = read_rows(reply, engine, expected)?;
+                Ok((result.of_request(request_bytes), effect))
+            }
         };
     }
-    read_parts(opcode, flags, host, reply.into_bytes(), engine, expected)
+    let (result, effect) = read_parts(opcode, flags, host, reply.into_bytes(), engine, expected)?;
+    Ok((result.of_request(request_bytes), effect))
+}
+
+/// The same for an answer that came after other attempts had failed, which the result tells.
+#[cold]
+fn read_late(
+    reply: Reply,
+    engine: &Engine,
+    expected: Option<&Expected>,
+) -> Result<(QueryResult, Option<Effect>), Error> {
+    let (opcode, flags, host) = (reply.opcode(), reply.flags(), reply.host());
+    let (request_bytes, attempts) = (reply.request_bytes(), reply.attempts().into());
+    let (result, effect) = read_parts(opcode, flags, host, reply.into_bytes(), engine, expected)?;
+    Ok((result.of_request(request_bytes).after(attempts), effect))
 }
 
 /// The answer to a prepared statement that returns rows, with nothing around them.
@@ -181,5 +203,118 @@ fn remember(prepared: &Prepared, id: Option<&Bytes>, columns: Option<&Arc<[Colum
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use chorus_actors::{ExecutionPolicies, PolicyViews, Preparation, RequestKind};
+    use chorus_protocol::{Consistency, CqlType, CustomPayload, FrameShape, ProtocolVersion};
+    use chorus_topology::{DefaultRetry, LoadBalancingPolicy, TokenAware, ViewId};
+
+    use super::*;
+    use crate::ExecutionProfile;
+    use crate::request::Defaults;
+    use crate::statement::PreparedStatement;
+
+    fn columns(names: &[&str]) -> Arc<[ColumnSpec]> {
+        names.iter().map(|name| ColumnSpec::new("ks", "t", *name, CqlType::Int)).collect()
+    }
+
+    /// A SELECT whose columns and their id the server told when it was prepared.
+    fn prepared(shape: FrameShape, id: &'static [u8], names: &[&str]) -> Arc<Prepared> {
+        static SESSION: AtomicU64 = AtomicU64::new(1);
+        let load_balancing: Arc<dyn LoadBalancingPolicy> = Arc::new(TokenAware::default());
+        let defaults = Defaults {
+            session: SESSION.fetch_add(1, Ordering::Relaxed),
+            profile: ExecutionProfile::new(),
+            consistency: Consistency::LocalOne,
+            views: PolicyViews::new(Arc::clone(&load_balancing)),
+            policies: ExecutionPolicies {
+                load_balancing,
+                view: ViewId::SESSION,
+                retry: Arc::new(DefaultRetry::default()),
+                speculative: None,
+            },
+            timestamps: None,
+        };
+        let preparation = Preparation {
+            id: Bytes::from_static(b"id"),
+            cql: "SELECT * FROM t".into(),
+            keyspace: None,
+            session_keyspace: None,
+        };
+        let result = ResultMetadata::new(Bytes::from_static(id), columns(names));
+        Arc::new(Prepared::new(
+            Arc::new(preparation),
+            Arc::new([]),
+            Vec::new(),
+            result,
+            false,
+            RequestKind::Read,
+            shape,
+            CustomPayload::new(),
+            Arc::new(defaults),
+        ))
+    }
+
+    fn known(prepared: &Prepared) -> (Bytes, Vec<String>) {
+        let known = prepared.result.load();
+        (known.id.clone(), known.columns().iter().map(|column| column.name.to_string()).collect())
+    }
+
+    #[test]
+    fn metadata_and_its_id_are_replaced_together_and_an_id_alone_is_ignored_with_one_warning() {
+        let id = |id: &'static str| Bytes::from_static(id.as_bytes());
+        let prepared = prepared(FrameShape::new(ProtocolVersion::V5), b"first", &["a"]);
+        let warned = || prepared.warned_of_metadata.load(Ordering::Relaxed);
+        // Rows of a request under way are decoded by what was known when it was sent.
+        let under_way = prepared.result.load_full();
+        remember(&prepared, Some(&id("second")), Some(&columns(&["a", "b"])));
+        assert_eq!(known(&prepared), (id("second"), vec!["a".into(), "b".into()]));
+        assert_eq!((under_way.id.clone(), under_way.columns().len()), (id("first"), 1));
+
+        for _ in 0..2 {
+            remember(&prepared, Some(&id("third")), None);
+            assert_eq!(known(&prepared).0, id("second"), "neither is taken over");
+            assert!(warned());
+        }
+        remember(&prepared, None, None);
+        assert!(warned(), "an answer that says nothing changes nothing");
+        remember(&prepared, Some(&id("fourth")), Some(&columns(&["c"])));
+        assert_eq!(known(&prepared), (id("fourth"), vec!["c".into()]));
+        assert!(!warned(), "the next one is warned about again");
+    }
+
+    #[test]
+    fn where_there_are_no_ids_the_latest_description_is_kept() {
+        let prepared = prepared(FrameShape::new(ProtocolVersion::V4), b"", &["a"]);
+        remember(&prepared, None, Some(&columns(&["a", "b"])));
+        assert_eq!(known(&prepared), (Bytes::new(), vec!["a".into(), "b".into()]));
+    }
+
+    #[test]
+    fn metadata_is_skipped_only_where_it_is_known_and_has_an_id() {
+        let skips = |shape: FrameShape, id: &'static [u8], names: &[&str]| {
+            let prepared = prepared(shape, id, names);
+            let statement = PreparedStatement::new(Arc::clone(&prepared), Default::default()).expect("valid");
+            statement.template().expect("valid").skips_metadata()
+        };
+        let v5 = FrameShape::new(ProtocolVersion::V5);
+        let v4 = FrameShape::new(ProtocolVersion::V4);
+        let mut scylla = v4;
+        scylla.metadata_id = true;
+        for (shape, id, names, expected) in [
+            (v5, &b"id"[..], &["a"][..], true),
+            (scylla, b"id", &["a"], true),
+            (v4, b"id", &["a"], false),
+            (v5, b"", &["a"], false),
+            (scylla, b"", &["a"], false),
+            (v5, b"id", &[], false),
+        ] {
+            assert_eq!(skips(shape, id, names), expected, "{shape:?} {id:?} {names:?}");
+        }
     }
 }

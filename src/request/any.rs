@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::result::PagingState;
 use crate::statement::{Batch, BoundStatement, Statement};
 
-/// A text without values, a bound statement or a batch: what
-/// [`execute_concurrent`](crate::Session::execute_concurrent) takes.
+/// A text without values, a bound statement or a batch: what [`run`](crate::Session::run) and
+/// [`execute_concurrent`](crate::Session::execute_concurrent) take.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AnyStatement {
@@ -62,6 +62,24 @@ impl From<String> for AnyStatement {
 impl From<Statement> for AnyStatement {
     fn from(statement: Statement) -> Self {
         AnyStatement::Text(statement)
+    }
+}
+
+impl From<&Statement> for AnyStatement {
+    fn from(statement: &Statement) -> Self {
+        AnyStatement::Text(statement.clone())
+    }
+}
+
+impl From<&BoundStatement> for AnyStatement {
+    fn from(statement: &BoundStatement) -> Self {
+        AnyStatement::Bound(statement.clone())
+    }
+}
+
+impl From<&Batch> for AnyStatement {
+    fn from(batch: &Batch) -> Self {
+        AnyStatement::Batch(batch.clone())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Several statements as one request.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chorus_actors::{Preparation, Preparations, RequestKind, RequestOptions};
 use chorus_protocol::request::{Batch as WireBatch, BatchStatement, begin_batch};
 use chorus_protocol::{Opcode, begin_frame, finish_frame};
@@ -21,13 +23,15 @@ pub(crate) async fn batch(session: &Session, batch: &Batch) -> Result<QueryResul
     let mut request = session.inner.engine.request();
     let options = encode(session, batch, request.frame())?;
     request.options(options);
-    super::finish(session, request.send(), None).await
+    let listened = session.inner.listeners.batch(batch);
+    super::finish(session, request.send(), None, listened).await
 }
 
 /// Writes a whole BATCH into the empty `frame`. The first member whose partition is known decides where it goes.
 pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> Result<RequestOptions, Error> {
     let shape = session.inner.engine.shape();
-    let settings = Settings::resolve(&batch.options, &session.inner.defaults)?;
+    let mut settings = Settings::resolve(&batch.options, &session.inner.defaults)?;
+    settings.payload = payload_of(batch);
     if batch.members.len() > MOST_MEMBERS {
         return Err(UsageProblem::BatchTooLarge(batch.members.len()).into());
     }
@@ -85,4 +89,19 @@ pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> R
         options.table = table;
     }
     Ok(options)
+}
+
+/// What its members send along, the later ones winning, and over them what the batch does.
+fn payload_of(batch: &Batch) -> Option<Arc<BTreeMap<String, Bytes>>> {
+    let of_members = batch.members.iter().filter_map(|member| match member {
+        BatchMember::Text(statement) => statement.options.payload.as_ref(),
+        BatchMember::Bound(bound) => bound.prepared.options.payload.as_ref(),
+    });
+    let mut all = of_members.chain(&batch.options.payload);
+    let first = Arc::clone(all.next()?);
+    Some(all.fold(first, |mut merged, payload| {
+        let entries = payload.iter().map(|(key, value)| (key.clone(), value.clone()));
+        Arc::make_mut(&mut merged).extend(entries);
+        merged
+    }))
 }

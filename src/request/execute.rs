@@ -30,9 +30,28 @@ pub(crate) fn execute<'s>(
     values: &impl IntoRow,
 ) -> Execute<'s> {
     match begin(session, statement, values) {
+        Ok((reply, expected)) if session.inner.listeners.any() => {
+            listened(session, statement, reply, expected)
+        }
         Ok((reply, expected)) => Execute { session, expected, stage: Stage::Sent(reply) },
         Err(error) => Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
     }
+}
+
+/// The same where somebody wants to be told.
+#[cold]
+fn listened<'s>(
+    session: &'s Session,
+    statement: &PreparedStatement,
+    reply: PendingReply<'s>,
+    expected: Option<Expected>,
+) -> Execute<'s> {
+    let statement = statement.clone();
+    let request = async move {
+        let listened = session.inner.listeners.execution(&statement);
+        super::finish(session, reply, expected, listened).await
+    };
+    Execute { session, expected: None, stage: Stage::FollowUp(Box::pin(request)) }
 }
 
 #[inline]
@@ -178,7 +197,9 @@ impl Future for Execute<'_> {
         let this = &mut *self;
         let Stage::Sent(reply) = &mut this.stage else { return this.poll_rest(cx) };
         match ready!(Pin::new(reply).poll(cx)) {
-            Ok(reply) if reply.is_done() => Poll::Ready(Ok(QueryResult::void(reply.host()))),
+            Ok(reply) if reply.is_done() && !reply.was_delayed() => {
+                Poll::Ready(Ok(QueryResult::void(reply.host()).of_request(reply.request_bytes())))
+            }
             Ok(reply) => this.read(reply, cx),
             Err(error) => Poll::Ready(Err(error.into())),
         }

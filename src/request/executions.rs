@@ -63,6 +63,11 @@ impl Executions {
         Ok(written.token)
     }
 
+    #[inline]
+    pub(crate) fn statement(&self) -> &PreparedStatement {
+        &self.statement
+    }
+
     /// What will be needed to read the rows of the next answer, for statements that return any.
     #[inline]
     pub(crate) fn expected(&self) -> Option<Expected> {

@@ -41,10 +41,24 @@ pub(crate) use settings::{Defaults, Settings, Stamp};
 
 use crate::Session;
 use crate::error::Error;
+use crate::listener::Listened;
 use crate::result::QueryResult;
 
 /// Waits for an answer and does what follows from it.
 async fn finish(
+    session: &Session,
+    reply: chorus_actors::PendingReply<'_>,
+    expected: Option<Expected>,
+    listened: Option<Box<Listened>>,
+) -> Result<QueryResult, Error> {
+    let outcome = settle(session, reply, expected).await;
+    if let Some(listened) = listened {
+        listened.end(&outcome);
+    }
+    outcome
+}
+
+async fn settle(
     session: &Session,
     reply: chorus_actors::PendingReply<'_>,
     expected: Option<Expected>,

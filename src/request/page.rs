@@ -7,6 +7,7 @@ use super::answer::Expected;
 use super::{AnyStatement, encode, query};
 use crate::Session;
 use crate::error::Error;
+use crate::listener::Listened;
 use crate::result::{PagingState, QueryResult};
 use crate::statement::PreparedStatement;
 use crate::stream::Pages;
@@ -15,12 +16,14 @@ use crate::stream::Pages;
 pub(crate) struct Sent {
     pub(crate) reply: PendingReply<'static>,
     pub(crate) expected: Option<Expected>,
+    /// Told to listeners when it has ended.
+    pub(super) listened: Option<Box<Listened>>,
 }
 
 impl Sent {
     /// The result, and whatever has to be done before.
     pub(crate) async fn finish(self, session: &Session) -> Result<QueryResult, Error> {
-        super::finish(session, self.reply, self.expected).await
+        super::finish(session, self.reply, self.expected, self.listened).await
     }
 }
 
@@ -33,7 +36,8 @@ pub(crate) fn send(
     let mut request = session.inner.engine.request();
     let encoded = encode(session, statement, page, request.frame())?;
     request.options(encoded.options);
-    Ok(Sent { reply: request.send(), expected: encoded.expected })
+    let listened = session.inner.listeners.statement(statement);
+    Ok(Sent { reply: request.send(), expected: encoded.expected, listened })
 }
 
 /// One page of a prepared statement.

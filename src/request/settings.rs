@@ -20,6 +20,8 @@ pub(crate) struct Defaults {
     /// Tells statements of this session from those of others.
     pub(crate) session: u64,
     pub(crate) profile: ExecutionProfile,
+    /// The level of requests that nobody gives one.
+    pub(crate) consistency: Consistency,
     /// The session's own policies, which the engine has already.
     pub(crate) policies: ExecutionPolicies,
     /// Where other load balancing policies get their view of the cluster.
@@ -108,7 +110,7 @@ impl Settings {
                 .consistency
                 .or(own.and_then(|profile| profile.consistency))
                 .or(session.consistency)
-                .unwrap_or(ExecutionProfile::DEFAULT_CONSISTENCY),
+                .unwrap_or(defaults.consistency),
             serial_consistency: options
                 .serial_consistency
                 .or(own.and_then(|profile| profile.serial_consistency))
@@ -171,11 +173,8 @@ impl Settings {
     /// The custom payload, which stands in front of the body.
     pub(crate) fn put_payload(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         if let Some(payload) = &self.payload {
-            payload
-                .iter()
-                .map(|(key, value)| (key.as_str(), value.clone()))
-                .collect::<CustomPayload>()
-                .encode(out)?;
+            let entries = payload.iter().map(|(key, value)| (key.as_str(), &value[..]));
+            CustomPayload::encode_entries(entries, out)?;
         }
         Ok(())
     }
@@ -219,6 +218,7 @@ mod tests {
         Defaults {
             session: 1,
             profile,
+            consistency: ExecutionProfile::DEFAULT_CONSISTENCY,
             views: PolicyViews::new(Arc::clone(&load_balancing)),
             policies: ExecutionPolicies {
                 load_balancing,

@@ -18,7 +18,9 @@ pub use paging::PagingState;
 pub use rows::Rows;
 pub(crate) use rows::{RowCursor, RowSet};
 
-use crate::error::{Error, ResultProblem};
+use crate::Session;
+use crate::error::{Attempt, Attempts, Error, ResultProblem};
+use crate::trace::Trace;
 
 /// The answer to a request.
 ///
@@ -26,12 +28,14 @@ use crate::error::{Error, ResultProblem};
 #[derive(Clone)]
 pub struct QueryResult {
     host: HostIndex,
+    /// Zero when it is not known.
+    request_bytes: u32,
     /// `None` for an answer without rows, warnings and the like.
     content: Option<Arc<Content>>,
 }
 
 /// Whatever an answer has besides "done".
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Content {
     pub(crate) rows: Option<RowSet>,
     pub(crate) tracing_id: Option<Uuid>,
@@ -39,16 +43,31 @@ pub(crate) struct Content {
     pub(crate) custom_payload: CustomPayload,
     pub(crate) schema_change: Option<SchemaChange>,
     pub(crate) schema_disagrees: bool,
+    /// What went wrong before the answer came.
+    pub(crate) attempts: Box<[chorus_actors::Attempt]>,
 }
 
 impl QueryResult {
     #[inline]
     pub(crate) fn void(host: HostIndex) -> Self {
-        Self { host, content: None }
+        Self { host, request_bytes: 0, content: None }
     }
 
     pub(crate) fn new(host: HostIndex, content: Content) -> Self {
-        Self { host, content: Some(Arc::new(content)) }
+        Self { host, request_bytes: 0, content: Some(Arc::new(content)) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn of_request(mut self, bytes: usize) -> Self {
+        // Frames are much shorter than that.
+        self.request_bytes = bytes as u32;
+        self
+    }
+
+    /// Keeps what went wrong before the answer came.
+    pub(crate) fn after(mut self, attempts: Box<[chorus_actors::Attempt]>) -> Self {
+        Arc::make_mut(self.content.get_or_insert_default()).attempts = attempts;
+        self
     }
 
     fn row_set(&self) -> Option<&RowSet> {
@@ -181,6 +200,28 @@ impl QueryResult {
     /// The host that answered; [`ClusterState`](crate::ClusterState) knows more about it.
     pub fn host(&self) -> HostIndex {
         self.host
+    }
+
+    /// The attempts that failed before this answer came, the oldest first: hosts that had no connection, errors that the retry
+    /// policy or speculation made up for. Nearly always none. Items of concurrent work do not tell theirs.
+    pub fn attempts(&self) -> impl ExactSizeIterator<Item = Attempt<'_>> {
+        Attempts::of_request(self.content.as_ref().map_or(&[], |content| &content.attempts))
+    }
+
+    /// The bytes of the request, header included and before compression. `None` for items of concurrent work.
+    pub fn request_bytes(&self) -> Option<usize> {
+        (self.request_bytes > 0).then_some(self.request_bytes as usize)
+    }
+
+    /// What servers did for this request, which asked to be [traced](crate::Statement::tracing); see
+    /// [`Session::trace`](crate::Session::trace).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Result`](crate::ErrorKind::Result) when it did not ask; the errors of
+    /// [`Session::trace`](crate::Session::trace).
+    pub async fn trace(&self, session: &Session) -> Result<Trace, Error> {
+        session.trace(self.tracing_id().ok_or(ResultProblem::NotTraced)?).await
     }
 
     /// Marks a schema change that not every host knows yet.

@@ -1,5 +1,7 @@
 //! Several statements in one request.
 
+use std::sync::Arc;
+
 use chorus_protocol::IntoRow;
 use chorus_protocol::request::BatchKind;
 
@@ -32,7 +34,8 @@ impl BatchType {
 
 /// Several INSERT, UPDATE and DELETE statements in one request.
 ///
-/// Options are those of the batch: consistency, timeout, timestamp and the rest of its members' own are not sent. The batch
+/// Options are those of the batch: consistency, timeout, timestamp and the rest of its members' own are not sent, except for custom
+/// payloads, which are sent together; of several values of a key the batch's own wins, then that of the last member. The batch
 /// goes to a replica of the first member whose partition is known. A batch is no means of loading data faster, unless all
 /// its members belong to one partition; for that there is [`Session::bulk`](crate::Session::bulk).
 ///
@@ -130,6 +133,14 @@ impl Batch {
     /// Removes all members; options stay.
     pub fn clear(&mut self) {
         self.members.clear();
+    }
+
+    /// The text of the first member.
+    pub(crate) fn first_text(&self) -> Option<Arc<str>> {
+        Some(match self.members.first()? {
+            BatchMember::Text(statement) => Arc::clone(&statement.text),
+            BatchMember::Bound(bound) => Arc::clone(&bound.prepared.shared.preparation.cql),
+        })
     }
 
     fn unchanged(self) -> Self {

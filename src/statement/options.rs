@@ -98,6 +98,9 @@ impl From<u32> for PageSize {
     }
 }
 
+/// The key of the custom payload that names the user to execute as.
+pub(crate) const PROXY_EXECUTE: &str = "ProxyExecute";
+
 /// The setters every kind of statement has, for a type with a field `options`. `$changed` is a method called after each.
 macro_rules! statement_setters {
     ($changed:ident) => {
@@ -194,8 +197,15 @@ macro_rules! statement_setters {
             self.$changed()
         }
 
+        /// Executes as another user, on behalf of whom this program acts. For DataStax Enterprise, whose administrators allow it
+        /// (`GRANT PROXY.EXECUTE`); other servers ignore it. Needs protocol v4. Defaults to the user who logged in.
+        #[must_use]
+        pub fn execute_as(self, user: impl Into<String>) -> Self {
+            self.custom_payload($crate::statement::PROXY_EXECUTE, user.into())
+        }
+
         /// Sends a key and its bytes along in the custom payload, for a query handler on the server. A key set twice
-        /// keeps the last value. Needs protocol v4. Defaults to none.
+        /// keeps the last value; there may be 65535. Needs protocol v4. Defaults to none.
         #[must_use]
         pub fn custom_payload(mut self, key: impl Into<String>, value: impl Into<bytes::Bytes>) -> Self {
             self.options.insert_payload(key.into(), value.into());

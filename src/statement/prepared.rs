@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use chorus_actors::{Engine, Preparation, RequestKind};
 use chorus_protocol::response::KnownColumns;
-use chorus_protocol::{ColumnSpec, FrameShape, IntoRow};
+use chorus_protocol::{ColumnSpec, CustomPayload, FrameShape, IntoRow};
 use chorus_topology::{Route, TableId};
 
 use super::BoundStatement;
@@ -91,6 +91,11 @@ impl PreparedStatement {
         self.shared.lwt
     }
 
+    /// What a query handler on the server sent along when the statement was prepared.
+    pub fn prepared_payload(&self) -> Option<&CustomPayload> {
+        Some(&self.shared.payload).filter(|payload| !payload.is_empty())
+    }
+
     /// The keyspace and table of the first bind marker.
     pub fn table(&self) -> Option<(&str, &str)> {
         self.shared.bind.first().map(|column| (&*column.keyspace, &*column.table))
@@ -137,6 +142,8 @@ pub(crate) struct Prepared {
     pub(crate) kind: RequestKind,
     /// What the session's connections negotiated when the statement was prepared.
     pub(crate) shape: FrameShape,
+    /// What came along with the answer to PREPARE.
+    payload: CustomPayload,
     pub(crate) defaults: Arc<Defaults>,
     table: TableCell,
     /// Set while a server sends a new metadata id without columns, so that it is logged once.
@@ -172,6 +179,7 @@ impl Prepared {
         lwt: bool,
         kind: RequestKind,
         shape: FrameShape,
+        payload: CustomPayload,
         defaults: Arc<Defaults>,
     ) -> Self {
         Self {
@@ -183,6 +191,7 @@ impl Prepared {
             lwt,
             kind,
             shape,
+            payload,
             defaults,
             table: TableCell::default(),
             warned_of_metadata: AtomicBool::new(false),

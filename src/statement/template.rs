@@ -184,6 +184,12 @@ impl Template {
         route
     }
 
+    /// Whether the server is asked to leave the description of rows out.
+    #[cfg(test)]
+    pub(crate) fn skips_metadata(&self) -> bool {
+        self.skip_metadata
+    }
+
     /// The two bytes of the consistency, from the start of the frame.
     pub(crate) fn consistency_at(&self) -> u32 {
         self.consistency_at

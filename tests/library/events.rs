@@ -8,7 +8,7 @@ use chorus_node::EmbeddedCluster;
 use crate::schema::eventually;
 
 /// A session that reacts to events at once.
-async fn attentive(cluster: &EmbeddedCluster) -> Session {
+pub(crate) async fn attentive(cluster: &EmbeddedCluster) -> Session {
     let mut windows = EventWindows::default();
     (windows.schema, windows.topology, windows.status) =
         (Some(Duration::ZERO), Some(Duration::ZERO), Some(Duration::ZERO));
@@ -17,7 +17,10 @@ async fn attentive(cluster: &EmbeddedCluster) -> Session {
 }
 
 /// The first event that `wanted` takes, of those that come within five seconds.
-async fn first<T>(events: &mut ClusterEvents, mut wanted: impl FnMut(ClusterEvent) -> Option<T>) -> T {
+pub(crate) async fn first<T>(
+    events: &mut ClusterEvents,
+    mut wanted: impl FnMut(ClusterEvent) -> Option<T>,
+) -> T {
     let search = async {
         loop {
             let event = events.next().await.expect("the session lives");

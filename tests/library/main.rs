@@ -1,5 +1,6 @@
 //! What the library promises, against embedded clusters.
 
+mod answers;
 mod batches;
 mod blocking;
 mod bulk;
@@ -9,9 +10,13 @@ mod events;
 mod metrics;
 mod paging;
 mod policies;
+mod prepare;
+mod processes;
+mod profiles;
 mod routing;
 mod runtimes;
 mod schema;
 mod session;
 mod stage;
 mod statements;
+mod traces;

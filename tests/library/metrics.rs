@@ -29,6 +29,22 @@ async fn requests_are_counted_by_kind_and_outcome() {
     assert_eq!((after.connections, after.in_flight, after.stale_reactors), (1, 0, 0));
 }
 
+#[tokio::test]
+async fn requests_that_are_made_together_leave_in_few_writes() {
+    for version in [chorus::ProtocolVersion::V4, chorus::ProtocolVersion::V5] {
+        let stage = Stage::with(|builder| builder.protocol_version(version)).await;
+        stage.run(crate::stage::NUMBERS).await;
+        let insert = stage.insert().await;
+        let before = stage.session.metrics().await.expect("open").traffic;
+        let requests = (0..64).map(|id| stage.session.execute(&insert, (id, id)));
+        futures::future::try_join_all(requests).await.expect("written");
+        let after = stage.session.metrics().await.expect("open").traffic;
+        assert_eq!(after.attempts - before.attempts, 64);
+        let writes = after.writes - before.writes;
+        assert!(writes <= 8, "{version}: {writes} writes for 64 requests");
+    }
+}
+
 #[cfg(feature = "prometheus")]
 #[tokio::test]
 async fn endpoint_serves_the_sessions_and_the_programs_numbers() {

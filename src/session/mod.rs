@@ -1,26 +1,28 @@
 //! The session: a table of contents. Each verb is in a file of its own under [`request`](crate::request) and beside it.
 
+mod cluster;
+mod profiles;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use chorus_actors::{
-    AgreementScope, ClusterEvents, Engine, ExecutionPolicies, MetricsSnapshot, ShutdownReport,
-};
-use chorus_protocol::{IntoRow, ProtocolVersion, Uuid};
-use chorus_topology::{ClusterState, Host, SchemaScope};
+use chorus_actors::{Engine, ExecutionPolicies, MetricsSnapshot, ShutdownReport};
+use chorus_protocol::{Consistency, IntoRow, ProtocolVersion, Uuid};
 
 use crate::SessionBuilder;
 use crate::concurrent::{Concurrent, StatementSource, ValueSource};
-use crate::config::{ExecutionProfile, SessionConfig};
+use crate::config::{ExecutionProfile, Profiles, SessionConfig};
 use crate::error::Error;
 use crate::ingest::BulkInsert;
+use crate::listener::Listeners;
 use crate::request::{self, AnyStatement, Defaults, Execute};
 use crate::result::{PagingState, QueryResult};
 use crate::statement::{Batch, PreparedStatement, Statement, StatementCache};
 use crate::stream::Pages;
+use crate::trace::{self, Trace, TraceOptions};
 
 /// A connection to a cluster: the handle everything is done with.
 ///
@@ -31,7 +33,8 @@ use crate::stream::Pages;
 /// **When bytes are sent.** A request is encoded when its method is called and handed to the engine when its future is first
 /// polled. **Dropping** a future cancels: a request that was not written yet is never sent; one that was may still take
 /// effect on the server. **Order**: requests in flight at the same time may be carried out in any order, also those of one
-/// task; await one before sending another that depends on it.
+/// task; await one before sending another that depends on it. **Processes**: a session is threads and sockets, which a fork does
+/// not copy; open it after the fork, one in each process (`examples/workers.rs`).
 #[derive(Clone)]
 pub struct Session {
     pub(crate) inner: Arc<Inner>,
@@ -44,6 +47,11 @@ pub(crate) struct Inner {
     /// The keyspace in use, as it is spelled in the schema.
     pub(crate) keyspace: ArcSwap<Option<Arc<str>>>,
     pub(crate) schema_agreement_timeout: Duration,
+    /// `None` waits for traces for ever.
+    pub(crate) trace_limit: Option<Duration>,
+    pub(crate) profiles: Arc<Profiles>,
+    pub(crate) listeners: Listeners,
+    id: Uuid,
 }
 
 impl Session {
@@ -63,9 +71,14 @@ impl Session {
         let keyspace = config.engine.keyspace.clone();
         let schema_agreement_timeout = config.engine.schema_agreement_timeout;
         let engine = Engine::connect(config.engine).await?;
+        warn_of_chance(&engine, &config.profile);
         let defaults = Defaults {
             session: NUMBER.fetch_add(1, Ordering::Relaxed),
             profile: config.profile,
+            consistency: match engine.agreement().is_astra {
+                true => Consistency::LocalQuorum,
+                false => ExecutionProfile::DEFAULT_CONSISTENCY,
+            },
             views: engine.views().clone(),
             policies,
             timestamps: config.timestamps,
@@ -77,9 +90,35 @@ impl Session {
                 statements: StatementCache::new(),
                 keyspace: ArcSwap::from_pointee(keyspace.map(Arc::from)),
                 schema_agreement_timeout,
+                trace_limit: config.trace_limit,
+                profiles: config.profiles,
+                listeners: Listeners::new(config.listeners),
+                id: Uuid::new_v4(),
             }),
         })
     }
+}
+
+/// Says which datacenter is taken for the local one where that is a matter of chance.
+fn warn_of_chance(engine: &Engine, profile: &ExecutionProfile) {
+    let state = engine.state();
+    if !is_chance(profile, state.route.datacenters().len()) {
+        return;
+    }
+    let contact = engine.control_host();
+    tracing::warn!(
+        contact = ?contact.as_ref().map(|host| host.address),
+        local = ?contact.as_ref().map(|host| &host.datacenter),
+        datacenters = ?state.route.datacenters(),
+        policy = ?engine.policies().load_balancing,
+        "contact points were given, but no load balancing policy: the datacenter of the one that answered first is taken for \
+         the local one"
+    );
+}
+
+/// Whether the program left it to the order of its contact points which of several datacenters is near.
+fn is_chance(profile: &ExecutionProfile, datacenters: usize) -> bool {
+    profile.load_balancing.is_none() && datacenters > 1
 }
 
 /// Requests.
@@ -133,7 +172,10 @@ impl Session {
     /// Has the server parse a statement once for many executions. Preparing a text again returns the statement there is,
     /// also when both are prepared at the same time.
     ///
-    /// A server that forgets the statement is told it again when that is noticed, behind the caller's back.
+    /// One host prepares it, then all others do (see [`prepare_on_all_hosts`](SessionBuilder::prepare_on_all_hosts)). A server
+    /// that forgets the statement is told it again when that is noticed, behind the caller's back. A
+    /// [keyspace](Statement::keyspace) and a [custom payload](Statement::custom_payload) of the statement go with the PREPARE;
+    /// its other options are those of its executions.
     ///
     /// # Errors
     ///
@@ -182,6 +224,69 @@ impl Session {
         values: impl IntoRow,
     ) -> Result<Pages, Error> {
         request::execute_iter(self, statement, values).await
+    }
+
+    /// Carries out a statement of any kind (a text without values, a bound statement, a batch) and returns the first page of its
+    /// result.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`execute`](Self::execute).
+    pub async fn run(&self, statement: impl Into<AnyStatement>) -> Result<QueryResult, Error> {
+        self.run_page(statement, None).await
+    }
+
+    /// Carries out a statement of any kind and returns the page that begins at `page`, or the first page for `None`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`execute`](Self::execute).
+    pub async fn run_page(
+        &self,
+        statement: impl Into<AnyStatement>,
+        page: Option<PagingState>,
+    ) -> Result<QueryResult, Error> {
+        request::send(self, &statement.into(), page.as_ref())?.finish(self).await
+    }
+
+    /// Carries out a statement of any kind and returns its result page by page; see [`Pages`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`execute`](Self::execute).
+    pub async fn run_iter(&self, statement: impl Into<AnyStatement>) -> Result<Pages, Error> {
+        Pages::open(self.clone(), statement.into()).await
+    }
+
+    /// What servers did for a request that was [traced](Statement::tracing), by the
+    /// [id](QueryResult::tracing_id) its result has. They write it down some time after the answer: this waits, for as long as
+    /// [`trace_timeout`](SessionBuilder::trace_timeout) says, until it is complete.
+    ///
+    /// ```no_run
+    /// # async fn example(session: chorus::Session) -> Result<(), chorus::Error> {
+    /// use chorus::Statement;
+    ///
+    /// let result = session.query(Statement::new("SELECT * FROM shop.orders").tracing(true), ()).await?;
+    /// println!("{}", result.trace(&session).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) when it is not complete in time, or there is no such trace; the errors of
+    /// reading it otherwise.
+    pub async fn trace(&self, id: Uuid) -> Result<Trace, Error> {
+        trace::fetch(self, id, TraceOptions::new()).await
+    }
+
+    /// The same, waiting and reading as the options say.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`trace`](Self::trace).
+    pub async fn trace_with(&self, id: Uuid, options: TraceOptions) -> Result<Trace, Error> {
+        trace::fetch(self, id, options).await
     }
 
     /// Sends several statements as one.
@@ -255,23 +360,15 @@ impl Session {
         self.inner.keyspace.load().as_ref().clone()
     }
 
-    /// What is known of the cluster now: hosts, ring and schema. An immutable snapshot.
-    pub fn state(&self) -> Arc<ClusterState> {
-        self.inner.engine.state()
-    }
-
     /// The version of the protocol that the session's connections speak.
     pub fn protocol_version(&self) -> ProtocolVersion {
         self.inner.engine.shape().version
     }
 
-    /// Connects to the hosts that the load balancing policy of a profile wants beyond those the session has already, and returns
-    /// when each of them has been tried. Not needed: requests with the profile do it too, and are served by the session's hosts
-    /// until then. For profiles without a policy of their own there is nothing to do.
-    pub async fn connect_profile(&self, profile: &ExecutionProfile) {
-        if let Some(policy) = &profile.load_balancing {
-            self.inner.engine.connect_for(policy).await;
-        }
+    /// An identity of this session: random, and known to nobody but the program. Servers are told that of the
+    /// [cluster](crate::Cluster::id), which all its sessions have in common.
+    pub fn id(&self) -> Uuid {
+        self.inner.id
     }
 
     /// Counters and latencies of everything the session has done so far, gathered from every actor.
@@ -281,102 +378,6 @@ impl Session {
     /// [`ErrorKind::SessionClosed`](crate::ErrorKind::SessionClosed) when the engine has ended.
     pub async fn metrics(&self) -> Result<MetricsSnapshot, Error> {
         Ok(self.inner.engine.metrics().await?)
-    }
-
-    /// Waits until all hosts know the same schema, for at most
-    /// [`schema_agreement_timeout`](SessionBuilder::schema_agreement_timeout). Returns whether they do.
-    ///
-    /// # Errors
-    ///
-    /// When no host can be asked.
-    pub async fn await_schema_agreement(&self) -> Result<bool, Error> {
-        request::await_schema_agreement(self).await
-    }
-
-    /// Waits until the hosts in scope have the same schema, for at most `limit`. Each of them is asked for its own, over its
-    /// own connection; [`await_schema_agreement`](Self::await_schema_agreement) asks one host about all, which is quicker.
-    /// Returns the version they agree on; `None` when they do not in time, when one could not be asked, and when no host is
-    /// in scope.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a limit of zero;
-    /// [`ErrorKind::SessionClosed`](crate::ErrorKind::SessionClosed) when the session has ended.
-    pub async fn await_schema_agreement_among(
-        &self,
-        scope: AgreementScope,
-        limit: Duration,
-    ) -> Result<Option<Uuid>, Error> {
-        request::await_agreement_among(self, scope, limit).await
-    }
-
-    /// Reads the whole schema again, once all hosts agree on it. Changes are learned without this, a moment after they
-    /// happened.
-    ///
-    /// # Errors
-    ///
-    /// When no host can be asked; [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) when the hosts do not agree within
-    /// [`schema_agreement_timeout`](SessionBuilder::schema_agreement_timeout). A timeout of zero does not wait for that.
-    pub async fn refresh_schema(&self) -> Result<(), Error> {
-        self.refresh_schema_of(SchemaScope::All).await
-    }
-
-    /// Reads a part of the schema again, once all hosts agree on it: a keyspace, a table, the types of a keyspace. What is
-    /// gone is forgotten. Also where the schema is not [read otherwise](SessionBuilder::fetch_schema).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`refresh_schema`](Self::refresh_schema).
-    pub async fn refresh_schema_of(&self, part: SchemaScope) -> Result<(), Error> {
-        request::refresh_schema(self, part).await
-    }
-
-    /// Reads the list of hosts again now. Changes are learned without this, a moment after they happened.
-    ///
-    /// # Errors
-    ///
-    /// When no host can be asked.
-    pub async fn refresh_topology(&self) -> Result<(), Error> {
-        Ok(self.inner.engine.refresh_topology().await?)
-    }
-
-    /// News of the cluster from now on: hosts that come, go, move, are up or down, changes of the schema, the control
-    /// connection. The state has what an event tells when it is told. Any number of listeners may listen; one that does not
-    /// keep up is told how much it missed. Dropping the stream ends listening.
-    ///
-    /// ```no_run
-    /// # async fn example(session: chorus::Session) {
-    /// use chorus::ClusterEvent;
-    ///
-    /// let mut events = session.events();
-    /// while let Some(event) = events.next().await {
-    ///     match event {
-    ///         ClusterEvent::HostDown(host) => println!("{} is down", host.address),
-    ///         ClusterEvent::Schema(difference) => println!("{difference}"),
-    ///         _ => {}
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    pub fn events(&self) -> ClusterEvents {
-        self.inner.engine.events()
-    }
-
-    /// The host that tells the session what happens to the cluster; `None` while another is looked for.
-    pub fn control_host(&self) -> Option<Arc<Host>> {
-        self.inner.engine.control_host()
-    }
-
-    /// Turns reading the schema on or off, as [`fetch_schema`](SessionBuilder::fetch_schema) does for the beginning. Turning
-    /// it on reads the whole schema now, without waiting for it; turning it off keeps what is known.
-    pub fn set_fetch_schema(&self, fetch: bool) {
-        self.inner.engine.set_fetch_schema(fetch);
-    }
-
-    /// Turns reading the tokens of hosts on or off, as [`fetch_tokens`](SessionBuilder::fetch_tokens) does for the
-    /// beginning. Takes effect when the list of hosts has been read again, which is begun now.
-    pub fn set_fetch_tokens(&self, fetch: bool) {
-        self.inner.engine.set_fetch_tokens(fetch);
     }
 
     /// Ends the session for all its clones. Requests under way may finish within `limit`; new ones fail with
@@ -390,5 +391,20 @@ impl Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("keyspace", &self.keyspace()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chorus_topology::RoundRobin;
+
+    use super::*;
+
+    #[test]
+    fn a_datacenter_that_was_chosen_by_chance_is_warned_about() {
+        let chosen = ExecutionProfile::new().load_balancing(Arc::new(RoundRobin::new()));
+        assert!(is_chance(&ExecutionProfile::new(), 2));
+        assert!(!is_chance(&ExecutionProfile::new(), 1), "there is nothing to choose");
+        assert!(!is_chance(&chosen, 2));
     }
 }

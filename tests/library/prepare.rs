@@ -1,0 +1,201 @@
+//! Statements on every host: when they are prepared, and when a host comes back.
+
+use std::time::{Duration, Instant};
+
+use chorus::protocol::Opcode;
+use chorus::{ClusterEvent, DbError, ProtocolVersion, Session};
+use chorus_node::{EmbeddedCluster, Fault, Requests, Shards};
+
+use crate::events::first;
+use crate::stage::{KEYSPACE, NUMBERS, Stage};
+
+const SELECT: &str = "SELECT value FROM ks.numbers WHERE id = ?";
+
+fn prepared(cluster: &EmbeddedCluster) -> Vec<usize> {
+    (0..cluster.addresses().len()).map(|node| cluster.prepared(node)).collect()
+}
+
+#[tokio::test]
+async fn what_one_host_has_prepared_all_have_when_prepare_returns() {
+    let stage = Stage::of(3).await;
+    let select = stage.prepare(SELECT).await;
+    assert_eq!(prepared(&stage.cluster), [1, 1, 1]);
+    for host in stage.session.state().hosts.iter() {
+        stage.session.execute(&select.clone().on_host(host.index), (1,)).await.expect("read");
+    }
+    assert_eq!(stage.session.metrics().await.expect("open").reprepares, 0, "every host knew it");
+    // The second time nobody is asked.
+    let before: u64 = (0..3).map(|node| stage.cluster.requests(node)).sum();
+    stage.prepare(SELECT).await;
+    assert_eq!((0..3).map(|node| stage.cluster.requests(node)).sum::<u64>(), before);
+}
+
+#[tokio::test]
+async fn one_host_is_asked_where_the_others_shall_not_be() {
+    let stage = Stage::of(3).await;
+    let builder = Session::builder().contact_points(stage.cluster.addresses());
+    let session =
+        builder.wait_for_all_hosts(true).prepare_on_all_hosts(false).connect().await.expect("connects");
+    let select = session.prepare(SELECT).await.expect("prepared");
+    assert_eq!(prepared(&stage.cluster).iter().sum::<usize>(), 1);
+    for host in session.state().hosts.iter() {
+        session.execute(&select.clone().on_host(host.index), (1,)).await.expect("told when it is asked");
+    }
+    assert_eq!(prepared(&stage.cluster), [1, 1, 1]);
+    assert_eq!(session.metrics().await.expect("open").reprepares, 2);
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_prepare_or_does_not_answer_does_not_fail_the_statement() {
+    let stage = Stage::of(3).await;
+    // The first to be asked answers; what the second says is an error, and the third says nothing.
+    let prepares = || Requests::opcode(Opcode::Prepare);
+    stage.cluster.faults().add(prepares().nth(2), Fault::Error(DbError::Overloaded, "not now".into()));
+    stage.cluster.faults().add(prepares().nth(2), Fault::DropRequest);
+    let began = Instant::now();
+    let select = stage.prepare(SELECT).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(prepared(&stage.cluster).iter().sum::<usize>(), 1);
+    stage.cluster.faults().clear();
+    for host in stage.session.state().hosts.iter() {
+        stage
+            .session
+            .execute(&select.clone().on_host(host.index), (1,))
+            .await
+            .expect("told when it is asked");
+    }
+}
+
+/// Lets node 1 of two go and come back, and returns how many statements it knew when the session called it up.
+async fn known_on_return(stage: &Stage, session: &Session) -> usize {
+    let mut events = session.events();
+    let address = stage.cluster.address(1);
+    stage.cluster.stop_node(1);
+    let is_it = |host: &chorus::Host| host.address == address;
+    first(&mut events, |event| matches!(event, ClusterEvent::HostDown(host) if is_it(&host)).then_some(()))
+        .await;
+    assert_eq!(stage.cluster.prepared(1), 0, "it forgot everything");
+    stage.cluster.start_node(1).expect("starts again");
+    first(&mut events, |event| matches!(event, ClusterEvent::HostUp(host) if is_it(&host)).then_some(()))
+        .await;
+    stage.cluster.prepared(1)
+}
+
+#[tokio::test]
+async fn a_host_that_comes_back_knows_every_statement_before_it_is_asked_to_execute_one() {
+    for version in ProtocolVersion::ALL {
+        let stage = Stage::of(2).await;
+        stage.run(&KEYSPACE.replace(" ks ", " other ")).await;
+        stage.run(&NUMBERS.replace("ks.", "other.")).await;
+        let builder = Session::builder().contact_points(stage.cluster.addresses()).protocol_version(version);
+        let session = builder.keyspace("ks").wait_for_all_hosts(true).connect().await.expect("connects");
+        let mut statements = Vec::new();
+        // More than go at a time, in two keyspaces.
+        for n in 0..12 {
+            let text = format!("SELECT value FROM numbers WHERE id = ? LIMIT {}", n + 1);
+            statements.push(session.prepare(text).await.expect("prepared"));
+        }
+        session.use_keyspace("other").await.expect("it exists");
+        statements.push(session.prepare("SELECT value FROM numbers WHERE id = ?").await.expect("prepared"));
+        session.prepare("SELECT id FROM numbers").await.expect("prepared, and not kept");
+
+        assert_eq!(known_on_return(&stage, &session).await, statements.len(), "{version}");
+        let host = session.state().host_at(stage.cluster.address(1)).expect("a member").index;
+        for statement in &statements {
+            session.execute(&statement.clone().on_host(host), (1,)).await.expect("executed");
+        }
+        assert_eq!(session.metrics().await.expect("open").reprepares, 0, "{version}");
+        // The connection is in the keyspace it shall be in.
+        let insert = chorus::Statement::new("INSERT INTO numbers (id, value) VALUES (7, 7)").on_host(host);
+        session.query(insert, ()).await.expect("written");
+        session
+            .query("SELECT id FROM other.numbers WHERE id = 7", ())
+            .await
+            .expect("read")
+            .single_row::<(i32,)>()
+            .expect("in the other keyspace");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_comes_back_is_told_nothing_where_it_shall_not_be() {
+    let stage = Stage::of(2).await;
+    let builder = Session::builder().contact_points(stage.cluster.addresses());
+    let session = builder.wait_for_all_hosts(true).reprepare_on_up(false).connect().await.expect("connects");
+    let select = session.prepare(SELECT).await.expect("prepared");
+    assert_eq!(known_on_return(&stage, &session).await, 0);
+    let host = session.state().host_at(stage.cluster.address(1)).expect("a member").index;
+    session.execute(&select.on_host(host), (1,)).await.expect("told when it is asked");
+    assert_eq!(stage.cluster.prepared(1), 1);
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_or_ignores_the_statements_is_used_all_the_same() {
+    let stage = Stage::of(2).await;
+    let select = stage.prepare(SELECT).await;
+    let prepares = || Requests::opcode(Opcode::Prepare).on_node(1);
+    stage.cluster.faults().add(prepares(), Fault::Error(DbError::ServerError, "broken".into()));
+    assert_eq!(known_on_return(&stage, &stage.session).await, 0);
+    stage.cluster.faults().clear();
+    let host = stage.session.state().host_at(stage.cluster.address(1)).expect("a member").index;
+    stage.session.execute(&select.on_host(host), (1,)).await.expect("told when it is asked");
+}
+
+#[tokio::test]
+async fn a_host_that_joins_knows_the_statements_too() {
+    let stage = Stage::of(1).await;
+    let select = stage.prepare(SELECT).await;
+    let mut events = stage.session.events();
+    let joined = stage.cluster.add_node("datacenter1").expect("joins");
+    stage.session.refresh_topology().await.expect("read");
+    let address = stage.cluster.address(joined);
+    first(&mut events, |event| {
+        matches!(event, ClusterEvent::HostUp(host) if host.address == address).then_some(())
+    })
+    .await;
+    assert_eq!(stage.cluster.prepared(joined), 1);
+    drop(select);
+}
+
+/// Two nodes with a shard, of which one has no ids of result metadata.
+fn upgrading(without: usize) -> EmbeddedCluster {
+    let cluster = EmbeddedCluster::builder().nodes(2).shards(1).start().expect("starts");
+    cluster.reshard_node(without, Shards::new(1).metadata_ids(false)).expect("starts again");
+    cluster
+}
+
+#[tokio::test]
+async fn a_server_without_metadata_ids_is_spoken_to_without_them() {
+    for (contact, without) in [(0, 1), (1, 1)] {
+        let cluster = upgrading(without);
+        let builder =
+            Session::builder().contact_point(cluster.address(contact)).port(cluster.address(0).port());
+        let session =
+            builder.wait_for_all_hosts(true).compress_if_possible().connect().await.expect("connects");
+        session.query(KEYSPACE, ()).await.expect("made");
+        session.query(NUMBERS, ()).await.expect("made");
+        let hosts: Vec<_> = session.state().hosts.iter().map(|host| host.index).collect();
+        for &host in &hosts {
+            // Prepared here, executed everywhere.
+            let on_host = |text: &str| chorus::Statement::new(text).on_host(host);
+            let insert = on_host("INSERT INTO ks.numbers (id, value) VALUES (?, ?)");
+            let insert = session.prepare(insert).await.expect("prepared");
+            let select = on_host("SELECT * FROM ks.numbers WHERE id = ?").tracing(true);
+            let select = session.prepare(select).await.expect("prepared");
+            for &other in &hosts {
+                let (insert, select) = (insert.clone().on_host(other), select.clone().on_host(other));
+                session.execute(&insert, (1, 10)).await.expect("written");
+                let rows = (2..40).map(|id| (id, id));
+                session.execute_concurrent_with_args(&insert, rows).run().await.expect("written");
+                for select in [select.clone(), select.tracing(false).custom_payload("k", "v")] {
+                    let read = session.execute(&select, (1,)).await.expect("read");
+                    assert_eq!(read.single_row::<(i32, i32)>().expect("one row"), (1, 10));
+                    let page = session.execute_page(&select, (2,), None).await.expect("read");
+                    assert_eq!(page.single_row::<(i32, i32)>().expect("one row"), (2, 2));
+                }
+            }
+            cluster.forget_prepared(0);
+            cluster.forget_prepared(1);
+        }
+    }
+}
