@@ -9,13 +9,13 @@ use crate::statement::Timeout;
 /// Who is told what the session does.
 impl SessionBuilder {
     /// Tells this listener of every request; see [`RequestListener`]. May be called several times; more can be added to the
-    /// [session](Session::add_request_listener). Defaults to none.
+    /// [session](crate::Session::add_request_listener). Defaults to none.
     pub fn request_listener(mut self, listener: Arc<dyn RequestListener>) -> Self {
         self.listeners.push(listener);
         self
     }
 
-    /// How long [`Session::trace`] waits for a trace; `None` waits for ever. Defaults to 2 seconds.
+    /// How long [`Session::trace`](crate::Session::trace) waits for a trace; `None` waits for ever. Defaults to 2 seconds.
     pub fn trace_timeout(mut self, limit: impl Into<Timeout>) -> Self {
         self.trace_limit = limit.into().duration();
         self

@@ -29,7 +29,7 @@ impl Session {
     }
 
     /// Waits until all hosts know the same schema, for at most
-    /// [`schema_agreement_timeout`](SessionBuilder::schema_agreement_timeout). Returns whether they do.
+    /// [`schema_agreement_timeout`](crate::SessionBuilder::schema_agreement_timeout). Returns whether they do.
     ///
     /// # Errors
     ///
@@ -61,13 +61,13 @@ impl Session {
     /// # Errors
     ///
     /// When no host can be asked; [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) when the hosts do not agree within
-    /// [`schema_agreement_timeout`](SessionBuilder::schema_agreement_timeout). A timeout of zero does not wait for that.
+    /// [`schema_agreement_timeout`](crate::SessionBuilder::schema_agreement_timeout). A timeout of zero does not wait for that.
     pub async fn refresh_schema(&self) -> Result<(), Error> {
         self.refresh_schema_of(SchemaScope::All).await
     }
 
     /// Reads a part of the schema again, once all hosts agree on it: a keyspace, a table, the types of a keyspace. What is
-    /// gone is forgotten. Also where the schema is not [read otherwise](SessionBuilder::fetch_schema).
+    /// gone is forgotten. Also where the schema is not [read otherwise](crate::SessionBuilder::fetch_schema).
     ///
     /// # Errors
     ///
@@ -112,13 +112,13 @@ impl Session {
         self.inner.engine.control_host()
     }
 
-    /// Turns reading the schema on or off, as [`fetch_schema`](SessionBuilder::fetch_schema) does for the beginning. Turning
+    /// Turns reading the schema on or off, as [`fetch_schema`](crate::SessionBuilder::fetch_schema) does for the beginning. Turning
     /// it on reads the whole schema now, without waiting for it; turning it off keeps what is known.
     pub fn set_fetch_schema(&self, fetch: bool) {
         self.inner.engine.set_fetch_schema(fetch);
     }
 
-    /// Turns reading the tokens of hosts on or off, as [`fetch_tokens`](SessionBuilder::fetch_tokens) does for the
+    /// Turns reading the tokens of hosts on or off, as [`fetch_tokens`](crate::SessionBuilder::fetch_tokens) does for the
     /// beginning. Takes effect when the list of hosts has been read again, which is begun now.
     pub fn set_fetch_tokens(&self, fetch: bool) {
         self.inner.engine.set_fetch_tokens(fetch);

@@ -15,7 +15,7 @@ const PROFILE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How requests are carried out, and who is told of them.
 impl Session {
-    /// The execution profile of that name: one that was [given](SessionBuilder::add_profile) or [added](Self::add_profile), or
+    /// The execution profile of that name: one that was [given](crate::SessionBuilder::add_profile) or [added](Self::add_profile), or
     /// `default` for the session's own.
     ///
     /// # Errors
