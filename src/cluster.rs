@@ -8,8 +8,8 @@ use crate::{Session, SessionBuilder};
 
 /// A cluster to connect to: checked settings, from which sessions are opened.
 ///
-/// Most programs need one session and take [`Session::builder`]. Sessions of one cluster share settings, named profiles and the
-/// timestamp generator, so that their writes are ordered among each other; each has an engine of its own, with its own
+/// Most programs need one session and take [`Session::builder`]. Sessions of one cluster share settings, named profiles, what
+/// servers told about prepared statements, and the timestamp generator, so that their writes are ordered among each other; each has an engine of its own, with its own
 /// connections, keyspace and knowledge of the cluster.
 ///
 /// ```no_run

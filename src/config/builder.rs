@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use super::{ExecutionProfile, IntoContactPoint, Profiles, SessionConfig, Speculation};
 use crate::error::{ConfigProblem, Error};
 use crate::listener::RequestListener;
-use crate::statement::{PageSize, Timeout};
+use crate::statement::{PageSize, StatementCache, Timeout};
 use crate::timestamp::{MonotonicTimestampGenerator, TimestampGenerator};
 use crate::trace::TraceOptions;
 use crate::{Cluster, Session};
@@ -114,6 +114,7 @@ impl SessionBuilder {
             engine,
             profile: self.profile,
             profiles: Arc::new(Profiles::new(self.profiles)),
+            described: Arc::new(StatementCache::new()),
             timestamps: self.timestamps,
             listeners: self.listeners,
             trace_limit: self.trace_limit,

@@ -22,6 +22,7 @@ pub(crate) use profiles::Profiles;
 pub use tls::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 
 use crate::listener::RequestListener;
+use crate::statement::{Described, StatementCache};
 use crate::timestamp::TimestampGenerator;
 
 /// Settings that were checked.
@@ -31,6 +32,8 @@ pub(crate) struct SessionConfig {
     pub(crate) profile: ExecutionProfile,
     /// Those with names; shared by all sessions with these settings.
     pub(crate) profiles: Arc<Profiles>,
+    /// What servers told about statements; shared like the profiles.
+    pub(crate) described: Arc<StatementCache<Described>>,
     /// `None` leaves timestamps to the server.
     pub(crate) timestamps: Option<Arc<dyn TimestampGenerator>>,
     pub(crate) listeners: Vec<Arc<dyn RequestListener>>,

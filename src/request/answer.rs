@@ -210,14 +210,14 @@ fn remember(prepared: &Prepared, id: Option<&Bytes>, columns: Option<&Arc<[Colum
 mod tests {
     use std::sync::atomic::AtomicU64;
 
-    use chorus_actors::{ExecutionPolicies, PolicyViews, Preparation, RequestKind};
+    use chorus_actors::{ExecutionPolicies, PolicyViews, Preparation};
     use chorus_protocol::{Consistency, CqlType, CustomPayload, FrameShape, ProtocolVersion};
     use chorus_topology::{DefaultRetry, LoadBalancingPolicy, TokenAware, ViewId};
 
     use super::*;
     use crate::ExecutionProfile;
     use crate::request::Defaults;
-    use crate::statement::PreparedStatement;
+    use crate::statement::{Described, PreparedStatement};
 
     fn columns(names: &[&str]) -> Arc<[ColumnSpec]> {
         names.iter().map(|name| ColumnSpec::new("ks", "t", *name, CqlType::Int)).collect()
@@ -246,18 +246,16 @@ mod tests {
             keyspace: None,
             session_keyspace: None,
         };
-        let result = ResultMetadata::new(Bytes::from_static(id), columns(names));
-        Arc::new(Prepared::new(
-            Arc::new(preparation),
-            Arc::new([]),
-            Vec::new(),
-            result,
-            false,
-            RequestKind::Read,
+        let described = Described {
+            preparation: Arc::new(preparation),
+            bind: Arc::new([]),
+            key_markers: Box::default(),
+            result: ResultMetadata::new(Bytes::from_static(id), columns(names)),
+            lwt: false,
             shape,
-            CustomPayload::new(),
-            Arc::new(defaults),
-        ))
+            payload: CustomPayload::new(),
+        };
+        Arc::new(Prepared::new(Arc::new(described), Arc::new(defaults)))
     }
 
     fn known(prepared: &Prepared) -> (Bytes, Vec<String>) {

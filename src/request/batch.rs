@@ -46,6 +46,10 @@ pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> R
         let bound = match member {
             BatchMember::Text(statement) => {
                 BatchStatement::Query(&statement.text).encode(0, frame)?;
+                if let (None, Some(routing)) = (&target, &statement.routing) {
+                    let routing = routing.as_ref().map_err(Clone::clone)?;
+                    target = Some(routing.target(&session.inner.engine.peek_route()));
+                }
                 continue;
             }
             BatchMember::Bound(bound) => bound,

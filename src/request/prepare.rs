@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use chorus_actors::{Preparation, Preparations, RequestKind};
 use chorus_protocol::request::Prepare;
-use chorus_protocol::response::{PreparedBody, Response, ResultBody};
-use chorus_protocol::{ColumnSpec, CustomPayload, Opcode, begin_frame, finish_frame};
+use chorus_protocol::response::{Response, ResultBody};
+use chorus_protocol::{ColumnSpec, Opcode, begin_frame, finish_frame};
 
 use super::Settings;
 use super::answer::open_envelope;
 use crate::Session;
 use crate::error::{Error, ResultProblem};
-use crate::statement::{Prepared, PreparedStatement, ResultMetadata, Statement, StatementKey, kind_of};
+use crate::statement::{Described, Prepared, PreparedStatement, ResultMetadata, Statement, StatementKey};
 
 /// How long other hosts may take to prepare what one has prepared. One that takes longer is told when it is asked to execute
 /// the statement.
@@ -31,20 +31,43 @@ pub(crate) async fn prepare_shared(session: &Session, statement: &Statement) -> 
         keyspace: statement.keyspace.clone().or_else(|| session.keyspace()),
     };
     let request = {
-        let (session, statement, keyspace) = (session.clone(), statement.clone(), session.keyspace());
-        move || async move { send(&session, &statement, keyspace).await }
+        let (session, statement, key) = (session.clone(), statement.clone(), key.clone());
+        move || async move {
+            let described = describe(&session, &statement, key).await?;
+            Ok(Arc::new(Prepared::new(described, Arc::clone(&session.inner.defaults))))
+        }
     };
     session.inner.statements.get_or_prepare(key, request).await
 }
 
-/// Sends PREPARE, reads what the server says about the statement, and has the other hosts prepare it.
-async fn send(
+/// What servers tell about a statement: to this session, or to another one of its cluster that asked before.
+async fn describe(
     session: &Session,
     statement: &Statement,
-    keyspace: Option<Arc<str>>,
-) -> Result<Arc<Prepared>, Error> {
+    key: StatementKey,
+) -> Result<Arc<Described>, Error> {
+    let mut asked = false;
+    let request = || {
+        asked = true;
+        let (session, statement) = (session.clone(), statement.clone());
+        async move { send(&session, &statement).await.map(Arc::new) }
+    };
+    let told = session.inner.described.get_or_prepare(key, request).await;
+    match told {
+        told if asked => told,
+        Ok(described) if described.shape == session.inner.engine.shape() => {
+            session.inner.engine.remember(&described.preparation);
+            Ok(described)
+        }
+        // Connections of another dialect, or a failure that may have been the other session's own.
+        _ => send(session, statement).await.map(Arc::new),
+    }
+}
+
+/// Sends PREPARE, reads what the server says about the statement, and has the other hosts prepare it.
+async fn send(session: &Session, statement: &Statement) -> Result<Described, Error> {
     let engine = &session.inner.engine;
-    let shape = engine.shape();
+    let (shape, session_keyspace) = (engine.shape(), session.keyspace());
     let settings = Settings::resolve(&statement.options, &session.inner.defaults)?;
 
     let mut request = engine.request();
@@ -64,47 +87,32 @@ async fn send(
     else {
         return Err(ResultProblem::UnexpectedAnswer(opcode).into());
     };
-    let prepared = describe(session, statement, keyspace, body, envelope.custom_payload);
-    engine.spread(&prepared.preparation, host, limit).await;
-    Ok(Arc::new(prepared))
-}
-
-fn describe(
-    session: &Session,
-    statement: &Statement,
-    session_keyspace: Option<Arc<str>>,
-    body: PreparedBody,
-    payload: CustomPayload,
-) -> Prepared {
-    let shape = session.inner.engine.shape();
-    let bind = body.bind.columns;
     let key_markers = if shape.version.has_partition_key_indexes() {
         body.bind.pk_indexes
     } else {
         // v3 leaves the key to the client: the markers named like the columns of the table's key.
-        key_markers_by_name(session, &bind).unwrap_or_default()
+        key_markers_by_name(session, &body.bind.columns).unwrap_or_default()
     };
-    let preparation = Preparation {
+    let preparation = Arc::new(Preparation {
         id: body.id,
         cql: Arc::clone(&statement.text),
         keyspace: statement.keyspace.clone(),
         session_keyspace,
-    };
-    let result = ResultMetadata::new(
-        body.result_metadata_id.unwrap_or_default(),
-        body.result.columns.unwrap_or_default(),
-    );
-    Prepared::new(
-        Arc::new(preparation),
-        Arc::clone(&bind),
-        key_markers,
-        result,
-        shape.is_lwt(body.bind.flags),
-        kind_of(&statement.text),
+    });
+    engine.remember(&preparation);
+    engine.prepare_elsewhere(&preparation, host, limit).await;
+    Ok(Described {
+        preparation,
+        bind: body.bind.columns,
+        key_markers: key_markers.into(),
+        result: ResultMetadata::new(
+            body.result_metadata_id.unwrap_or_default(),
+            body.result.columns.unwrap_or_default(),
+        ),
+        lwt: shape.is_lwt(body.bind.flags),
         shape,
-        payload,
-        Arc::clone(&session.inner.defaults),
-    )
+        payload: envelope.custom_payload,
+    })
 }
 
 /// The markers of the partition key of the table of the first marker, found by name.

@@ -78,12 +78,18 @@ pub(super) fn encode(
     .encode(&shape, frame)?;
     finish_frame(frame, 0)?;
     let kind = kind_of(&statement.text);
-    Ok(settings.into_options(
+    let mut options = settings.into_options(
         kind,
         statement.options.idempotent,
         u32::try_from(consistency_at).ok(),
         Preparations::None,
-    ))
+    );
+    if let Some(routing) = &statement.routing {
+        let (token, table) =
+            routing.as_ref().map_err(Clone::clone)?.target(&session.inner.engine.peek_route());
+        (options.token, options.table) = (Some(token), table);
+    }
+    Ok(options)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::ingest::BulkInsert;
 use crate::listener::Listeners;
 use crate::request::{self, AnyStatement, Defaults, Execute};
 use crate::result::{PagingState, QueryResult};
-use crate::statement::{Batch, PreparedStatement, Statement, StatementCache};
+use crate::statement::{Batch, Described, Prepared, PreparedStatement, Statement, StatementCache};
 use crate::stream::Pages;
 use crate::trace::{self, Trace, TraceOptions};
 
@@ -43,7 +43,9 @@ pub struct Session {
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) defaults: Arc<Defaults>,
-    pub(crate) statements: StatementCache,
+    pub(crate) statements: StatementCache<Prepared>,
+    /// What servers told the sessions of the cluster.
+    pub(crate) described: Arc<StatementCache<Described>>,
     /// The keyspace in use, as it is spelled in the schema.
     pub(crate) keyspace: ArcSwap<Option<Arc<str>>>,
     pub(crate) schema_agreement_timeout: Duration,
@@ -88,6 +90,7 @@ impl Session {
                 engine,
                 defaults: Arc::new(defaults),
                 statements: StatementCache::new(),
+                described: config.described,
                 keyspace: ArcSwap::from_pointee(keyspace.map(Arc::from)),
                 schema_agreement_timeout,
                 trace_limit: config.trace_limit,

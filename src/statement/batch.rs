@@ -130,6 +130,14 @@ impl Batch {
         self.members.is_empty()
     }
 
+    /// Whether a member is marked as conditional by the server; see [`PreparedStatement::is_lwt`].
+    pub fn is_lwt(&self) -> bool {
+        self.members.iter().any(|member| match member {
+            BatchMember::Bound(bound) => bound.prepared().is_lwt(),
+            BatchMember::Text(_) => false,
+        })
+    }
+
     /// Removes all members; options stay.
     pub fn clear(&mut self) {
         self.members.clear();

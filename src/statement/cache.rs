@@ -1,7 +1,8 @@
-//! The statements a session has prepared.
+//! The statements a session has prepared, and what servers told the sessions of a cluster about statements.
 //!
 //! Two callers who prepare the same text get the same statement, also when the second asks while the first is still
-//! waiting: they share one PREPARE. Statements are held weakly, so one that nobody keeps is forgotten; those the session
+//! waiting: they share one PREPARE. So do sessions of one cluster: each makes a statement of its own from what the servers told
+//! the first of them. Everything is held weakly, so what nobody keeps is forgotten; statements that a session
 //! prepares on its own, for text with values, are kept in a bounded queue.
 
 use std::collections::VecDeque;
@@ -14,7 +15,6 @@ use dashmap::mapref::entry::Entry;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 
-use super::Prepared;
 use crate::error::Error;
 
 /// Statements prepared for text with values that are kept alive.
@@ -29,24 +29,24 @@ pub(crate) struct StatementKey {
     pub(crate) keyspace: Option<Arc<str>>,
 }
 
-type Outcome = Result<Arc<Prepared>, Error>;
-type Preparing = Shared<BoxFuture<'static, Outcome>>;
+type Outcome<T> = Result<Arc<T>, Error>;
+type Preparing<T> = Shared<BoxFuture<'static, Outcome<T>>>;
 
-enum Known {
+enum Known<T> {
     /// Somebody waits for the server's answer. Weak, so that a PREPARE that everybody gave up on ends.
-    Preparing(WeakShared<BoxFuture<'static, Outcome>>),
-    Ready(Weak<Prepared>),
+    Preparing(WeakShared<BoxFuture<'static, Outcome<T>>>),
+    Ready(Weak<T>),
 }
 
 /// See the module documentation.
-pub(crate) struct StatementCache {
-    statements: DashMap<StatementKey, Known>,
+pub(crate) struct StatementCache<T> {
+    statements: DashMap<StatementKey, Known<T>>,
     /// Oldest first.
-    kept: Mutex<VecDeque<Arc<Prepared>>>,
+    kept: Mutex<VecDeque<Arc<T>>>,
     next_sweep: AtomicUsize,
 }
 
-impl StatementCache {
+impl<T: Send + Sync + 'static> StatementCache<T> {
     pub(crate) fn new() -> Self {
         Self {
             statements: DashMap::with_shard_amount(8),
@@ -60,9 +60,9 @@ impl StatementCache {
     /// # Errors
     ///
     /// Those of `prepare`, for everybody who waited for it. A failure is not remembered.
-    pub(crate) async fn get_or_prepare<F>(&self, key: StatementKey, prepare: impl FnOnce() -> F) -> Outcome
+    pub(crate) async fn get_or_prepare<F>(&self, key: StatementKey, prepare: impl FnOnce() -> F) -> Outcome<T>
     where
-        F: Future<Output = Outcome> + Send + 'static,
+        F: Future<Output = Outcome<T>> + Send + 'static,
     {
         let preparing = match self.join(&key, prepare) {
             Ok(ready) => return Ok(ready),
@@ -74,9 +74,9 @@ impl StatementCache {
     }
 
     /// The statement, or the future of the one who prepares it.
-    fn join<F>(&self, key: &StatementKey, prepare: impl FnOnce() -> F) -> Result<Arc<Prepared>, Preparing>
+    fn join<F>(&self, key: &StatementKey, prepare: impl FnOnce() -> F) -> Result<Arc<T>, Preparing<T>>
     where
-        F: Future<Output = Outcome> + Send + 'static,
+        F: Future<Output = Outcome<T>> + Send + 'static,
     {
         self.sweep_if_due();
         let mut entry = match self.statements.entry(key.clone()) {
@@ -106,7 +106,7 @@ impl StatementCache {
     }
 
     /// Remembers how a PREPARE ended, unless somebody began another one meanwhile.
-    fn settle(&self, key: &StatementKey, preparing: &Preparing, outcome: &Outcome) {
+    fn settle(&self, key: &StatementKey, preparing: &Preparing<T>, outcome: &Outcome<T>) {
         let Entry::Occupied(mut entry) = self.statements.entry(key.clone()) else { return };
         let is_ours = match entry.get() {
             Known::Preparing(weak) => weak.upgrade().is_none_or(|current| current.ptr_eq(preparing)),
@@ -126,7 +126,7 @@ impl StatementCache {
     }
 
     /// Keeps a statement alive for its next use, until many others were kept after it.
-    pub(crate) fn keep(&self, prepared: &Arc<Prepared>) {
+    pub(crate) fn keep(&self, prepared: &Arc<T>) {
         // A panic elsewhere cannot leave a queue of `Arc`s in a bad state.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // A statement used again has two owners at least and is usually near the end.
@@ -149,5 +149,11 @@ impl StatementCache {
             Known::Preparing(weak) => weak.upgrade().is_some(),
         });
         self.next_sweep.store((self.statements.len() * 2).max(FIRST_SWEEP), Ordering::Relaxed);
+    }
+}
+
+impl<T> std::fmt::Debug for StatementCache<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StatementCache").field("statements", &self.statements.len()).finish_non_exhaustive()
     }
 }

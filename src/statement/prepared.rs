@@ -93,7 +93,7 @@ impl PreparedStatement {
 
     /// What a query handler on the server sent along when the statement was prepared.
     pub fn prepared_payload(&self) -> Option<&CustomPayload> {
-        Some(&self.shared.payload).filter(|payload| !payload.is_empty())
+        Some(&self.shared.described.payload).filter(|payload| !payload.is_empty())
     }
 
     /// The keyspace and table of the first bind marker.
@@ -142,12 +142,27 @@ pub(crate) struct Prepared {
     pub(crate) kind: RequestKind,
     /// What the session's connections negotiated when the statement was prepared.
     pub(crate) shape: FrameShape,
-    /// What came along with the answer to PREPARE.
-    payload: CustomPayload,
+    /// Kept for the other sessions of the cluster, and for what is rarely asked for.
+    described: Arc<Described>,
     pub(crate) defaults: Arc<Defaults>,
     table: TableCell,
     /// Set while a server sends a new metadata id without columns, so that it is logged once.
     pub(crate) warned_of_metadata: AtomicBool,
+}
+
+/// What servers told about a statement: the same for all sessions of a cluster.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) preparation: Arc<Preparation>,
+    pub(crate) bind: Arc<[ColumnSpec]>,
+    pub(crate) key_markers: Box<[u16]>,
+    /// As it was then; each session keeps up with it on its own.
+    pub(crate) result: ResultMetadata,
+    pub(crate) lwt: bool,
+    /// What the connections of the session that asked had negotiated.
+    pub(crate) shape: FrameShape,
+    /// What came along with the answer.
+    pub(crate) payload: CustomPayload,
 }
 
 /// The columns of a result and the id the server gave them. Replaced as a pair, so that rows are always decoded by the
@@ -170,31 +185,21 @@ impl ResultMetadata {
 }
 
 impl Prepared {
-    #[allow(clippy::too_many_arguments, reason = "the one constructor of a plain record")]
-    pub(crate) fn new(
-        preparation: Arc<Preparation>,
-        bind: Arc<[ColumnSpec]>,
-        key_markers: Vec<u16>,
-        result: ResultMetadata,
-        lwt: bool,
-        kind: RequestKind,
-        shape: FrameShape,
-        payload: CustomPayload,
-        defaults: Arc<Defaults>,
-    ) -> Self {
+    /// A session's statement of what servers told.
+    pub(crate) fn new(described: Arc<Described>, defaults: Arc<Defaults>) -> Self {
         Self {
-            preparation,
-            bind,
-            key_markers: key_markers.into(),
-            returns_rows: !result.columns().is_empty(),
-            result: ArcSwap::from_pointee(result),
-            lwt,
-            kind,
-            shape,
-            payload,
+            preparation: Arc::clone(&described.preparation),
+            bind: Arc::clone(&described.bind),
+            key_markers: described.key_markers.clone(),
+            returns_rows: !described.result.columns().is_empty(),
+            result: ArcSwap::from_pointee(described.result.clone()),
+            lwt: described.lwt,
+            kind: kind_of(&described.preparation.cql),
+            shape: described.shape,
             defaults,
             table: TableCell::default(),
             warned_of_metadata: AtomicBool::new(false),
+            described,
         }
     }
 

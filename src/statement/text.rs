@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use chorus_protocol::token::{Token, composite_key, murmur3_token};
+use chorus_topology::{Route, TableId};
+
 use super::options::{StatementOptions, page_size_setter, statement_setters};
+use crate::error::UsageProblem;
 
 /// CQL text with its options.
 ///
@@ -19,13 +23,30 @@ use super::options::{StatementOptions, page_size_setter, statement_setters};
 pub struct Statement {
     pub(crate) text: Arc<str>,
     pub(crate) keyspace: Option<Arc<str>>,
+    /// Where its rows are, if the program says; or why that cannot be.
+    pub(crate) routing: Option<Result<Arc<Routing>, UsageProblem>>,
     pub(crate) options: StatementOptions,
+}
+
+/// The partition that a text is about.
+#[derive(Debug)]
+pub(crate) struct Routing {
+    keyspace: Box<str>,
+    table: Box<str>,
+    key: Vec<u8>,
+}
+
+impl Routing {
+    /// What the engine wants to know of it.
+    pub(crate) fn target(&self, route: &Route) -> (Token, Option<TableId>) {
+        (murmur3_token(&self.key), route.table_id(&self.keyspace, &self.table))
+    }
 }
 
 impl Statement {
     /// A statement with every option inherited from the session.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self { text: text.into(), keyspace: None, options: StatementOptions::default() }
+        Self { text: text.into(), keyspace: None, routing: None, options: StatementOptions::default() }
     }
 
     statement_setters!(unchanged);
@@ -37,6 +58,38 @@ impl Statement {
     #[must_use]
     pub fn keyspace(mut self, name: impl Into<Arc<str>>) -> Self {
         self.keyspace = Some(name.into());
+        self
+    }
+
+    /// Says which partition the statement is about, so that it is sent straight to a replica: the table, both names as they are
+    /// spelled in the schema, and the columns of its partition key in order, each as it is encoded. A text with values does not
+    /// need it, being prepared first. Nothing of it is sent. Defaults to none: any host will do.
+    ///
+    /// ```
+    /// use chorus::Statement;
+    ///
+    /// let id = 7_i64;
+    /// let statement =
+    ///     Statement::new(format!("SELECT total FROM shop.orders WHERE id = {id}"))
+    ///         .routing_key("shop", "orders", &[&id.to_be_bytes()]);
+    /// # assert!(statement.text().ends_with("7"));
+    /// ```
+    ///
+    /// A column of a composite key that is longer than 65535 bytes is reported when the statement is executed.
+    #[must_use]
+    pub fn routing_key(mut self, keyspace: &str, table: &str, key: &[&[u8]]) -> Self {
+        let mut whole = Vec::new();
+        self.routing = Some(match composite_key(key, &mut whole) {
+            Ok(()) => Ok(Arc::new(Routing { keyspace: keyspace.into(), table: table.into(), key: whole })),
+            Err(_) => Err(UsageProblem::KeyTooLong),
+        });
+        self
+    }
+
+    /// Takes back what [`routing_key`](Self::routing_key) said.
+    #[must_use]
+    pub fn without_routing_key(mut self) -> Self {
+        self.routing = None;
         self
     }
 

@@ -199,3 +199,34 @@ async fn a_server_without_metadata_ids_is_spoken_to_without_them() {
         }
     }
 }
+
+#[tokio::test]
+async fn sessions_of_a_cluster_have_a_text_prepared_once_also_at_the_same_time() {
+    let stage = Stage::of(1).await;
+    let cluster =
+        chorus::Cluster::builder().contact_points(stage.cluster.addresses()).build().expect("valid");
+    let (one, two) = (
+        cluster.connect_to("ks").await.expect("connects"),
+        cluster.connect_to("ks").await.expect("connects"),
+    );
+    let prepares = || Requests::opcode(Opcode::Prepare);
+    let rule = stage.cluster.faults().add(prepares(), Fault::Delay(Duration::from_millis(30)));
+    let text = "SELECT value FROM numbers WHERE id = ?";
+    let (first, second) = tokio::join!(one.prepare(text), two.prepare(text));
+    let (first, second) = (first.expect("prepared"), second.expect("prepared"));
+    let third = two.prepare(text).await.expect("known");
+    assert_eq!(stage.cluster.faults().fired(rule), Some(1), "the sessions share one PREPARE");
+    for (session, statement) in [(&one, &first), (&two, &second), (&two, &third), (&one, &second)] {
+        session.execute(statement, (1,)).await.expect("executed");
+    }
+    // What nobody holds is forgotten, and a failure is nobody else's.
+    drop((first, second, third));
+    one.prepare(text).await.expect("prepared");
+    assert_eq!(stage.cluster.faults().fired(rule), Some(2));
+    stage.cluster.faults().clear();
+    stage.cluster.faults().add(prepares().times(1), Fault::Error(DbError::Invalid, "not for you".into()));
+    stage.cluster.faults().add(prepares(), Fault::Delay(Duration::from_millis(30)));
+    let text = "SELECT id FROM numbers WHERE id = ?";
+    let (first, second) = tokio::join!(one.prepare(text), two.prepare(text));
+    assert!(first.is_err() && second.is_ok(), "{first:?} {second:?}");
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chorus::{Batch, DbError, ErrorKind, Placement, PreparedStatement, Session, SessionBuilder};
+use chorus::{Batch, DbError, ErrorKind, Placement, PreparedStatement, Session, SessionBuilder, Statement};
 use chorus_node::{
     EmbeddedCluster, EmbeddedClusterBuilder, Fault, Requests, RoutingCounts, ShardPort, Shards, Tablet,
 };
@@ -292,4 +292,51 @@ async fn f59_a_rate_limit_is_an_error_of_its_own_and_not_retried() {
     assert_eq!(error.kind(), ErrorKind::Db);
     assert!(matches!(error.db().map(|body| &body.error), Some(DbError::RateLimitReached { .. })), "{error}");
     assert_eq!(sharded.session.metrics().await.expect("open").retries(), 0);
+}
+
+#[tokio::test]
+async fn text_that_says_where_its_rows_are_reaches_their_shard() {
+    let sharded = Sharded::start(cluster(6, 4), RING).await;
+    let routed = async || {
+        let metrics = sharded.session.metrics().await.expect("open");
+        metrics.routed(RoutingQuality::ReplicaShard)
+    };
+    let text = |k: i32| Statement::new(format!("INSERT INTO ks.t (k, v) VALUES ({k}, {k})"));
+    let aimed = |k: i32| text(k).routing_key("ks", "t", &[&k.to_be_bytes()]);
+    let before = routed().await;
+    for k in 0..50 {
+        sharded.session.query(aimed(k), ()).await.expect("written");
+    }
+    assert_eq!(routed().await - before, 50);
+    // In a batch the first member that says it decides.
+    let before = routed().await;
+    for k in 0..50 {
+        let mut batch = Batch::unlogged();
+        batch.push(text(k)).push(aimed(k));
+        sharded.session.batch(&batch).await.expect("written");
+    }
+    assert_eq!(routed().await - before, 50);
+    let before = routed().await;
+    for k in 0..10 {
+        sharded.session.query(aimed(k).without_routing_key(), ()).await.expect("written");
+    }
+    assert_eq!(routed().await, before, "nobody knows where it belongs");
+    let long = vec![0; 65536];
+    let statement = text(1).routing_key("ks", "t", &[&long, b"x"]);
+    let error = sharded.session.query(statement, ()).await.expect_err("too long for a composite key");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+}
+
+#[tokio::test]
+async fn conditional_statements_are_known_by_the_mark_of_the_server() {
+    let sharded = Sharded::start(cluster(1, 1), RING).await;
+    let conditional = "INSERT INTO ks.t (k, v) VALUES (?, ?) IF NOT EXISTS";
+    let conditional = sharded.session.prepare(conditional).await.expect("prepared");
+    let plain = sharded.insert().await;
+    assert!(conditional.is_lwt() && !plain.is_lwt());
+    let mut batch = Batch::unlogged();
+    batch.bind(&plain, (1, 1)).expect("two ints").push("DELETE FROM ks.t WHERE k = 2");
+    assert!(!batch.is_lwt());
+    batch.bind(&conditional, (1, 1)).expect("two ints");
+    assert!(batch.is_lwt(), "any member makes it one");
 }

@@ -273,3 +273,30 @@ async fn statement_keyspace_needs_protocol_v5() {
     let error = stage.session.query(statement, ()).await.expect_err("v4 cannot say it");
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
 }
+
+#[tokio::test]
+async fn values_belong_to_what_was_bound_and_not_to_the_statement() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    let (first, second) = (insert.bind((1, 10)).expect("two ints"), insert.bind((2, 20)).expect("two ints"));
+    stage.session.run(&second).await.expect("written");
+    stage.session.run(&first).await.expect("written");
+    stage.session.execute(&insert, (3, 30)).await.expect("written");
+    assert_eq!(stage.numbers().await, [(1, Some(10)), (2, Some(20)), (3, Some(30))]);
+}
+
+#[tokio::test]
+async fn a_list_is_bound_to_in() {
+    let stage = Stage::with_numbers().await;
+    for id in 0..6 {
+        stage.session.execute(&stage.insert().await, (id, id)).await.expect("written");
+    }
+    let select = stage.prepare("SELECT id FROM numbers WHERE id IN ?").await;
+    for wanted in [vec![1, 3, 5], vec![4], vec![], vec![99]] {
+        let result = stage.session.execute(&select, (wanted.clone(),)).await.expect("read");
+        let mut found: Vec<i32> =
+            result.rows::<(i32,)>().expect("ints").map(|row| row.expect("an int").0).collect();
+        found.sort_unstable();
+        assert_eq!(found, wanted.into_iter().filter(|id| *id < 6).collect::<Vec<_>>());
+    }
+}

@@ -62,13 +62,16 @@ impl Engine {
         self.shared.cluster.offer(LearnTablets(vec![(table, hint)]));
     }
 
-    /// Takes note of a statement that `host` has prepared: it is told to hosts that come up from now on, and, unless the
-    /// configuration says otherwise, to those that are up. Returns when each of these knows it, or could not be told within
-    /// `limit`; failures are logged only, since a host that does not know a statement says so when it is used.
-    pub async fn spread(&self, statement: &Arc<Preparation>, host: HostIndex, limit: Duration) {
-        let published = &self.shared.published;
-        published.statements.add(statement);
-        if !published.prepare_on_all {
+    /// Takes note of a statement, for as long as somebody holds it: it is told to hosts that come up from now on.
+    pub fn remember(&self, statement: &Arc<Preparation>) {
+        self.shared.published.statements.add(statement);
+    }
+
+    /// Has the hosts that are up prepare a statement that `host` has prepared, unless the configuration says otherwise. Returns
+    /// when each of them has, or could not within `limit`; failures are logged only, since a host that does not know a statement
+    /// says so when it is used.
+    pub async fn prepare_elsewhere(&self, statement: &Arc<Preparation>, host: HostIndex, limit: Duration) {
+        if !self.shared.published.prepare_on_all {
             return;
         }
         let (answer, done) = oneshot::channel();
