@@ -29,10 +29,10 @@ pub(crate) fn execute<'s>(
     statement: &PreparedStatement,
     values: &impl IntoRow,
 ) -> Execute<'s> {
+    if session.inner.listeners.any() {
+        return execute_listened(session, statement, values);
+    }
     match begin(session, statement, values) {
-        Ok((reply, expected)) if session.inner.listeners.any() => {
-            listened(session, statement, reply, expected)
-        }
         Ok((reply, expected)) => Execute { session, expected, stage: Stage::Sent(reply) },
         Err(error) => Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
     }
@@ -40,12 +40,15 @@ pub(crate) fn execute<'s>(
 
 /// The same where somebody wants to be told.
 #[cold]
-fn listened<'s>(
+fn execute_listened<'s>(
     session: &'s Session,
     statement: &PreparedStatement,
-    reply: PendingReply<'s>,
-    expected: Option<Expected>,
+    values: &impl IntoRow,
 ) -> Execute<'s> {
+    let (reply, expected) = match begin(session, statement, values) {
+        Ok(begun) => begun,
+        Err(error) => return Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
+    };
     let statement = statement.clone();
     let request = async move {
         let listened = session.inner.listeners.execution(&statement);

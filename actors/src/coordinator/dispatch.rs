@@ -52,20 +52,21 @@ impl CoordinatorActor {
     }
 
     #[inline]
-    pub(super) fn admit(&mut self, mut job: Job) {
+    pub(super) fn admit(&mut self, job: Job) {
         let now = self.port.clock().now_us();
-        match &mut job {
-            Job::One(request) => {
+        match job {
+            Job::One(mut request) => {
                 request.progress.admitted_us = now;
                 request.progress.deadline_us = self.port.clock().deadline(request.options.timeout);
                 self.budget.deposit();
+                self.dispatch_one(request);
             }
-            Job::Chunk(chunk) => {
+            Job::Chunk(mut chunk) => {
                 chunk.admitted_us = now;
                 self.budget.deposit_many(chunk.len());
+                self.dispatch_chunk(chunk);
             }
         }
-        self.dispatch(job);
     }
 
     pub(super) fn retry_waiting(&mut self) {

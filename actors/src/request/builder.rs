@@ -94,7 +94,7 @@ impl<'e> RequestBuilder<'e> {
     }
 
     /// The future of the answer. Nothing is sent before it is polled.
-    #[inline]
+    #[inline(always)]
     pub fn send(self) -> PendingReply<'e> {
         // Nothing is left to drop, and this way nobody looks.
         let mut this = ManuallyDrop::new(self);

@@ -180,8 +180,12 @@ impl Future for PendingReply<'_> {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.unsent.is_some() && !self.push(Some(cx.waker()))? && !self.push_or_wait(cx)? {
-            return Poll::Pending;
+        if self.unsent.is_some() {
+            let is_sent = self.push(Some(cx.waker()))? || self.push_or_wait(cx)?;
+            // The waker went with it, so there is no need to look.
+            if !is_sent || self.spin_until.is_none() {
+                return Poll::Pending;
+            }
         }
         let spins = self.spins();
         // It was refused, or is polled after its end.

@@ -54,7 +54,7 @@ pub fn token_of_values(values: &[u8], pk_indexes: &[u16]) -> Result<Option<Token
 }
 
 /// Whether [`token_of_values`] would give a token, without computing it; the errors are the same.
-#[inline]
+#[inline(always)]
 pub fn has_token(values: &[u8], pk_indexes: &[u16]) -> Result<bool, RoutingKeyError> {
     if let [index] = *pk_indexes {
         return Ok(component(&mut Reader::new(values), index, usize::from(index))?.is_some());
