@@ -18,6 +18,7 @@
 //! ```
 
 pub use chorus_protocol::UdtType;
+pub use chorus_protocol::identifier::{RESERVED_KEYWORDS, UNRESERVED_KEYWORDS, is_reserved, keywords, quote};
 pub use chorus_topology::metadata::{
     Aggregate, Column, ColumnKind, ColumnMask, CompactStorage, DifferenceKind, EdgeEnd, EdgeLabel, Function,
     FunctionSignature, Index, IndexKind, Keyspace, MaterializedView, SchemaDifference, SchemaObject,

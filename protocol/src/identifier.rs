@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-/// Words that mean something else when left bare. Sorted.
-const RESERVED: &[&str] = &[
+/// Words that mean something else when left bare: those of CQL, and those that ScyllaDB or DataStax Enterprise reserve beyond.
+/// Sorted.
+pub const RESERVED_KEYWORDS: &[&str] = &[
     "active",
     "add",
     "allow",
@@ -115,6 +116,85 @@ const RESERVED: &[&str] = &[
     "workpool",
 ];
 
+/// Words of CQL that are names all the same, and need no quotes. Sorted.
+pub const UNRESERVED_KEYWORDS: &[&str] = &[
+    "aggregate",
+    "all",
+    "as",
+    "ascii",
+    "bigint",
+    "blob",
+    "boolean",
+    "called",
+    "clustering",
+    "compact",
+    "contains",
+    "count",
+    "counter",
+    "custom",
+    "date",
+    "decimal",
+    "deterministic",
+    "distinct",
+    "double",
+    "exists",
+    "filtering",
+    "finalfunc",
+    "float",
+    "frozen",
+    "function",
+    "functions",
+    "inet",
+    "initcond",
+    "input",
+    "int",
+    "json",
+    "key",
+    "keys",
+    "keyspaces",
+    "language",
+    "list",
+    "login",
+    "map",
+    "monotonic",
+    "nologin",
+    "nosuperuser",
+    "options",
+    "password",
+    "permission",
+    "permissions",
+    "returns",
+    "role",
+    "roles",
+    "sfunc",
+    "smallint",
+    "static",
+    "storage",
+    "stype",
+    "superuser",
+    "text",
+    "time",
+    "timestamp",
+    "timeuuid",
+    "tinyint",
+    "trigger",
+    "ttl",
+    "tuple",
+    "type",
+    "user",
+    "users",
+    "uuid",
+    "values",
+    "varchar",
+    "varint",
+    "writetime",
+];
+
+/// Every word that means something in CQL, whether it is reserved or not.
+pub fn keywords() -> impl Iterator<Item = &'static str> {
+    RESERVED_KEYWORDS.iter().chain(UNRESERVED_KEYWORDS).copied()
+}
+
 /// The name as it must stand in CQL: bare where that is safe, otherwise in double quotes with inner ones doubled.
 ///
 /// Bare means `[a-z][a-z0-9_]*` and not a reserved word of Cassandra, ScyllaDB or DSE.
@@ -129,7 +209,7 @@ pub fn always_quote(name: &str) -> String {
 
 /// True for reserved words, in any case.
 pub fn is_reserved(word: &str) -> bool {
-    RESERVED.binary_search(&word.to_ascii_lowercase().as_str()).is_ok()
+    RESERVED_KEYWORDS.binary_search(&word.to_ascii_lowercase().as_str()).is_ok()
 }
 
 fn is_bare(name: &str) -> bool {
@@ -169,10 +249,21 @@ mod tests {
 
     #[test]
     fn reserved_words_are_found_in_any_case() {
-        assert!(RESERVED.is_sorted());
-        for word in RESERVED {
+        assert!(RESERVED_KEYWORDS.is_sorted());
+        for word in RESERVED_KEYWORDS {
             assert!(is_reserved(&word.to_uppercase()));
         }
         assert!(!is_reserved("timestamp"));
+    }
+
+    #[test]
+    fn a_keyword_is_reserved_or_not_and_stands_once() {
+        assert!(UNRESERVED_KEYWORDS.is_sorted());
+        for word in UNRESERVED_KEYWORDS {
+            assert!(!is_reserved(word), "{word}");
+            assert_eq!(quote(word), *word);
+        }
+        let all: std::collections::BTreeSet<_> = keywords().collect();
+        assert_eq!(all.len(), RESERVED_KEYWORDS.len() + UNRESERVED_KEYWORDS.len());
     }
 }
