@@ -46,6 +46,7 @@ mod ingest;
 mod listener;
 pub mod metrics;
 pub mod policy;
+mod pool_state;
 mod replica_groups;
 mod request;
 mod result;
@@ -71,7 +72,8 @@ pub use chorus_actors::config::{
 #[cfg(feature = "tls")]
 pub use chorus_actors::tls::TlsPeer;
 pub use chorus_actors::{
-    AgreementScope, ClusterEvent, ClusterEvents, Placement, RequestKind, ShutdownReport, TlsProblem,
+    AgreementScope, ClusterEvent, ClusterEvents, ConnectionSnapshot, Placement, RequestKind, ShutdownReport,
+    TlsProblem,
 };
 pub use chorus_derive::*;
 pub use chorus_protocol::response::{DbError, ErrorBody, SchemaChange};
@@ -80,7 +82,7 @@ pub use chorus_protocol::{
     CqlTimeuuid, CqlType, CqlValue, CqlVarint, CustomPayload, FromCql, FromRow, IntoRow, MaybeEmpty,
     MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, Uuid, ValueError,
 };
-pub use chorus_topology::{AddressTranslator, ClusterState, Host, HostIndex, SchemaScope};
+pub use chorus_topology::{AddressTranslator, ClusterState, Endpoints, Host, HostIndex, SchemaScope};
 
 pub use cluster::Cluster;
 pub use concurrent::{Concurrent, ConcurrentStream, Source, StatementSource, ValueSource};
@@ -90,6 +92,7 @@ pub use config::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 pub use error::{Attempt, ConfigProblem, Error, ErrorKind, ResultProblem, UsageProblem};
 pub use ingest::{BulkInsert, BulkReport, BulkSink};
 pub use listener::{RequestInfo, RequestListener};
+pub use pool_state::{PoolState, ShardStats};
 pub use replica_groups::ReplicaGroup;
 pub use request::{AnyStatement, Execute};
 pub use result::{PagingState, QueryResult, Rows};

@@ -41,8 +41,8 @@ pub use engine::{Agreement, Engine, PolicyViews};
 pub use host::KeyspaceRefused;
 pub use metrics::catalog;
 pub use metrics::{
-    ActorSnapshot, HostSnapshot, LatencySnapshot, MetricsSnapshot, SMALL_BOUNDS, SmallHistogram,
-    TrafficSnapshot,
+    ActorSnapshot, ConnectionSnapshot, HostSnapshot, LatencySnapshot, MetricsSnapshot, SMALL_BOUNDS,
+    SmallHistogram, TrafficSnapshot,
 };
 pub use reactor::Placement;
 pub use request::{

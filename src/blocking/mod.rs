@@ -19,6 +19,8 @@
 
 mod park;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,8 +34,8 @@ use crate::concurrent::{StatementSource, ValueSource};
 use crate::error::Error;
 use crate::request::AnyStatement;
 use crate::{
-    Batch, BulkInsert, BulkReport, ConcurrentStream, Pages, PreparedStatement, QueryResult, RowStream,
-    SessionBuilder, Source, Statement, Trace,
+    Batch, BulkInsert, BulkReport, ConcurrentStream, Pages, PoolState, PreparedStatement, QueryResult,
+    RowStream, SessionBuilder, ShardStats, Source, Statement, Trace,
 };
 
 /// A connection to a cluster whose methods wait. Cheap to clone; clones share everything.
@@ -204,6 +206,29 @@ impl Session {
     /// See [`Session::state`](crate::Session::state).
     pub fn state(&self) -> Arc<ClusterState> {
         self.inner.state()
+    }
+
+    /// See [`Session::pool_state`](crate::Session::pool_state).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn pool_state(&self) -> Result<Vec<PoolState>, Error> {
+        block_on(self.inner.pool_state())
+    }
+
+    /// See [`Session::is_shard_aware`](crate::Session::is_shard_aware).
+    pub fn is_shard_aware(&self) -> bool {
+        self.inner.is_shard_aware()
+    }
+
+    /// See [`Session::shard_stats`](crate::Session::shard_stats).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn shard_stats(&self) -> Result<BTreeMap<SocketAddr, ShardStats>, Error> {
+        block_on(self.inner.shard_stats())
     }
 
     /// See [`Session::metrics`](crate::Session::metrics).

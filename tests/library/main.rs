@@ -10,6 +10,7 @@ mod events;
 mod metrics;
 mod paging;
 mod policies;
+mod pool_state;
 mod prepare;
 mod processes;
 mod profiles;

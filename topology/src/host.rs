@@ -1,7 +1,7 @@
 //! A cluster member as the driver sees it, and the small numbers that stand for members, keyspaces and tables.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use chorus_protocol::token::{AnyToken, Token, shard_of};
@@ -85,12 +85,51 @@ pub struct Host {
     pub rack: Arc<str>,
     /// The server's version text, such as `5.0.4`.
     pub release_version: Option<Arc<str>>,
+    /// What it told of its own addresses; the driver connects to [`address`](Host::address) and to none of them.
+    pub endpoints: Endpoints,
+    /// The version of a DataStax Enterprise server.
+    pub dse_version: Option<Arc<str>>,
+    /// What a DataStax Enterprise server does beside storing rows, such as `Search`; empty for every other one.
+    pub dse_workloads: Arc<[Arc<str>]>,
     /// The schema version it last reported.
     pub schema_version: Option<Uuid>,
     /// Its shards; `None` when it has none (Apache Cassandra) or no connection was made yet.
     pub sharding: Option<Sharding>,
     /// The ring tokens it owns; empty when the partitioner is unknown or it owns none.
     pub tokens: Arc<[AnyToken]>,
+}
+
+/// The addresses a host told of itself, each with the port where that was told too. Which of them a server tells differs by
+/// product and version, and whether it is the control connection's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Endpoints {
+    /// What other hosts reach it by.
+    pub broadcast: Option<IpAddr>,
+    /// The port of `broadcast`.
+    pub broadcast_port: Option<u16>,
+    /// What it listens on for other hosts.
+    pub listen: Option<IpAddr>,
+    /// The port of `listen`.
+    pub listen_port: Option<u16>,
+    /// What it serves clients on.
+    pub rpc: Option<IpAddr>,
+    /// The port of `rpc`.
+    pub rpc_port: Option<u16>,
+}
+
+impl Endpoints {
+    /// These, and from `known` those that are not told.
+    pub(crate) fn or(self, known: &Endpoints) -> Endpoints {
+        Endpoints {
+            broadcast: self.broadcast.or(known.broadcast),
+            broadcast_port: self.broadcast_port.or(known.broadcast_port),
+            listen: self.listen.or(known.listen),
+            listen_port: self.listen_port.or(known.listen_port),
+            rpc: self.rpc.or(known.rpc),
+            rpc_port: self.rpc_port.or(known.rpc_port),
+        }
+    }
 }
 
 impl Host {
@@ -104,6 +143,9 @@ impl Host {
             datacenter: Arc::from(""),
             rack: Arc::from(""),
             release_version: None,
+            endpoints: Endpoints::default(),
+            dse_version: None,
+            dse_workloads: Arc::from([]),
             schema_version: None,
             sharding: None,
             tokens: Arc::from([]),

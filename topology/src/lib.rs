@@ -12,7 +12,7 @@ pub mod rng;
 pub mod routing;
 pub mod rows;
 
-pub use host::{Distance, Host, HostIndex, KeyspaceId, Sharding, TableId};
+pub use host::{Distance, Endpoints, Host, HostIndex, KeyspaceId, Sharding, TableId};
 pub use metadata::{
     ClusterState, Discovery, Keyspace, SchemaDifference, SchemaScope, Table, Warning, differences,
 };

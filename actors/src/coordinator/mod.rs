@@ -16,6 +16,7 @@ mod messages;
 mod pools;
 mod port;
 mod reprepare;
+mod snapshot;
 mod speculation;
 mod stats;
 mod tablets;

@@ -14,7 +14,6 @@ use super::{pools::Pools, stats::CoordinatorStats, tablets::TabletNews};
 use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port},
-    metrics::{HostSnapshot, ReactorSnapshot, TrafficSnapshot},
     reactor::{Callers, Clock, Relay, Stage, deadline_after},
     request::{CloseReason, Outcome, Request, RequestError, RequestErrorKind, RowHome},
 };
@@ -444,57 +443,5 @@ impl CoordinatorPort {
         let ok = stats.requests.iter().map(|kind| kind[0]).sum();
         let all: u64 = stats.requests.iter().flatten().sum();
         (ok, all - ok)
-    }
-
-    /// A copy of everything counted on this reactor.
-    pub(super) fn snapshot(&self, inbox_depth: usize, waiting: usize) -> ReactorSnapshot {
-        let mut stats = self.stats.borrow_mut();
-        let mut snapshot = ReactorSnapshot {
-            requests: stats.requests,
-            latency: stats.latency.snapshot(),
-            routing: stats.routing,
-            retries_same_host: stats.retries_same_host,
-            retries_next_host: stats.retries_next_host,
-            ignored_errors: stats.ignored_errors,
-            reprepares: stats.reprepares,
-            budget_refusals: stats.budget_refusals,
-            speculative_sent: stats.speculative_sent,
-            speculative_won: stats.speculative_won,
-            tablets_told: self.tablets.taken.get(),
-            tablets_refused: self.tablets.refused.get(),
-            disconnects: stats.disconnects.clone(),
-            inbox_depth: inbox_depth as u64,
-            waiting: waiting as u64,
-            polls: stats.polls,
-            traffic: stats.retired.clone(),
-            ..ReactorSnapshot::default()
-        };
-        for connection in self.pools.borrow().connections() {
-            let traffic = connection.stats.borrow_mut().snapshot();
-            snapshot.connections += 1;
-            snapshot.connection_queue += u64::from(connection.queue_depth());
-            snapshot.deepest_connection_queue =
-                snapshot.deepest_connection_queue.max(u64::from(connection.queue_depth()));
-            snapshot.traffic.merge(&traffic);
-            let host = match snapshot.hosts.iter_mut().find(|host| host.host == connection.host) {
-                Some(host) => host,
-                None => {
-                    snapshot.hosts.push(HostSnapshot {
-                        host: connection.host,
-                        address: connection.address,
-                        connections: 0,
-                        in_flight: 0,
-                        orphans: 0,
-                        traffic: TrafficSnapshot::default(),
-                    });
-                    snapshot.hosts.last_mut().expect("just pushed")
-                }
-            };
-            host.connections += 1;
-            host.in_flight += u64::from(connection.in_flight());
-            host.orphans += u64::from(connection.orphans());
-            host.traffic.merge(&traffic);
-        }
-        snapshot
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 pub(crate) use recorder::LatencyRecorder;
 pub use recorder::{LatencySnapshot, SMALL_BOUNDS, SmallHistogram};
 pub(crate) use snapshot::ReactorSnapshot;
-pub use snapshot::{ActorSnapshot, HostSnapshot, MetricsSnapshot, TrafficSnapshot};
+pub use snapshot::{ActorSnapshot, ConnectionSnapshot, HostSnapshot, MetricsSnapshot, TrafficSnapshot};
 pub(crate) use window::{LatencyWindow, RecentLatencies};
 
 use crate::{

@@ -35,8 +35,22 @@ pub struct HostSnapshot {
     pub in_flight: u64,
     /// Answers outstanding that nobody waits for.
     pub orphans: u64,
+    /// Each connection in service.
+    pub pool: Vec<ConnectionSnapshot>,
     /// Counters of the connections in service; what ended connections counted is in the session's totals only.
     pub traffic: TrafficSnapshot,
+}
+
+/// One connection in service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionSnapshot {
+    /// The shard the server put it on; `None` where there are no shards.
+    pub shard: Option<u16>,
+    /// Requests in flight or queued on it, orphans included.
+    pub in_flight: u32,
+    /// Answers outstanding that nobody waits for; their stream ids are not used meanwhile.
+    pub orphans: u32,
 }
 
 /// What went over connections.
@@ -211,6 +225,7 @@ impl MetricsSnapshot {
                     known.connections += host.connections;
                     known.in_flight += host.in_flight;
                     known.orphans += host.orphans;
+                    known.pool.extend(host.pool);
                     known.traffic.merge(&host.traffic);
                 }
                 None => self.hosts.push(host),

@@ -1,12 +1,13 @@
 //! The members of a cluster, from `system.local` and `system.peers`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use chorus_protocol::token::{AnyToken, Partitioner};
 use rustc_hash::FxHashSet;
 
 use super::warning::Warning;
-use crate::host::Host;
+use crate::host::{Endpoints, Host};
 use crate::rows::{LocalRow, PeerRow, Tokens};
 
 /// Replaces the address a cluster tells for a peer by the one the driver can reach. Called once for each peer row.
@@ -96,6 +97,16 @@ impl Discovery<'_> {
         ));
         host.release_version = row.release_version.as_deref().map(Into::into);
         host.schema_version = row.schema_version;
+        host.endpoints = Endpoints {
+            broadcast: row.broadcast_address,
+            broadcast_port: port(row.broadcast_port),
+            listen: row.listen_address,
+            listen_port: port(row.listen_port),
+            rpc: row.rpc_address,
+            rpc_port: port(row.rpc_port),
+        };
+        host.dse_version = row.dse_version.as_deref().map(Into::into);
+        host.dse_workloads = workloads(row.workloads.as_deref(), row.workload.as_deref());
         Some(host)
     }
 
@@ -117,6 +128,16 @@ impl Discovery<'_> {
         let mut host = Host::new(id, address).located(&datacenter, &rack).owning(tokens);
         host.release_version = row.release_version.as_deref().map(Into::into);
         host.schema_version = row.schema_version;
+        host.endpoints = Endpoints {
+            broadcast: row.peer,
+            broadcast_port: port(row.peer_port),
+            listen: row.listen_address,
+            listen_port: port(row.listen_port),
+            rpc: row.native_transport_address.or(row.native_address).or(row.rpc_address),
+            rpc_port: port(row.rpc_port).or(port(row.native_port)),
+        };
+        host.dse_version = row.dse_version.as_deref().map(Into::into);
+        host.dse_workloads = workloads(row.workloads.as_deref(), row.workload.as_deref());
         Ok(host)
     }
 
@@ -146,8 +167,6 @@ impl Discovery<'_> {
         let told = row.native_transport_address.or(row.native_address).or(row.rpc_address);
         let usable = |address: Option<IpAddr>| address.filter(|address| !address.is_unspecified());
         let address = usable(told).or(usable(row.peer))?;
-        let port =
-            |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
         let port = port(row.rpc_port).or(port(row.native_port)).unwrap_or(self.default_port);
         Some(SocketAddr::new(address, port))
     }
@@ -160,6 +179,19 @@ impl Discovery<'_> {
     /// The addresses that peers tell, before any translation.
     pub fn told_addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.peers.iter().filter_map(|row| self.told(row))
+    }
+}
+
+/// A port as a column tells it; what is none counts as not told.
+fn port(told: Option<i32>) -> Option<u16> {
+    told.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0)
+}
+
+/// The column with many where there is one.
+fn workloads(many: Option<&[String]>, one: Option<&str>) -> Arc<[Arc<str>]> {
+    match (many, one) {
+        (Some(many), _) => many.iter().map(|name| name.as_str().into()).collect(),
+        (None, one) => one.into_iter().map(Into::into).collect(),
     }
 }
 
@@ -212,6 +244,53 @@ mod tests {
         let mut warnings = Vec::new();
         let partitioner = discovery.partitioner(&mut warnings);
         (discovery.members(partitioner, &mut warnings), warnings)
+    }
+
+    #[test]
+    fn hosts_tell_every_address_of_theirs_and_what_they_are() {
+        let own = LocalRow {
+            broadcast_address: ip(11),
+            broadcast_port: Some(7000),
+            listen_address: ip(12),
+            listen_port: Some(7001),
+            rpc_address: ip(13),
+            rpc_port: Some(9043),
+            release_version: Some("4.0.0".into()),
+            dse_version: Some("6.8.1".into()),
+            workloads: Some(vec!["Search".into(), "Graph".into()]),
+            ..local()
+        };
+        let other = PeerRow {
+            peer_port: Some(7002),
+            native_address: ip(22),
+            native_port: Some(9044),
+            listen_address: ip(23),
+            listen_port: Some(70_000),
+            dse_version: Some("5.0".into()),
+            workload: Some("Cassandra".into()),
+            ..peer(2)
+        };
+        let discovery = Discovery {
+            local: &own,
+            local_address: (LOCAL, 9999).into(),
+            peers: &[other, peer(3)],
+            default_port: 9042,
+            translate: None,
+            with_tokens: true,
+        };
+        let hosts = discovery.members(Partitioner::Murmur3, &mut Vec::new());
+        let told = |host: &Host| {
+            let Endpoints { broadcast, broadcast_port, listen, listen_port, rpc, rpc_port } = host.endpoints;
+            [(broadcast, broadcast_port), (listen, listen_port), (rpc, rpc_port)]
+        };
+        assert_eq!(told(&hosts[0]), [(ip(11), Some(7000)), (ip(12), Some(7001)), (ip(13), Some(9043))]);
+        assert_eq!(told(&hosts[1]), [(ip(2), Some(7002)), (ip(23), None), (ip(22), Some(9044))]);
+        assert_eq!(told(&hosts[2]), [(ip(3), None), (None, None), (ip(3), None)]);
+        let product = |host: &Host| (host.dse_version.clone(), host.dse_workloads.join("+"));
+        assert_eq!(product(&hosts[0]), (Some("6.8.1".into()), "Search+Graph".into()));
+        assert_eq!(product(&hosts[1]), (Some("5.0".into()), "Cassandra".into()));
+        assert_eq!(product(&hosts[2]), (None, String::new()));
+        assert_eq!(hosts[0].release_version.as_deref(), Some("4.0.0"));
     }
 
     fn address_of(peer: PeerRow) -> Option<String> {

@@ -38,6 +38,10 @@ impl RouteHost {
             host.tokens = Arc::clone(&self.host.tokens);
         }
         let moved = host.address != self.host.address;
+        if !moved {
+            // Of itself a host tells more than others tell of it.
+            host.endpoints = host.endpoints.or(&self.host.endpoints);
+        }
         if !self.member || moved {
             self.up = true;
         }

@@ -54,8 +54,16 @@ system_row! {
         rpc_port: Option<i32>,
         /// The address it tells other hosts.
         broadcast_address: Option<IpAddr>,
+        /// The port it tells other hosts, where told.
+        broadcast_port: Option<i32>,
         /// The address it listens on for other hosts.
         listen_address: Option<IpAddr>,
+        /// The port it listens on for other hosts, where told.
+        listen_port: Option<i32>,
+        /// What a DataStax Enterprise server does beside storing rows, before version 5.
+        workload: Option<String>,
+        /// What a DataStax Enterprise server does beside storing rows.
+        workloads: Option<Vec<String>>,
     }
 }
 
@@ -76,6 +84,10 @@ system_row! {
         rpc_port: Option<i32>,
         /// The port for clients (`peers_v2`).
         native_port: Option<i32>,
+        /// The address it listens on for other hosts, where told.
+        listen_address: Option<IpAddr>,
+        /// The port it listens on for other hosts, where told.
+        listen_port: Option<i32>,
         /// Its datacenter.
         data_center: Option<String>,
         /// Its rack.
@@ -86,6 +98,12 @@ system_row! {
         tokens: Tokens,
         /// The server's version.
         release_version: Option<String>,
+        /// The version of a DataStax Enterprise server.
+        dse_version: Option<String>,
+        /// What a DataStax Enterprise server does beside storing rows, before version 5.
+        workload: Option<String>,
+        /// What a DataStax Enterprise server does beside storing rows.
+        workloads: Option<Vec<String>>,
         /// The schema it knows.
         schema_version: Option<Uuid>,
     }
