@@ -21,7 +21,7 @@ use uuid::Uuid;
 #[path = "../tests/large/mod.rs"]
 mod large;
 
-use large::{Large, keyspaces, members, tablet};
+use large::{Large, TOKENS, keyspaces, members, tablet};
 
 /// The system's allocator, counting what is held.
 struct Counting;
@@ -112,7 +112,7 @@ fn peers(hosts: usize) -> (Vec<ColumnSpec>, Vec<u8>) {
         column("tokens", CqlType::set(CqlType::Text)),
     ];
     let mut content = Vec::new();
-    for host in members(hosts, 1).iter().skip(1) {
+    for host in members(hosts, TOKENS, 1).iter().skip(1) {
         let tokens: Vec<String> = host.tokens.iter().map(ToString::to_string).collect();
         let (ip, dc, rack) = (host.address.ip(), &*host.datacenter, &*host.rack);
         let row = (ip, dc, host.id, rack, ip, tokens);
@@ -128,7 +128,7 @@ fn refresh(large: &Large) {
         rows.collect::<Result<_, _>>().expect("every row reads")
     };
     let decoding = median(|| timed(rows));
-    let first = &members(1_000, 1)[0];
+    let first = &members(1_000, TOKENS, 1)[0];
     let mut local = LocalRow::default();
     local.partitioner = Some("Murmur3Partitioner".into());
     local.data_center = Some("dc0".into());

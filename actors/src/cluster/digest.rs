@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::{AdmitPolicies, ClusterActor, ClusterRead};
 use crate::config::EngineConfig;
+use crate::connection::handshake::ConnectError;
 use crate::control::ClusterRows;
 
 /// Rows of members that name more tokens than this are digested elsewhere.
@@ -101,6 +102,7 @@ impl ClusterActor {
         // Nobody receives it when the session has ended meanwhile.
         if let Err(error) = thread.spawn(move || drop(done.send(meal.digest()))) {
             warn!(%error, "cannot start a thread for a large cluster's ring: this read is lost");
+            self.fail_ready("no thread can be started for the ring of so large a cluster");
             return;
         }
         self.digesting = true;
@@ -112,11 +114,21 @@ impl ClusterActor {
             }
             match digested {
                 Ok(digested) => actor.adopt(digested, ctx),
-                Err(_) => warn!("the thread for a large cluster's ring ended early: this read is lost"),
+                Err(_) => {
+                    warn!("the load balancing policy panicked over a large cluster: this read is lost");
+                    actor.fail_ready("the load balancing policy panicked");
+                }
             }
             actor.catch_up(ctx);
         });
         ctx.spawn(adopt);
+    }
+
+    /// There will be no session, if there is none yet: a first read that is lost is not made up for.
+    fn fail_ready(&mut self, reason: &str) {
+        if self.members.is_empty() {
+            self.answer_ready(Err(ConnectError::Metadata { reason: reason.into() }));
+        }
     }
 
     /// Does what waited while rows were digested, until there are more to digest.

@@ -366,6 +366,96 @@ mod tests {
         }
     }
 
+    /// As Cassandra's `NetworkTopologyStrategy` chooses: a host in a rack that has one already is taken while the factor
+    /// exceeds the number of racks by more than were taken so.
+    fn cassandra(factors: &[(&str, u32)], hosts: &[Arc<Host>], token: i64) -> BTreeSet<u32> {
+        let mut ring: Vec<(i64, &Arc<Host>)> = Vec::new();
+        for host in hosts {
+            for token in host.tokens.iter() {
+                let AnyToken::Murmur3(Token(token)) = token else { panic!("{token:?}") };
+                ring.push((*token, host));
+            }
+        }
+        ring.sort_by_key(|(token, _)| *token);
+        let start = ring.partition_point(|(first, _)| *first < token) % ring.len();
+        ring.rotate_left(start);
+        let mut all = BTreeSet::new();
+        for (datacenter, factor) in factors {
+            let local = |host: &&Arc<Host>| *host.datacenter == **datacenter;
+            let members: Vec<_> =
+                hosts.iter().filter(|host| local(host) && !host.tokens.is_empty()).collect();
+            let racks: BTreeSet<_> = members.iter().map(|host| &host.rack).collect();
+            let mut left = (*factor as usize).min(members.len());
+            let mut repeats = left as i64 - racks.len() as i64;
+            let (mut chosen, mut used) = (BTreeSet::new(), BTreeSet::new());
+            for (_, host) in ring.iter().filter(|(_, host)| local(host)) {
+                if left == 0 || chosen.contains(&host.index.0) {
+                    continue;
+                }
+                if !used.insert(&host.rack) {
+                    if repeats <= 0 {
+                        continue;
+                    }
+                    repeats -= 1;
+                }
+                chosen.insert(host.index.0);
+                left -= 1;
+            }
+            all.extend(chosen);
+        }
+        all
+    }
+
+    #[test]
+    fn f74_replica_sets_are_cassandras_at_every_edge() {
+        let extremes = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
+        let alone = vec![host(0, "dc1", "r1", &extremes)];
+        let one_token = vec![host(0, "dc1", "r1", &[i64::MIN])];
+        let at_the_ends = vec![
+            host(0, "dc1", "r1", &[i64::MIN]),
+            host(1, "dc1", "r2", &[i64::MAX]),
+            host(2, "dc2", "r1", &[0]),
+        ];
+        // Nine hosts in one rack, one in another, one in a third; two datacenters; three tokens each.
+        let lopsided: Vec<_> = (0..14)
+            .map(|number| {
+                let (datacenter, rack) = match number {
+                    0..9 => ("dc1", "r1"),
+                    9 => ("dc1", "r2"),
+                    10 => ("dc1", "r3"),
+                    _ => ("dc2", "r1"),
+                };
+                let tokens =
+                    [0, 5, 9].map(|part: i64| i64::MIN / 2 + (number * 10 + part) * (i64::MAX / 150));
+                host(number as u32, datacenter, rack, &tokens)
+            })
+            .collect();
+        for hosts in [alone, one_token, at_the_ends, lopsided, worked_example()] {
+            let members = hosts.len() as u32;
+            for factors in [
+                vec![("dc1", 1)],
+                vec![("dc1", 2), ("dc2", 2)],
+                vec![("dc1", 3), ("dc2", 1)],
+                vec![("dc1", members + 3), ("dc2", members + 3)],
+                vec![("dc1", 2), ("nowhere", 3)],
+                vec![("nowhere", 1)],
+            ] {
+                let own = hosts.iter().flat_map(|host| host.tokens.iter()).map(|token| match token {
+                    AnyToken::Murmur3(token) => token.0,
+                    other => panic!("{other:?}"),
+                });
+                let near = own.flat_map(|token| [token.saturating_sub(1), token, token.saturating_add(1)]);
+                for token in near.chain(extremes) {
+                    let found: BTreeSet<u32> =
+                        replicas(&network(&factors), &hosts, token).into_iter().collect();
+                    assert_eq!(found, cassandra(&factors, &hosts, token), "{factors:?} at {token}");
+                    let simple = ReplicationStrategy::Simple(ReplicationFactor::new(members + 3));
+                    assert_eq!(replicas(&simple, &hosts, token).len(), hosts.len());
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_empty_ring_has_an_empty_placement() {
         let ring = Ring::of(&[]);

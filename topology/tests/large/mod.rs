@@ -20,13 +20,13 @@ pub(crate) struct Large {
     pub(crate) tablets: TableId,
 }
 
-/// The members of a cluster; the last digit of `seed` changes nothing but their tokens.
-pub(crate) fn members(hosts: usize, seed: u64) -> Vec<Host> {
+/// The members of a cluster; `seed` changes nothing but their tokens.
+pub(crate) fn members(hosts: usize, tokens: usize, seed: u64) -> Vec<Host> {
     let mut rng = Rng::seeded(seed);
     let member = |number: usize| {
         let address = ([10, 0, (number / 250) as u8, (number % 250) as u8], 9042).into();
         let tokens: Vec<AnyToken> =
-            (0..TOKENS).map(|_| AnyToken::Murmur3(Token(rng.next_u64() as i64))).collect();
+            (0..tokens).map(|_| AnyToken::Murmur3(Token(rng.next_u64() as i64))).collect();
         Host::new(Uuid::from_u128(number as u128 + 1), address)
             .located(&format!("dc{}", number % DATACENTERS), &format!("r{}", number / DATACENTERS % 8))
             .owning(tokens)
@@ -65,9 +65,13 @@ pub(crate) fn tablet(number: usize, count: usize, hosts: usize) -> TabletHint {
 
 impl Large {
     pub(crate) fn new(hosts: usize, tablets: usize) -> Large {
+        Self::of(hosts, TOKENS, tablets)
+    }
+
+    pub(crate) fn of(hosts: usize, tokens: usize, tablets: usize) -> Large {
         let policy = TokenAware::new(DcAwareRoundRobin::preferring("dc0"));
         let mut builder = RouteBuilder::from_route(&Route::default());
-        builder.members(members(hosts, 1));
+        builder.members(members(hosts, tokens, 1));
         builder.keyspaces(&keyspaces());
         let route = builder.finish(&policy);
         let table = |keyspace| route.table_id(keyspace, "t").expect("it was just made");
