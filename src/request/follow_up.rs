@@ -37,14 +37,8 @@ pub(crate) async fn follow_up(
 }
 
 /// Waits until all hosts know a change and reads it. False when they do not in time; nothing is read then.
-///
-/// Each host is asked for its own version: the one that carries the control connection may not have heard of a change that
-/// another carried out a moment ago, and would tell that all agree, namely on the schema before.
 async fn settle_schema(session: &Session, change: &SchemaChange) -> Result<bool, Error> {
-    let limit = session.inner.schema_agreement_timeout;
-    let agreed = limit.is_zero()
-        || session.inner.engine.await_schema_agreement_among(AgreementScope::Cluster, limit).await?.is_some();
-    if !agreed {
+    if !await_schema_agreement(session).await? {
         tracing::warn!(
             "hosts still disagree about the schema; the result of a schema change is returned anyway"
         );
@@ -78,12 +72,15 @@ pub(crate) async fn await_agreement_among(
 }
 
 /// Whether all hosts know the same schema, within the session's limit. A limit of zero counts as agreed.
+///
+/// Each host is asked for its own version: the one that carries the control connection may not have heard of a change that
+/// another carried out a moment ago, and would tell that all agree, namely on the schema before.
 pub(crate) async fn await_schema_agreement(session: &Session) -> Result<bool, Error> {
     let limit = session.inner.schema_agreement_timeout;
     if limit.is_zero() {
         return Ok(true);
     }
-    Ok(session.inner.engine.await_schema_agreement(limit).await?.is_some())
+    Ok(session.inner.engine.await_schema_agreement_among(AgreementScope::Cluster, limit).await?.is_some())
 }
 
 /// Has every connection switch, and remembers the name for what is prepared from now on.

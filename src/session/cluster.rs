@@ -28,20 +28,20 @@ impl Session {
         Ok(Arc::clone(state.user_type(keyspace, name).map_err(UsageProblem::from)?))
     }
 
-    /// Waits until all hosts know the same schema, for at most
-    /// [`schema_agreement_timeout`](crate::SessionBuilder::schema_agreement_timeout). Returns whether they do.
+    /// Waits until all hosts that are up know the same schema, each asked for its own, for at most
+    /// [`schema_agreement_timeout`](crate::SessionBuilder::schema_agreement_timeout). Returns whether they do; false when none
+    /// could be asked.
     ///
     /// # Errors
     ///
-    /// When no host can be asked.
+    /// [`ErrorKind::SessionClosed`](crate::ErrorKind::SessionClosed) when the session has ended.
     pub async fn await_schema_agreement(&self) -> Result<bool, Error> {
         request::await_schema_agreement(self).await
     }
 
     /// Waits until the hosts in scope have the same schema, for at most `limit`. Each of them is asked for its own, over its
-    /// own connection; [`await_schema_agreement`](Self::await_schema_agreement) asks one host about all, which is quicker.
-    /// Returns the version they agree on; `None` when they do not in time, when one could not be asked, and when no host is
-    /// in scope.
+    /// own connection. Returns the version they agree on; `None` when they do not in time, when one could not be asked, and
+    /// when no host is in scope.
     ///
     /// # Errors
     ///

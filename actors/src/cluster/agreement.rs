@@ -1,7 +1,7 @@
 //! Whether hosts have the same schema, asked of each of them.
 //!
-//! The control connection tells what one host thinks of the others, which is quick and is what a schema change waits for.
-//! Here each host in scope is asked for its own, which is what an operator wants to know before the next step.
+//! The control connection tells what one host thinks of the others, and that one may not have heard of a change yet. Here each host
+//! in scope is asked for its own, which is what a schema change waits for.
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use chorus_topology::Distance;
