@@ -101,9 +101,9 @@ pub enum UsageProblem {
         /// The column.
         column: Box<str>,
     },
-    /// A column of a composite partition key has 65536 bytes or more.
-    #[error("a value of the composite partition key has more than 65535 bytes")]
-    KeyTooLong,
+    /// A column of a composite partition key has more bytes than can be hashed: this many.
+    #[error("a value of the composite partition key has {0} bytes, and may have 65535")]
+    KeyTooLong(usize),
     /// A statement prepared by another session, whose connections speak another dialect of the protocol.
     #[error(
         "the statement was prepared by a session that speaks another version of the protocol; prepare it again"

@@ -9,12 +9,10 @@ use chorus_protocol::response::{Envelope, Response, ResultBody, RowsBody, Schema
 use chorus_protocol::{ColumnSpec, DecodeError, Opcode, flags as frame_flags};
 use chorus_topology::HostIndex;
 
+use super::warned;
 use crate::error::{Error, ResultProblem};
 use crate::result::{Content, QueryResult, RowSet};
 use crate::statement::{Prepared, ResultMetadata};
-
-/// A compressed body that claims to become larger than this is refused, as a frame of that size would be.
-const MOST_BODY_BYTES: usize = 256 << 20;
 
 /// What was known of the rows of an answer when its request was sent.
 pub(crate) struct Expected {
@@ -153,16 +151,17 @@ pub(super) fn open_envelope(flags: u8, body: Bytes, engine: &Engine) -> Result<E
     let body = if flags & frame_flags::COMPRESSED == 0 {
         body
     } else {
-        match engine.agreement().compression {
-            Some(compression) => {
-                compression.decompress_body(&body, MOST_BODY_BYTES).map_err(DecodeError::from)?.into()
-            }
+        let agreement = engine.agreement();
+        // A body that becomes larger than a frame may be is refused as a frame of that size would be.
+        let most = agreement.frame_bytes as usize;
+        match agreement.compression {
+            Some(compression) => compression.decompress_body(&body, most).map_err(DecodeError::from)?.into(),
             None => return Err(ResultProblem::UnexpectedCompression.into()),
         }
     };
     let envelope = Envelope::split(flags, body)?;
-    for warning in &envelope.warnings {
-        tracing::warn!(%warning, "the server warns");
+    if !envelope.warnings.is_empty() {
+        warned::log(&envelope.warnings);
     }
     Ok(envelope)
 }

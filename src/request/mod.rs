@@ -11,7 +11,7 @@
 //! | any of these as a piece of concurrent work | `any.rs` |
 //!
 //! `settings.rs` resolves what statement, profile and session say; `answer.rs` reads what comes back; `follow_up.rs` does
-//! what has to be done before a result of `USE` or of a schema change may be handed out.
+//! what has to be done before a result of `USE` or of a schema change may be handed out; `warned.rs` logs what servers warn of.
 
 mod answer;
 mod any;
@@ -23,6 +23,7 @@ mod page;
 mod prepare;
 mod query;
 mod settings;
+mod warned;
 
 pub(crate) use answer::{Expected, read_parts};
 pub use any::AnyStatement;

@@ -55,7 +55,7 @@ impl BoundStatement {
         let mut key = Vec::new();
         match routing_key(&self.values, self.prepared.partition_key_indexes(), &mut key) {
             Ok(true) => Ok(Some(key)),
-            Err(RoutingKeyError::ComponentTooLong(_)) => Err(UsageProblem::KeyTooLong.into()),
+            Err(RoutingKeyError::ComponentTooLong(length)) => Err(UsageProblem::KeyTooLong(length).into()),
             Ok(false) | Err(_) => Ok(None),
         }
     }

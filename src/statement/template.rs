@@ -360,7 +360,7 @@ pub(crate) fn token_of(prepared: &Prepared, values: &[u8], route: Route) -> Resu
     match token {
         Ok((true, token)) => Ok(token),
         Ok((false, _)) => without_token(prepared, values),
-        Err(RoutingKeyError::ComponentTooLong(_)) => Err(UsageProblem::KeyTooLong.into()),
+        Err(RoutingKeyError::ComponentTooLong(length)) => Err(UsageProblem::KeyTooLong(length).into()),
         Err(_) => Ok(None),
     }
 }

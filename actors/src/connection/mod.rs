@@ -146,7 +146,7 @@ pub(crate) fn start(
     let segments = wire.shape.version.uses_segments();
     let compression = if segments { None } else { wire.compression };
     let place = Place { host, address: wire.address, shard: wire.shard };
-    let port = open_port(place, wire.shape, compression, settings.window, coordinator);
+    let port = open_port(place, wire.shape, compression, &settings, coordinator);
     let inbound = Inbound::new(settings.max_frame, &wire.leftover);
     let (segments, outbound) = if segments {
         (Some(Segments::new(wire.compression, settings.max_frame)), Outbound::segments(wire.compression))
@@ -184,7 +184,7 @@ fn open_port(
     place: Place,
     shape: FrameShape,
     compression: Option<Compression>,
-    window: u32,
+    settings: &ConnectionSettings,
     coordinator: &Rc<CoordinatorPort>,
 ) -> Rc<Port> {
     let port = Rc::new(Port {
@@ -194,8 +194,9 @@ fn open_port(
         shard: place.shard,
         shape,
         compression,
+        max_frame: settings.max_frame,
         coordinator: Rc::downgrade(coordinator),
-        window: window.clamp(1, in_flight::STREAM_IDS as u32 - 1),
+        window: settings.window.clamp(1, in_flight::STREAM_IDS as u32 - 1),
         queue: RefCell::new(VecDeque::new()),
         queued: Default::default(),
         in_flight: Default::default(),

@@ -57,6 +57,8 @@ pub(crate) struct Port {
     pub(crate) shape: FrameShape,
     /// How bodies on it are compressed, below v5.
     pub(crate) compression: Option<Compression>,
+    /// The largest body accepted, compressed or expanded.
+    pub(super) max_frame: u32,
     pub(super) coordinator: Weak<CoordinatorPort>,
     /// The most requests on the wire.
     pub(super) window: u32,
@@ -179,7 +181,7 @@ impl Port {
     pub(crate) fn decompress(&self, frame_flags: u8, body: bytes::Bytes) -> Result<bytes::Bytes, String> {
         match self.compression {
             Some(compression) if frame_flags & chorus_protocol::flags::COMPRESSED != 0 => compression
-                .decompress_body(&body, chorus_protocol::DEFAULT_MAX_FRAME_LENGTH as usize)
+                .decompress_body(&body, self.max_frame as usize)
                 .map(bytes::Bytes::from)
                 .map_err(|error| error.to_string()),
             _ => Ok(body),

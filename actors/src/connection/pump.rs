@@ -151,6 +151,7 @@ impl ConnectionActor {
         let acceptable = header.response
             && header.version == self.port.shape.version.as_u8()
             && is_response(header.opcode)
+            && (header.opcode != Opcode::Event as u8 || header.stream < 0)
             && (header.flags & flags::COMPRESSED == 0 || self.may_be_compressed());
         if !acceptable {
             return Err(self.refusal(&header));
@@ -282,26 +283,33 @@ impl ConnectionActor {
             format!("an answer of protocol version {} on a connection of version {ours}", header.version)
         } else if !is_response(header.opcode) {
             format!("unknown opcode {:#04x} in an answer", header.opcode)
+        } else if header.opcode == Opcode::Event as u8 && header.stream >= 0 {
+            "an event came where an answer should".into()
         } else {
             "a compressed answer, although no compression was agreed".into()
         })
     }
 
-    /// Decodes an ERROR. One that cannot be understood is an error all the same.
+    /// Decodes an ERROR. One that cannot be understood is an error all the same, with as much of its words as can be read.
     fn error(&self, header: &FrameHeader, body: &[u8]) -> ErrorBody {
-        let decode = || -> Result<ErrorBody, String> {
+        let open = || -> Result<Bytes, String> {
             let body = self.plain(header.flags, body)?;
-            let envelope = Envelope::split(header.flags, body).map_err(|error| error.to_string())?;
-            match Response::decode(header.opcode, envelope.body, &self.port.shape) {
-                Ok(Response::Error(error)) => Ok(error),
-                Ok(_) => Err("not an error".into()),
-                Err(error) => Err(error.to_string()),
-            }
+            Ok(Envelope::split(header.flags, body).map_err(|error| error.to_string())?.body)
         };
-        decode().unwrap_or_else(|what| {
-            let message = format!("the server answered with an error that cannot be read: {what}");
-            ErrorBody::new(DbError::ServerError, message)
-        })
+        let decode = |body: &Bytes| match Response::decode(header.opcode, body.clone(), &self.port.shape) {
+            Ok(Response::Error(error)) => Ok(error),
+            Ok(_) => Err("not an error".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        let unreadable =
+            |what: String| format!("the server answered with an error that cannot be read: {what}");
+        match open() {
+            Ok(body) => decode(&body).unwrap_or_else(|what| match ErrorBody::decode_head(&body) {
+                Ok(head) => ErrorBody { message: format!("{} ({})", head.message, unreadable(what)), ..head },
+                Err(_) => ErrorBody::new(DbError::ServerError, unreadable(what)),
+            }),
+            Err(what) => ErrorBody::new(DbError::ServerError, unreadable(what)),
+        }
     }
 
     pub(super) fn plain(&self, frame_flags: u8, body: &[u8]) -> Result<Bytes, String> {
@@ -315,11 +323,11 @@ impl ConnectionActor {
     }
 
     fn event(&self, header: &FrameHeader, body: Body<'_>) {
-        let Some(sink) = &self.owner.event else { return };
         if header.opcode != Opcode::Event as u8 {
             self.port.stats.borrow_mut().unknown_streams += 1;
             return;
         }
+        let Some(sink) = &self.owner.event else { return };
         let decoded = self.plain(header.flags, body.as_slice()).and_then(|body| {
             let envelope = Envelope::split(header.flags, body).map_err(|error| error.to_string())?;
             Response::decode(header.opcode, envelope.body, &self.port.shape)

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, rc::Rc, task::Poll};
 use chorus_protocol::{FrameShape, Opcode, ProtocolVersion};
 use chorus_topology::HostIndex;
 
-use super::{ConnectionHandle, Place, Work, open_port};
+use super::{ConnectionHandle, ConnectionSettings, Place, Work, open_port};
 use crate::{coordinator::CoordinatorPort, reactor::Stage, request::Outcome};
 
 /// Puts a connection on stage that answers each request with an empty RESULT as soon as it is polled. Rows of chunks are not
@@ -18,7 +18,8 @@ pub(crate) fn start(
     coordinator: &Rc<CoordinatorPort>,
 ) -> ConnectionHandle {
     let place = Place { host, address, shard: None };
-    let port = open_port(place, FrameShape::new(ProtocolVersion::V4), None, window, coordinator);
+    let settings = ConnectionSettings { window, ..ConnectionSettings::default() };
+    let port = open_port(place, FrameShape::new(ProtocolVersion::V4), None, &settings, coordinator);
     let (handle, coordinator) = (Rc::clone(&port), Rc::clone(coordinator));
     stage.spawn(std::future::poll_fn(move |task| {
         port.woken.set(false);

@@ -67,6 +67,7 @@ impl Published {
                 shape: FrameShape::new(version),
                 compression: None,
                 is_astra: false,
+                frame_bytes: config.limits.frame_bytes,
             }),
             views: PolicyViews::new(Arc::clone(&config.load_balancing)),
             control: ArcSwapOption::empty(),
@@ -99,6 +100,8 @@ pub struct Agreement {
     pub compression: Option<Compression>,
     /// Whether the server is DataStax Astra, where the usual default consistency is of no use.
     pub is_astra: bool,
+    /// The largest body accepted, in bytes, compressed or expanded; see [`Limits`](crate::config::Limits).
+    pub frame_bytes: u32,
 }
 
 pub(crate) struct Shared {

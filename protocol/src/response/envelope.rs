@@ -29,7 +29,8 @@ impl Envelope {
         }
         let mut reader = Reader::new(&body);
         let tracing_id = if flags & flags::TRACING != 0 { Some(reader.uuid("tracing id")?) } else { None };
-        let warnings = if flags & flags::WARNING != 0 { reader.string_list("warnings")? } else { Vec::new() };
+        let warnings =
+            if flags & flags::WARNING != 0 { reader.lossy_string_list("warnings")? } else { Vec::new() };
         let custom_payload = if flags & flags::CUSTOM_PAYLOAD != 0 {
             CustomPayload::decode(&mut reader, &body)?
         } else {

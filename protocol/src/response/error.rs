@@ -30,14 +30,23 @@ impl ErrorBody {
     /// # Errors
     /// When a known code's detail is malformed. An unknown code is [`DbError::Other`], whatever follows it.
     pub fn decode(reader: &mut Reader<'_>, body: &Bytes, shape: &FrameShape) -> Result<Self, DecodeError> {
-        let code = reader.int("error code")?;
-        let message = reader.string("error message")?.to_owned();
+        let (code, message) = take_head(reader)?;
         let error = if shape.rate_limit_code == Some(code) {
             DbError::decode_rate_limit(reader)?
         } else {
             DbError::decode(code, reader, body, shape)?
         };
         Ok(Self { code, message, error })
+    }
+
+    /// Reads code and message of a body whose detail [cannot be read](Self::decode), as [`DbError::Other`]: what the server
+    /// meant to say is not lost for a word in it that nobody knows.
+    ///
+    /// # Errors
+    /// When the body ends before its detail begins.
+    pub fn decode_head(body: &[u8]) -> Result<Self, DecodeError> {
+        let (code, message) = take_head(&mut Reader::new(body))?;
+        Ok(Self { code, message, error: DbError::Other { code } })
     }
 
     /// Appends the body.
@@ -50,6 +59,10 @@ impl ErrorBody {
         put_string(out, &self.message, "error message")?;
         self.error.encode_detail(shape, out)
     }
+}
+
+fn take_head(reader: &mut Reader<'_>) -> Result<(i32, String), DecodeError> {
+    Ok((reader.int("error code")?, reader.lossy_string("error message")?.into_owned()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Reading, with every length checked against what is left.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use uuid::Uuid;
@@ -89,6 +90,12 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(length, what)?).map_err(|_| DecodeError::InvalidUtf8 { what })
     }
 
+    /// `[string]` that is for people only: what is not UTF-8 in it shows as U+FFFD.
+    pub fn lossy_string(&mut self, what: &'static str) -> Result<Cow<'a, str>, DecodeError> {
+        let length = usize::from(self.short(what)?);
+        self.take(length, what).map(String::from_utf8_lossy)
+    }
+
     /// `[long string]`
     pub fn long_string(&mut self, what: &'static str) -> Result<&'a str, DecodeError> {
         let length = self.count(what)?;
@@ -129,6 +136,16 @@ impl<'a> Reader<'a> {
         let mut strings = Vec::with_capacity(self.capacity(count, 2));
         for _ in 0..count {
             strings.push(self.string(what)?.to_owned());
+        }
+        Ok(strings)
+    }
+
+    /// `[string list]` of texts that are for people only; see [`lossy_string`](Self::lossy_string).
+    pub fn lossy_string_list(&mut self, what: &'static str) -> Result<Vec<String>, DecodeError> {
+        let count = usize::from(self.short(what)?);
+        let mut strings = Vec::with_capacity(self.capacity(count, 2));
+        for _ in 0..count {
+            strings.push(self.lossy_string(what)?.into_owned());
         }
         Ok(strings)
     }

@@ -63,7 +63,7 @@ impl Lane {
             put_values(out).map_err(|error| {
                 failed = Some(error);
                 // Any error will do: the one that counts is beside it.
-                UsageProblem::KeyTooLong.into()
+                UsageProblem::KeyTooLong(0).into()
             })
         });
         match (written, failed) {

@@ -1,0 +1,12 @@
+//! What a broken or hostile server sends, and what becomes of it: the rows F26 to F52 of docs/coverage.md that bytes alone
+//! decide. Memory is counted, not estimated.
+
+mod allocation;
+mod frames;
+mod results;
+mod values;
+
+use allocation::Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
