@@ -247,6 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn f17_a_stream_cut_at_any_two_offsets_gives_the_same_envelopes() {
+        let expected = vec![(1, b"abc".to_vec()), (2, Vec::new()), (3, vec![9; 40]), (4, b"z".to_vec())];
+        let stream: Vec<u8> = expected.iter().flat_map(|(id, body)| envelope(*id, body)).collect();
+        for first in 0..=stream.len() {
+            for second in first..=stream.len() {
+                let mut inbound = Inbound::new(1_000, &[]);
+                let mut seen = Vec::new();
+                for piece in [&stream[..first], &stream[first..second], &stream[second..]] {
+                    inbound.feed(piece);
+                    seen.extend(collect(&mut inbound));
+                }
+                assert_eq!(seen, expected, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
     fn a_length_over_the_limit_is_refused_at_the_header() {
         let mut inbound = Inbound::new(1_000, &[0x84, 0, 0, 0, 8, 0x7f, 0xff, 0xff, 0xff]);
         assert!(inbound.envelopes::<FrameError>(|_, _| Ok(())).is_err());

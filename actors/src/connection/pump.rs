@@ -192,13 +192,10 @@ impl ConnectionActor {
             }
             Occupant::Request(mut request) => {
                 if failed {
+                    // Whatever it says, a protocol error included: a server that cannot go on closes the connection itself,
+                    // and one that dislikes a paging state goes on with the neighbours.
                     let error = self.error(&header, body.as_slice());
-                    let fatal = matches!(error.error, DbError::ProtocolError);
-                    let message = fatal.then(|| error.message.clone());
                     self.coordinator.failed(request, Cause::Database(error), &self.port);
-                    if let Some(message) = message {
-                        return Err(CloseReason::Protocol(message));
-                    }
                     return Ok(());
                 }
                 if self.outbound.is_older() && !request.progress.direct && !request.progress.reprepare {

@@ -24,7 +24,7 @@ async fn callers_wait_when_every_queue_is_full_and_all_are_served() {
 }
 
 #[tokio::test]
-async fn a_caller_that_will_not_wait_is_told_that_the_engine_is_full() {
+async fn f23_a_caller_that_will_not_wait_is_told_that_the_engine_is_full() {
     let cluster = cluster(1);
     let mut config = config(&cluster);
     config.limits.in_flight_per_connection = 1;

@@ -7,7 +7,7 @@ use crate::support::*;
 const LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn the_answer_to_a_dropped_request_reaches_nobody() {
+async fn f20_the_answer_to_a_dropped_request_reaches_nobody() {
     let cluster = cluster(1);
     let engine = engine(&cluster).await;
     let slow = Requests::containing("cluster_name").times(1);

@@ -9,7 +9,7 @@ use crate::support::*;
 const LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn an_idempotent_request_moves_on_when_its_connection_breaks() {
+async fn f1_an_idempotent_request_moves_on_when_its_connection_breaks() {
     let cluster = cluster(3);
     let engine = engine(&cluster).await;
     let rule = cluster.faults().add(Requests::containing("system.local").times(1), Fault::CloseAfter);
@@ -20,7 +20,7 @@ async fn an_idempotent_request_moves_on_when_its_connection_breaks() {
 }
 
 #[tokio::test]
-async fn a_request_that_may_have_been_applied_is_not_sent_again() {
+async fn f4_a_request_that_may_have_been_applied_is_not_sent_again() {
     let cluster = cluster(3);
     let engine = engine(&cluster).await;
     let rule = cluster.faults().add(Requests::containing("system.local"), Fault::CloseAfter);

@@ -9,7 +9,7 @@ use crate::support::*;
 const LONG: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn a_statement_the_server_forgot_is_prepared_again_and_executed_once() {
+async fn f47_a_statement_the_server_forgot_is_prepared_again_and_executed_once() {
     let cluster = cluster(1);
     let engine = engine(&cluster).await;
     let prepared = prepare(&engine, LOCAL).await;
@@ -35,7 +35,7 @@ async fn requests_that_find_out_together_share_one_prepare() {
 }
 
 #[tokio::test]
-async fn a_server_that_keeps_forgetting_is_not_asked_for_ever() {
+async fn f47_a_server_that_keeps_forgetting_is_not_asked_for_ever() {
     let cluster = cluster(1);
     let engine = engine(&cluster).await;
     let prepared = prepare(&engine, LOCAL).await;
@@ -51,7 +51,7 @@ async fn a_server_that_keeps_forgetting_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
-async fn an_unknown_id_is_an_error_with_the_id() {
+async fn f49_an_unknown_id_is_an_error_with_the_id() {
     let cluster = cluster(1);
     let engine = engine(&cluster).await;
     let prepared = prepare(&engine, LOCAL).await;
