@@ -200,6 +200,10 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn row(row: u32) -> Occupant {
@@ -283,5 +287,99 @@ mod tests {
         assert!(table.is_due(200));
         assert_eq!(table.orphans_older_than(150 + 50, 50), 1);
         assert_eq!(table.orphans_older_than(150 + 49, 50), 0);
+    }
+
+    /// What may happen to the table. Numbers choose among the ids there are, and some there are not.
+    #[derive(Debug, Clone)]
+    enum Event {
+        Send { deadline_us: u64 },
+        Answer(u16),
+        Acknowledge(u16),
+        Sweep { now_us: u64 },
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            3 => (0u64..100).prop_map(|deadline_us| Event::Send { deadline_us }),
+            3 => (0u16..24).prop_map(Event::Answer),
+            1 => (0u16..24).prop_map(Event::Acknowledge),
+            1 => (0u64..100).prop_map(|now_us| Event::Sweep { now_us }),
+        ]
+    }
+
+    /// Who waits on an id, as simply as it can be said.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    enum Expected {
+        Row { row: u32, deadline_us: u64 },
+        Orphan,
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn f23_f20_f22_whatever_happens_no_id_is_used_twice_and_none_is_lost(
+            events in proptest::collection::vec(event(), 0..120),
+        ) {
+            let mut table = InFlight::new();
+            let mut expected: BTreeMap<u16, Expected> = BTreeMap::new();
+            let mut next_row = 0;
+            for event in events {
+                match event {
+                    Event::Send { deadline_us } => {
+                        let id = table.insert(row(next_row), 0, deadline_us).ok().expect("there are 32768");
+                        let before = expected.insert(id, Expected::Row { row: next_row, deadline_us });
+                        prop_assert_eq!(before, None, "the id was in use");
+                        next_row += 1;
+                    }
+                    Event::Answer(id) => {
+                        let taken = table.answer(id as i16).map(|taken| taken.occupant);
+                        match (taken, expected.remove(&id)) {
+                            (None, None) | (Some(Occupant::Orphan { .. }), Some(Expected::Orphan)) => {}
+                            (Some(Occupant::Row { row, .. }), Some(Expected::Row { row: mine, .. })) => {
+                                prop_assert_eq!(row, mine, "the answer reached another");
+                            }
+                            (_, expected) => prop_assert!(false, "{id} was {expected:?}"),
+                        }
+                    }
+                    Event::Acknowledge(id) => {
+                        let waits = matches!(expected.get(&id), Some(Expected::Row { .. }));
+                        prop_assert_eq!(table.acknowledge_row(id as i16).is_some(), waits);
+                        if waits {
+                            expected.remove(&id);
+                        }
+                    }
+                    Event::Sweep { now_us } => {
+                        let mut expired = Vec::new();
+                        let due = table.is_due(now_us);
+                        table.sweep(now_us, false, |occupant| {
+                            if let Occupant::Row { row, .. } = occupant {
+                                expired.push(row);
+                            }
+                        });
+                        let mut mine = Vec::new();
+                        for entry in expected.values_mut() {
+                            if let Expected::Row { row, deadline_us } = *entry
+                                && deadline_us != 0
+                                && deadline_us <= now_us
+                            {
+                                mine.push(row);
+                                *entry = Expected::Orphan;
+                            }
+                        }
+                        prop_assert!(due || mine.is_empty(), "a sweep that was not thought necessary found some");
+                        expired.sort_unstable();
+                        mine.sort_unstable();
+                        prop_assert_eq!(expired, mine);
+                    }
+                }
+                let orphans = expected.values().filter(|entry| **entry == Expected::Orphan).count();
+                prop_assert_eq!((table.len(), table.orphans() as usize), (expected.len(), orphans));
+            }
+            // Whoever is left is handed back when the connection ends, each once.
+            let left = table.drain().filter(|occupant| !matches!(occupant, Occupant::Free)).count();
+            prop_assert_eq!(left, expected.len());
+            prop_assert_eq!((table.len(), table.orphans()), (0, 0));
+        }
     }
 }
