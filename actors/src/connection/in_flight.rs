@@ -339,12 +339,14 @@ mod tests {
                             (Some(Occupant::Row { row, .. }), Some(Expected::Row { row: mine, .. })) => {
                                 prop_assert_eq!(row, mine, "the answer reached another");
                             }
-                            (_, expected) => prop_assert!(false, "{id} was {expected:?}"),
+                            (_, expected) => {
+                                return Err(TestCaseError::fail(format!("{id} was {expected:?}")));
+                            }
                         }
                     }
                     Event::Acknowledge(id) => {
                         let waits = matches!(expected.get(&id), Some(Expected::Row { .. }));
-                        prop_assert_eq!(table.acknowledge_row(id as i16).is_some(), waits);
+                        prop_assert_eq!(table.acknowledge(id as i16).is_some(), waits);
                         if waits {
                             expected.remove(&id);
                         }
