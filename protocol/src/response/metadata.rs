@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{DecodeError, EncodeError};
-use crate::types::{ColumnSpec, decode_type, encode_type};
+use crate::types::{ColumnSpec, CqlType, decode_type, encode_type};
 use crate::version::ProtocolVersion;
 use crate::wire::{Reader, put_bytes, put_int, put_int_count, put_short, put_short_bytes, put_string};
 
@@ -251,16 +251,37 @@ fn decode_columns(
         Ok((reader.string("keyspace")?.into(), reader.string("table")?.into()))
     };
     let global = if flags & metadata_flags::GLOBAL_TABLE != 0 { Some(table_of(reader)?) } else { None };
-    let mut columns: Vec<ColumnSpec> = Vec::with_capacity(reader.capacity(count, 4));
-    for _ in 0..count {
+    // A name and a type take four bytes at least, a keyspace and a table four more: what cannot have come is not begun.
+    let needed = count.saturating_mul(if global.is_some() { 4 } else { 8 });
+    if needed > reader.rest().len() {
+        return Err(DecodeError::Truncated { what: "columns", needed, left: reader.rest().len() });
+    }
+    let column = |reader: &mut Reader<'_>| -> Result<ColumnSpec, DecodeError> {
         let (keyspace, table) = match &global {
             Some(global) => global.clone(),
             None => table_of(reader)?,
         };
         let name = reader.string("column name")?.into();
-        columns.push(ColumnSpec { keyspace, table, name, typ: decode_type(reader)? });
-    }
-    Ok(columns.into())
+        Ok(ColumnSpec { keyspace, table, name, typ: decode_type(reader)? })
+    };
+    // Collected into the slice itself, whose length is known: columns are the most that a message can blow up, and twice as
+    // much would be too much. After an error nothing is read any more, and what is there is thrown away.
+    let mut failed = None;
+    let columns: Arc<[ColumnSpec]> = (0..count)
+        .map(|_| {
+            let read = if failed.is_none() { column(reader) } else { Ok(nothing()) };
+            read.unwrap_or_else(|error| {
+                failed = Some(error);
+                nothing()
+            })
+        })
+        .collect();
+    failed.map_or(Ok(columns), Err)
+}
+
+/// Stands where a column could not be read.
+fn nothing() -> ColumnSpec {
+    ColumnSpec { keyspace: Arc::default(), table: Arc::default(), name: Arc::default(), typ: CqlType::Blob }
 }
 
 fn encode_columns(columns: &[ColumnSpec], out: &mut Vec<u8>) -> Result<(), EncodeError> {

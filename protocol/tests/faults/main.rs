@@ -3,6 +3,7 @@
 
 mod allocation;
 mod frames;
+mod held;
 mod results;
 mod values;
 
