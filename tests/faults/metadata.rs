@@ -69,7 +69,7 @@ async fn f46_new_metadata_is_adopted_as_a_whole_and_answers_under_way_keep_their
     let one = session.execute(&select, ());
     let two = session.execute(&select, ());
     // The second is read first, so that what it brings is adopted before the first is read.
-    let (one, two) = tokio::join!(async { one.await }, async { two.await });
+    let (one, two) = tokio::join!(one, two);
     let (one, two) = (one.expect("from before"), two.expect("from after"));
     let values = |result: &chorus::QueryResult| result.single_row::<Row>().expect("one row").values;
     assert_eq!(values(&one), [Some(CqlValue::Int(2))]);

@@ -225,8 +225,10 @@ pub fn csv(data: &[u8]) {
     assert!(whole.len() <= text.len());
 }
 
-/// The fields of each record, or why there are none, with where it stands.
-fn records(dialect: Dialect, text: &[u8], step: usize) -> Vec<(u64, u64, Result<Vec<Vec<u8>>, String>)> {
+/// Offset and line of a record, and its fields, or why there are none.
+type Found = (u64, u64, Result<Vec<Vec<u8>>, String>);
+
+fn records(dialect: Dialect, text: &[u8], step: usize) -> Vec<Found> {
     let mut reader = RecordReader::new(dialect);
     let mut blocks = text.chunks(step.max(1));
     let mut found = Vec::new();

@@ -11,13 +11,13 @@ async fn f20_the_answer_to_a_dropped_request_reaches_nobody() {
     let cluster = cluster(1);
     let engine = engine(&cluster).await;
     let slow = Requests::containing("cluster_name").times(1);
-    cluster.faults().add(slow, Fault::Delay(Duration::from_millis(150)));
+    cluster.faults().add(slow, Fault::Delay(Duration::from_millis(600)));
     {
         let dropped = query(&engine, "SELECT cluster_name FROM system.local", reads(LONG));
         let outcome = tokio::time::timeout(Duration::from_millis(50), dropped).await;
         assert!(outcome.is_err(), "the request was still waiting when it was dropped");
     }
-    let until = Instant::now() + Duration::from_millis(400);
+    let until = Instant::now() + Duration::from_millis(1_000);
     while Instant::now() < until {
         let reply = query(&engine, LOCAL, reads(LONG)).await.expect("others are served meanwhile");
         let chorus_protocol::response::ResultBody::Rows(rows) = decode(&engine, reply) else {
