@@ -24,7 +24,8 @@ impl ClusterActor {
             // Statements were written by what was agreed first, and connections see to servers that differ.
             shape.metadata_id = self.published.agreement.load().shape.metadata_id;
         }
-        let agreement = Agreement { shape, compression, is_astra, frame_bytes: self.config.limits.frame_bytes };
+        let agreement =
+            Agreement { shape, compression, is_astra, frame_bytes: self.config.limits.frame_bytes };
         self.published.agreement.store(Arc::new(agreement));
         for warning in warnings {
             match warning.severity() {

@@ -221,7 +221,8 @@ impl RecordReader {
         if !self.skip_line_ends() {
             return if self.ended { Advance::End } else { Advance::NeedBlock };
         }
-        let bytes = &self.block[self.start..];
+        // What comes behind the limit decides nothing, so that it does not matter how much of it has come.
+        let bytes = within(&self.block[self.start..], self.dialect.record_limit);
         let (end, quoted) = match self.scan.advance(bytes, self.dialect.delimiter, self.dialect.quote) {
             Scan::Complete { end, quoted } if end <= self.dialect.record_limit => (end, quoted),
             Scan::TextAfterQuote { quote, same_line: true } => {
@@ -353,7 +354,7 @@ impl RecordReader {
 
     fn too_long(&mut self) -> Advance {
         let limit = self.dialect.record_limit;
-        let bytes = &self.block[self.start..];
+        let bytes = within(&self.block[self.start..], limit);
         // A quote left open makes a record long; then it is the quote that has to be mended, not the limit.
         if let (Some(quote), Some(_)) = (self.scan.open_quote(), memchr2(b'\n', b'\r', bytes)) {
             return self.malformed(RecordError::UnterminatedQuote, quote);
@@ -434,6 +435,12 @@ fn line_ends(bytes: &[u8]) -> u64 {
         after_cr = byte == b'\r';
     }
     count
+}
+
+/// The bytes of a record that may be as long as the limit, and one more that says whether it is longer.
+#[inline]
+fn within(bytes: &[u8], limit: usize) -> &[u8] {
+    &bytes[..bytes.len().min(limit.saturating_add(1))]
 }
 
 #[cfg(test)]
