@@ -81,7 +81,8 @@ impl Statement {
         let mut whole = Vec::new();
         self.routing = Some(match composite_key(key, &mut whole) {
             Ok(()) => Ok(Arc::new(Routing { keyspace: keyspace.into(), table: table.into(), key: whole })),
-            Err(_) => Err(UsageProblem::KeyTooLong),
+            // The only thing that can be wrong with it.
+            Err(_) => Err(UsageProblem::KeyTooLong(key.iter().map(|part| part.len()).max().unwrap_or(0))),
         });
         self
     }
