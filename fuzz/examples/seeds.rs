@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
-use chorus_protocol::request::{Batch, BatchEntry, BatchKind, BatchStatement, Prepare, Query, QueryParameters, Values};
+use chorus_protocol::request::{
+    Batch, BatchEntry, BatchKind, BatchStatement, Prepare, Query, QueryParameters, Values,
+};
 use chorus_protocol::response::{BindMetadata, Envelope, RowsMetadata};
 use chorus_protocol::segment::SegmentEncoder;
 use chorus_protocol::types::encode_type;
@@ -31,11 +33,17 @@ fn responses() -> Vec<(&'static str, Response)> {
     let columns = [
         column("a", CqlType::Int),
         column("b", CqlType::map(CqlType::Text, CqlType::list(CqlType::Bigint))),
-        column("c", CqlType::udt("k", "u", [("x", CqlType::Duration), ("y", CqlType::vector(CqlType::Float, 3))])),
+        column(
+            "c",
+            CqlType::udt("k", "u", [("x", CqlType::Duration), ("y", CqlType::vector(CqlType::Float, 3))]),
+        ),
     ];
     let mut content = Vec::new();
     encode_row(&(7, None::<Vec<u8>>, None::<Vec<u8>>), &columns, &mut content).expect("nulls fit");
-    let metadata = RowsMetadata { paging_state: Some(Bytes::from_static(b"more")), ..RowsMetadata::new(columns.clone()) };
+    let metadata = RowsMetadata {
+        paging_state: Some(Bytes::from_static(b"more")),
+        ..RowsMetadata::new(columns.clone())
+    };
     let prepared = PreparedBody {
         id: Bytes::from_static(b"0123456789abcdef"),
         result_metadata_id: Some(Bytes::from_static(b"id")),
@@ -46,7 +54,10 @@ fn responses() -> Vec<(&'static str, Response)> {
     let error = |error: DbError| Response::Error(ErrorBody::new(error, "no"));
     vec![
         ("void", Response::Result(ResultBody::Void)),
-        ("rows", Response::Result(ResultBody::Rows(RowsBody { metadata, row_count: 1, content: content.into() }))),
+        (
+            "rows",
+            Response::Result(ResultBody::Rows(RowsBody { metadata, row_count: 1, content: content.into() })),
+        ),
         ("prepared", Response::Result(ResultBody::Prepared(prepared))),
         ("keyspace", Response::Result(ResultBody::SetKeyspace("k".into()))),
         ("supported", Response::Supported(Supported { options })),
@@ -68,7 +79,9 @@ fn requests() -> Vec<(&'static str, Vec<u8>)> {
     let values = Values::Positional { count: 1, bytes: &[0, 0, 0, 1, b'x'] };
     let parameters = QueryParameters { values, page_size: Some(2), ..QueryParameters::default() };
     let query = |cql: &'static str| {
-        request(Opcode::Query, &V4, |out| Query { cql, parameters: QueryParameters::default() }.encode(&V4, out).expect("short"))
+        request(Opcode::Query, &V4, |out| {
+            Query { cql, parameters: QueryParameters::default() }.encode(&V4, out).expect("short")
+        })
     };
     let batch = request(Opcode::Batch, &V4, |out| {
         let entry = BatchEntry { statement: BatchStatement::Query("DELETE FROM k.t WHERE a = ?"), values };
@@ -87,17 +100,26 @@ fn requests() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("options", request(Opcode::Options, &V4, |_| {})),
         ("query", query("SELECT key FROM system.local")),
-        ("create", query("CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")),
+        (
+            "create",
+            query(
+                "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+            ),
+        ),
         (
             "bound",
             request(Opcode::Query, &V4, |out| {
-                Query { cql: "SELECT * FROM system.local WHERE key = ?", parameters }.encode(&V4, out).expect("short");
+                Query { cql: "SELECT * FROM system.local WHERE key = ?", parameters }
+                    .encode(&V4, out)
+                    .expect("short");
             }),
         ),
         (
             "prepare",
             request(Opcode::Prepare, &V4, |out| {
-                Prepare { cql: "SELECT * FROM system.local", keyspace: None }.encode(&V4, out).expect("short");
+                Prepare { cql: "SELECT * FROM system.local", keyspace: None }
+                    .encode(&V4, out)
+                    .expect("short");
             }),
         ),
         ("batch", batch),
@@ -109,7 +131,11 @@ fn main() {
         for (number, shape) in [(1u8, V4), (2, V5)] {
             let mut body = Vec::new();
             let opcode = response.encode(&shape, &mut body).expect("short").as_u8();
-            keep("response_body", &format!("{name}-{}", shape.version.as_u8()), &[&[opcode, number][..], &body].concat());
+            keep(
+                "response_body",
+                &format!("{name}-{}", shape.version.as_u8()),
+                &[&[opcode, number][..], &body].concat(),
+            );
             let mut frame = vec![shape.version.as_u8() | 0x80, 0, 0, 1, opcode];
             frame.extend_from_slice(&(body.len() as u32).to_be_bytes());
             frame.extend_from_slice(&body);
@@ -119,7 +145,9 @@ fn main() {
             }
             for (how, compression) in [(6u8, None), (7, Some(Compression::Lz4))] {
                 let mut stream = vec![how];
-                SegmentEncoder::new(compression).encode(&[&frame[..], &frame].concat(), &mut stream).expect("short");
+                SegmentEncoder::new(compression)
+                    .encode(&[&frame[..], &frame].concat(), &mut stream)
+                    .expect("short");
                 keep("segment_stream", &format!("{name}-{how}"), &stream);
             }
         }
@@ -162,15 +190,30 @@ fn main() {
         keep("value", name, &[&[kind, shape][..], cell].concat());
     }
     for (name, text) in [
-        ("select", "SELECT a, b AS c, count(*) FROM ks.t WHERE a = 1 AND b > 'x' ORDER BY b DESC LIMIT 3 ALLOW FILTERING"),
-        ("insert", "INSERT INTO ks.t (a, b, c, d) VALUES (1, 'x', [1, 2], {'k': 3}) IF NOT EXISTS USING TTL 10"),
+        (
+            "select",
+            "SELECT a, b AS c, count(*) FROM ks.t WHERE a = 1 AND b > 'x' ORDER BY b DESC LIMIT 3 ALLOW FILTERING",
+        ),
+        (
+            "insert",
+            "INSERT INTO ks.t (a, b, c, d) VALUES (1, 'x', [1, 2], {'k': 3}) IF NOT EXISTS USING TTL 10",
+        ),
         ("update", "UPDATE ks.t SET c = c + [4], d['k'] = 5 WHERE a = 1 AND b = 'x' IF e = 3"),
         ("delete", "DELETE c[0], d FROM ks.t USING TIMESTAMP 5 WHERE a IN (1, 2) AND b = 'x'"),
-        ("batch", "BEGIN UNLOGGED BATCH INSERT INTO ks.t (a, b) VALUES (1, 'y'); DELETE FROM ks.t WHERE a = 2; APPLY BATCH"),
-        ("table", "CREATE TABLE IF NOT EXISTS ks.u (a frozen<map<int, text>>, \"B c\" tuple<int, blob>, PRIMARY KEY ((a), \"B c\")) WITH comment = 'it''s' AND CLUSTERING ORDER BY (\"B c\" DESC)"),
+        (
+            "batch",
+            "BEGIN UNLOGGED BATCH INSERT INTO ks.t (a, b) VALUES (1, 'y'); DELETE FROM ks.t WHERE a = 2; APPLY BATCH",
+        ),
+        (
+            "table",
+            "CREATE TABLE IF NOT EXISTS ks.u (a frozen<map<int, text>>, \"B c\" tuple<int, blob>, PRIMARY KEY ((a), \"B c\")) WITH comment = 'it''s' AND CLUSTERING ORDER BY (\"B c\" DESC)",
+        ),
         ("type", "CREATE TYPE ks.v (x vector<float, 3>, y uuid)"),
         ("alter", "ALTER TABLE ks.t ADD f duration /* now */ -- done"),
-        ("literals", "SELECT a FROM ks.t WHERE a = -0x0AFF AND b = $$dollar$$ AND c = 1y2mo3d AND d = 123e-45"),
+        (
+            "literals",
+            "SELECT a FROM ks.t WHERE a = -0x0AFF AND b = $$dollar$$ AND c = 1y2mo3d AND d = 123e-45",
+        ),
     ] {
         keep("cql", name, text.as_bytes());
     }
