@@ -1,5 +1,6 @@
 //! Nodes that join, leave, stop, start, move and change.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -115,6 +116,28 @@ impl EmbeddedCluster {
         Ok(())
     }
 
+    /// Suspends a node, as a long garbage collection or a stopped process does: from now on it reads nothing, answers nothing
+    /// and accepts nobody, while its connections stay open and new ones wait in the kernel. What was sent to it is carried out
+    /// and answered after [`thaw_node`](Self::thaw_node). The other nodes and their clients are not told.
+    ///
+    /// Lasts until the node is thawed, or stopped and started. A node that is stopped already is not frozen when it starts.
+    ///
+    /// # Panics
+    ///
+    /// When there is no node of that number.
+    pub fn freeze_node(&self, node: usize) {
+        self.node(node).frozen.send_replace(true);
+    }
+
+    /// Lets a frozen node go on where it was.
+    ///
+    /// # Panics
+    ///
+    /// When there is no node of that number.
+    pub fn thaw_node(&self, node: usize) {
+        self.node(node).frozen.send_replace(false);
+    }
+
     /// Gives a node other tokens, anywhere on the ring. It goes on serving; clients are told that it has moved.
     ///
     /// # Errors
@@ -206,10 +229,18 @@ impl EmbeddedCluster {
         Ok(member)
     }
 
-    /// An address that no node has had.
+    /// An address that no node has had. Somebody else may have the next few.
     fn next_address(&self, first: &Node) -> Result<(TcpListener, SocketAddr), StartError> {
-        let number = self.addresses.fetch_add(1, Ordering::Relaxed);
-        addresses::beside(first.member().address, number, 0)
+        let mut attempts = 0;
+        loop {
+            let number = self.addresses.fetch_add(1, Ordering::Relaxed);
+            attempts += 1;
+            match addresses::beside(first.member().address, number, 0) {
+                Err(StartError::Listen { source, .. })
+                    if source.kind() == ErrorKind::AddrInUse && attempts < 50 => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     fn tell_topology(&self, kind: TopologyChangeKind, address: SocketAddr) {

@@ -128,6 +128,7 @@ impl EmbeddedCluster {
     fn serve(&self, node: &Arc<Node>, listener: TcpListener) -> Result<(), StartError> {
         let by_port = self.divide(node)?;
         self.shared.mark(node.index, true);
+        node.frozen.send_replace(false);
         node.stopped.send_replace(false);
         self.open(node, listener, Door::Ordinary)?;
         match by_port {

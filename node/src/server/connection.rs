@@ -34,6 +34,7 @@ struct Connection {
     session: Session,
     limits: Limits,
     stopped: watch::Receiver<bool>,
+    frozen: watch::Receiver<bool>,
     events: Option<broadcast::Receiver<Arc<Event>>>,
     /// When the client must have finished its handshake; `None` afterwards.
     handshake_until: Option<Instant>,
@@ -69,6 +70,7 @@ pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, mut admission:
         inbound: Inbound::new(limits.max_request, node.shared.versions),
         outbound: Outbound::default(),
         stopped: node.stopped.subscribe(),
+        frozen: node.frozen.subscribe(),
         events: None,
         handshake_until: Some(Instant::now() + limits.handshake_timeout),
         write_until: None,
@@ -105,6 +107,9 @@ impl Connection {
             turns = turns.wrapping_add(1);
             if turns.is_multiple_of(TURN) {
                 tokio::task::yield_now().await;
+            }
+            if *self.frozen.borrow() {
+                self.admission.node().thawed().await;
             }
             if *self.stopped.borrow() {
                 return End::Now;
@@ -156,6 +161,7 @@ impl Connection {
                 Ok(())
             }
             _ = self.stopped.changed() => Ok(()),
+            _ = self.frozen.changed() => Ok(()),
             event = next_event(&mut self.events) => self.send_event(event),
             () = sleep_until(timer) => self.check_deadlines(),
         }

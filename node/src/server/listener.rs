@@ -22,9 +22,13 @@ pub(crate) async fn listen(listener: StdListener, guard: TaskGuard, door: Door, 
         }
     };
     loop {
+        node.thawed().await;
+        let mut frozen = node.frozen.subscribe();
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stopped.wait_for(|stopped| *stopped) => break,
+            // Clients get as far as the kernel's queue while the node is frozen.
+            _ = frozen.wait_for(|frozen| *frozen) => continue,
         };
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,

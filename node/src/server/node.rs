@@ -138,6 +138,8 @@ pub(crate) struct Node {
     pub(crate) counters: Counters,
     /// True while nobody may be connected.
     pub(crate) stopped: watch::Sender<bool>,
+    /// True while it does nothing for anybody, as a process that is suspended.
+    pub(crate) frozen: watch::Sender<bool>,
     presence: Presence,
     /// What it shows to clients that connect from now on; they are served plainly without it.
     #[cfg(feature = "tls")]
@@ -164,6 +166,7 @@ impl Node {
     pub(crate) fn new(member: Arc<Member>, shared: Arc<Shared>) -> Self {
         let prepared = PreparedStore::new(shared.limits.max_prepared);
         let (stopped, _) = watch::channel(true);
+        let (frozen, _) = watch::channel(false);
         Self {
             index: member.index,
             member: RwLock::new(member),
@@ -173,6 +176,7 @@ impl Node {
             prepared,
             counters: Counters::default(),
             stopped,
+            frozen,
             presence: Presence::default(),
             #[cfg(feature = "tls")]
             tls: RwLock::default(),
@@ -213,6 +217,19 @@ impl Node {
     #[cfg(feature = "tls")]
     pub(crate) fn set_tls(&self, tls: Option<super::NodeTls>) {
         *self.tls.write().expect("no code panics with the lock held") = tls;
+    }
+
+    /// Waits until it does something again, or is stopped.
+    pub(crate) async fn thawed(&self) {
+        if !*self.frozen.borrow() {
+            return;
+        }
+        let (mut frozen, mut stopped) = (self.frozen.subscribe(), self.stopped.subscribe());
+        // Neither sender goes away before the node does.
+        tokio::select! {
+            _ = frozen.wait_for(|frozen| !frozen) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
     }
 
     /// Connections there are.

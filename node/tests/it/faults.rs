@@ -204,3 +204,30 @@ fn rules_can_be_about_one_connection_or_one_request_of_each() {
         assert!(matches!(client.query("DESCRIBE CLUSTER"), Response::Result(_)));
     }
 }
+
+#[test]
+fn a_frozen_node_answers_what_it_was_asked_when_it_is_thawed() {
+    let cluster = EmbeddedCluster::start(2).unwrap();
+    let mut client = Client::v4(cluster.address(1));
+    cluster.freeze_node(1);
+    client.send(1, &query("DESCRIBE CLUSTER"));
+    client.socket.set_read_timeout(Some(Duration::from_millis(60))).unwrap();
+    let silence = client.socket.peek(&mut [0]).unwrap_err();
+    assert!(matches!(silence.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut));
+    // New clients get as far as the kernel; other nodes notice nothing.
+    let waiting = std::net::TcpStream::connect(cluster.address(1)).unwrap();
+    let accepted = cluster.accepted(1);
+    Client::v4(cluster.address(0)).query("DESCRIBE CLUSTER");
+    assert_eq!(cluster.accepted(1), accepted);
+    cluster.thaw_node(1);
+    client.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert_eq!(client.answer().0, 1);
+    while cluster.accepted(1) == accepted {
+        std::thread::yield_now();
+    }
+    drop(waiting);
+    cluster.freeze_node(1);
+    cluster.stop_node(1);
+    cluster.start_node(1).unwrap();
+    Client::v4(cluster.address(1)).query("DESCRIBE CLUSTER");
+}
