@@ -101,5 +101,7 @@ pub use statement::{
     Batch, BatchMember, BatchType, BoundStatement, PageSize, PreparedStatement, Statement, Timeout,
 };
 pub use stream::{Pages, RowStream};
-pub use timestamp::{MonotonicTimestampGenerator, SimpleTimestampGenerator, TimestampGenerator};
+pub use timestamp::{
+    MonotonicTimestampGenerator, SimpleTimestampGenerator, SystemClock, TimestampGenerator, WallClock,
+};
 pub use trace::{Trace, TraceEvent, TraceOptions};

@@ -21,12 +21,30 @@ pub trait TimestampGenerator: Debug + Send + Sync {
     }
 }
 
+/// The time of day, for generators that follow it.
+pub trait WallClock: Debug + Send + Sync {
+    /// Microseconds since 1970-01-01T00:00Z. May jump, stand still and go back. Not negative.
+    fn now(&self) -> i64;
+}
+
+/// The clock of the operating system. Before 1970 it shows zero: the protocol forbids negative timestamps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl WallClock for SystemClock {
+    #[inline]
+    fn now(&self) -> i64 {
+        wall_clock()
+    }
+}
+
 /// Strictly increasing across all threads, following the clock whenever the clock is ahead.
 ///
 /// When the clock stands still or steps back, each timestamp is its predecessor plus one. Running ahead of the clock by
 /// more than a threshold is reported at `warn`, at most once per interval.
 #[derive(Debug)]
-pub struct MonotonicTimestampGenerator {
+pub struct MonotonicTimestampGenerator<C = SystemClock> {
+    clock: C,
     last: AtomicI64,
     last_warning: AtomicI64,
     /// Microseconds ahead of the clock that are worth a warning; `None` never warns.
@@ -35,9 +53,19 @@ pub struct MonotonicTimestampGenerator {
 }
 
 impl MonotonicTimestampGenerator {
-    /// A generator that warns when it runs one second ahead of the clock, at most once a second.
+    /// A generator that follows the clock of the operating system, and warns when it runs one second ahead of it, at most
+    /// once a second.
     pub fn new() -> Self {
+        Self::following(SystemClock)
+    }
+}
+
+impl<C: WallClock> MonotonicTimestampGenerator<C> {
+    /// A generator that follows another clock: one that is kept in step with the servers', or one that a test sets. Warns as
+    /// [`new`](MonotonicTimestampGenerator::new) does.
+    pub fn following(clock: C) -> Self {
         Self {
+            clock,
             last: AtomicI64::new(0),
             last_warning: AtomicI64::new(0),
             warning_threshold: Some(1_000_000),
@@ -87,7 +115,8 @@ impl MonotonicTimestampGenerator {
             return false;
         }
         let warned = self.last_warning.load(Ordering::Relaxed);
-        if now.saturating_sub(warned) < self.warning_interval {
+        // A clock that has gone back past the last warning would otherwise be silent until it gets there again.
+        if now.saturating_sub(warned).saturating_abs() < self.warning_interval {
             return false;
         }
         // Of several threads that see the drift at once, the one that wins this exchange speaks.
@@ -110,13 +139,13 @@ impl Default for MonotonicTimestampGenerator {
     }
 }
 
-impl TimestampGenerator for MonotonicTimestampGenerator {
+impl<C: WallClock> TimestampGenerator for MonotonicTimestampGenerator<C> {
     fn next(&self) -> i64 {
-        self.take(wall_clock(), 1)
+        self.take(self.clock.now(), 1)
     }
 
     fn reserve(&self, count: u32) -> i64 {
-        self.take(wall_clock(), i64::from(count.max(1)))
+        self.take(self.clock.now(), i64::from(count.max(1)))
     }
 }
 
@@ -127,7 +156,7 @@ pub struct SimpleTimestampGenerator;
 
 impl TimestampGenerator for SimpleTimestampGenerator {
     fn next(&self) -> i64 {
-        wall_clock()
+        SystemClock.now()
     }
 }
 
@@ -238,7 +267,7 @@ mod tests {
         let mut reserved = Reserved::default();
         reserved.next(&generator);
         std::thread::sleep(Duration::from_millis(40));
-        let before = wall_clock();
+        let before = SystemClock.now();
         assert!(reserved.next(&generator) >= before);
     }
 
@@ -250,6 +279,11 @@ mod tests {
         assert!(generator.warn_of_drift(15_000_000, 16_000_000));
         assert!(!generator.warn_of_drift(15_999_999, 17_000_000), "within the interval");
         assert!(generator.warn_of_drift(16_000_000, 17_000_000));
+        assert!(
+            generator.warn_of_drift(4_000_000, 17_000_000),
+            "F76: the clock went back past the last warning"
+        );
+        assert!(!generator.warn_of_drift(4_500_000, 17_000_001));
     }
 
     #[test]
