@@ -82,6 +82,13 @@ pub enum ResultProblem {
     UnexpectedAnswer(u8),
 }
 
+impl ResultProblem {
+    /// Whether the answer cannot be understood, rather than being of a form that the caller did not expect.
+    pub(crate) fn is_of_the_answer(&self) -> bool {
+        matches!(self, Self::UnexpectedAnswer(_) | Self::UnexpectedCompression | Self::MissingMetadata)
+    }
+}
+
 /// A call that cannot work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -170,11 +177,7 @@ impl Cause {
             Cause::Encode(EncodeError::Unsupported { .. }) => ErrorKind::Unsupported,
             Cause::Encode(_) => ErrorKind::Values,
             Cause::Decode(_) => ErrorKind::Protocol,
-            Cause::Result(
-                ResultProblem::UnexpectedAnswer(_)
-                | ResultProblem::UnexpectedCompression
-                | ResultProblem::MissingMetadata,
-            ) => ErrorKind::Protocol,
+            Cause::Result(problem) if problem.is_of_the_answer() => ErrorKind::Protocol,
             Cause::Result(ResultProblem::TraceUnavailable { .. }) => ErrorKind::Timeout,
             Cause::Result(_) => ErrorKind::Result,
             Cause::Usage(UsageProblem::Unsupported { .. }) => ErrorKind::Unsupported,

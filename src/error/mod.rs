@@ -66,13 +66,6 @@ impl Error {
         }
     }
 
-    fn request(&self) -> Option<&RequestError> {
-        match self.cause() {
-            Cause::Request(error) => Some(error),
-            _ => None,
-        }
-    }
-
     /// What kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.cause().kind()
@@ -185,7 +178,13 @@ impl Error {
     /// Whether the request, although it failed here, may have taken effect on the server: its bytes were sent and no
     /// answer denies it. False means that it certainly did not.
     pub fn may_have_been_applied(&self) -> bool {
-        self.request().is_some_and(RequestError::may_have_been_applied)
+        match self.cause() {
+            Cause::Request(error) => error.may_have_been_applied(),
+            // There was an answer, and nobody knows what it said.
+            Cause::Decode(_) | Cause::Rows(_) => true,
+            Cause::Result(problem) => problem.is_of_the_answer(),
+            _ => false,
+        }
     }
 }
 
