@@ -16,7 +16,7 @@ use crate::{
     coordinator::{self, CoordinatorPort, Drain, OnStage},
     mail::Census,
     metrics::MetricsActor,
-    reactor::{Inbox, SpinGate, launch, relay_for},
+    reactor::{Inbox, Relay, SpinGate, launch, relay_for},
     request::ExecutionPolicies,
     shutdown::ShutdownReport,
 };
@@ -42,7 +42,7 @@ impl Engine {
         });
         let relay = relay_for(placement);
         let (mut inboxes, mut reactors, mut coordinators) = (Vec::new(), Vec::new(), Vec::new());
-        let mut halt = HaltOnDrop(Vec::new());
+        let mut halt = HaltOnDrop { coordinators: Vec::new(), relay: relay.clone() };
         for index in 0..placement.reactors() {
             let gate = config.spin.map(SpinGate::new);
             let inbox = Arc::new(Inbox::new(config.limits.queued_per_reactor as usize, gate.clone()));
@@ -53,14 +53,16 @@ impl Engine {
                 let port = CoordinatorPort::new(stage, relay);
                 let coordinator =
                     coordinator::start(stage, door, &port, policies, budget, Rng::from_entropy());
-                // Nobody receives it when the caller gave up meanwhile; the reactor then ends by itself.
-                let _ = send.send(coordinator);
+                if send.send(coordinator).is_err() {
+                    // The caller gave up meanwhile: nobody else could end the reactor.
+                    stage.halt();
+                }
             })
             .map_err(ConnectError::reactor)?;
             reactors.push(running);
             inboxes.push(inbox);
             let coordinator = receive.await.map_err(|_| ConnectError::ShutDown)?;
-            halt.0.push(coordinator.clone());
+            halt.coordinators.push(coordinator.clone());
             coordinators.push(coordinator);
         }
         let published = Arc::new(Published::empty(&config));
@@ -86,7 +88,7 @@ impl Engine {
         let (metrics, cluster) = receive.await.map_err(|_| ConnectError::ShutDown)?;
         published.views.report_to(cluster.clone());
         is_ready.await.map_err(|_| ConnectError::ShutDown)??;
-        halt.0.clear();
+        halt.disarm();
         Ok(Self {
             shared: Arc::new(Shared {
                 inboxes,
@@ -168,13 +170,27 @@ impl Drop for Shared {
     }
 }
 
-/// Ends the reactors that were started when connecting fails or is given up.
-struct HaltOnDrop(Vec<actix::Addr<coordinator::CoordinatorActor>>);
+/// Ends the reactors that were started, and the task that wakes for them, when connecting fails or is given up.
+struct HaltOnDrop {
+    coordinators: Vec<actix::Addr<coordinator::CoordinatorActor>>,
+    relay: Option<Relay>,
+}
+
+impl HaltOnDrop {
+    /// Somebody else ends them from now on.
+    fn disarm(&mut self) {
+        self.coordinators.clear();
+        self.relay = None;
+    }
+}
 
 impl Drop for HaltOnDrop {
     fn drop(&mut self) {
-        for coordinator in &self.0 {
+        for coordinator in &self.coordinators {
             coordinator.do_send(OnStage(Box::new(|stage, _| stage.halt())));
+        }
+        if let Some(relay) = &self.relay {
+            relay.close();
         }
     }
 }
