@@ -120,7 +120,7 @@ impl ControlActor {
         }
         let Some(link) = self.link.clone() else {
             // While a host is being looked for there is hope.
-            if !self.opening {
+            if self.opening.is_none() {
                 self.fail_waiting();
             }
             return;

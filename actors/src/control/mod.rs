@@ -74,8 +74,8 @@ pub(crate) struct ControlActor {
     link: Option<Rc<Link>>,
     /// Since when there is one.
     since: Instant,
-    /// A host is being looked for.
-    opening: bool,
+    /// A host is being looked for, and is going to answer this.
+    opening: Option<Wanted>,
     schedule: Option<Box<dyn ReconnectionSchedule + Send>>,
     rng: Rng,
     retry: Option<SpawnHandle>,
@@ -125,7 +125,7 @@ impl ControlActor {
             plan: Vec::new(),
             link: None,
             since: Instant::now(),
-            opening: false,
+            opening: None,
             schedule: None,
             rng: Rng::from_entropy(),
             retry: None,
@@ -143,10 +143,12 @@ impl ControlActor {
 
     /// Looks for a host, unless one is being looked for already.
     fn open(&mut self, ctx: &mut Context<Self>) {
-        if self.opening || self.stopped.is_some() || self.link.is_some() {
+        if self.opening.is_some() || self.stopped.is_some() || self.link.is_some() {
             return;
         }
-        self.opening = true;
+        // What is asked for and announced from now on may be news to the host that is found.
+        self.opening = Some(std::mem::take(&mut self.wanted));
+        self.inbox.pending.borrow_mut().clear();
         if let Some(retry) = self.retry.take() {
             ctx.cancel_future(retry);
         }
@@ -164,14 +166,16 @@ impl ControlActor {
             },
         };
         ctx.spawn(opening.run().into_actor(self).map(|outcome, actor, ctx| {
-            actor.opening = false;
+            let Wanted { scope, answers } = actor.opening.take().unwrap_or_default();
             if actor.stopped.is_some() {
+                tell_all(answers, &ControlError::ShutDown);
                 return;
             }
             match outcome {
-                Ok(opened) => actor.on_opened(opened, ctx),
+                Ok(opened) => actor.on_opened(opened, Wanted { scope, answers }, ctx),
                 Err(attempts) => {
                     actor.setup.cluster.do_send(ControlLost { attempts });
+                    tell_all(answers, &ControlError::NotConnected);
                     actor.fail_waiting();
                     actor.retry_later(ctx);
                 }
@@ -179,15 +183,22 @@ impl ControlActor {
         }));
     }
 
-    fn on_opened(&mut self, opened: open::Opened, ctx: &mut Context<Self>) {
+    /// A host was found, and has told everything. `wanted` is what was wanted before it was asked.
+    fn on_opened(&mut self, opened: open::Opened, wanted: Wanted, ctx: &mut Context<Self>) {
         let open::Opened { link, rows } = opened;
         info!(host = %link.address(), version = %link.shape().version, "control connection established");
         self.since = Instant::now();
         // Once a version was agreed on, every later connection of the session speaks it.
         self.options.versions = Versions::Only(link.shape().version);
         // A full read answers everybody, unless the schema was asked for and is not read unasked.
-        let answered = self.wanted.scope.schema.is_empty() || !rows.schema.is_empty();
-        let answers = if answered { std::mem::take(&mut self.wanted).answers } else { Vec::new() };
+        let answered = wanted.scope.schema.is_empty() || !rows.schema.is_empty();
+        let answers = if answered {
+            wanted.answers
+        } else {
+            self.wanted.scope.add(wanted.scope);
+            self.wanted.answers.extend(wanted.answers);
+            Vec::new()
+        };
         self.setup.cluster.do_send(ClusterRead {
             rows: Box::new(rows),
             from: link.address(),
@@ -244,9 +255,7 @@ impl ControlActor {
 
     /// Nobody can be asked: whoever waits is told so instead of waiting for a connection that may never come.
     fn fail_waiting(&mut self) {
-        for answer in std::mem::take(&mut self.wanted).answers {
-            let _ = answer.send(Err(ControlError::NotConnected));
-        }
+        tell_all(std::mem::take(&mut self.wanted).answers, &ControlError::NotConnected);
         for answer in self.agreement.give_up() {
             let _ = answer.send(Err(ControlError::NotConnected));
         }
@@ -256,8 +265,11 @@ impl ControlActor {
     fn look_at_events(&mut self, ctx: &mut Context<Self>) {
         self.inbox.looked();
         if self.link.is_none() {
-            // A full read follows as soon as there is a connection again.
-            self.inbox.pending.borrow_mut().clear();
+            // A connection that is being opened has registered and reads: what comes meanwhile may be news to it, and is
+            // looked at when it is there. Otherwise a full read will answer it all.
+            if self.opening.is_none() {
+                self.inbox.pending.borrow_mut().clear();
+            }
             return;
         }
         let now = self.inbox.now();
@@ -318,6 +330,13 @@ impl ControlActor {
     }
 }
 
+/// Tells everybody who waits why there is no answer. Some may have stopped waiting.
+fn tell_all(answers: Vec<Answer<()>>, why: &ControlError) {
+    for answer in answers {
+        let _ = answer.send(Err(why.clone()));
+    }
+}
+
 impl Actor for ControlActor {
     type Context = Context<Self>;
 
@@ -372,7 +391,7 @@ impl Handler<Read> for ControlActor {
     type Result = ();
 
     fn handle(&mut self, read: Read, ctx: &mut Self::Context) {
-        if self.link.is_none() && !self.opening {
+        if self.link.is_none() && self.opening.is_none() {
             if let Some(answer) = read.answer {
                 let _ = answer.send(Err(ControlError::NotConnected));
             }
@@ -420,8 +439,9 @@ impl Handler<StopControl> for ControlActor {
     type Result = ();
 
     fn handle(&mut self, StopControl { closed }: StopControl, ctx: &mut Self::Context) {
-        for answer in std::mem::take(&mut self.wanted).answers {
-            let _ = answer.send(Err(ControlError::ShutDown));
+        tell_all(std::mem::take(&mut self.wanted).answers, &ControlError::ShutDown);
+        if let Some(opening) = &mut self.opening {
+            tell_all(std::mem::take(opening).answers, &ControlError::ShutDown);
         }
         match &self.link {
             // It ends when the connection tells that it is closed.
