@@ -21,7 +21,7 @@ use chorus_topology::{
 use tracing::{debug, info, warn};
 
 use crate::cluster::{ClusterActor, HostDown, HostSharding, HostTried, HostUp};
-use crate::connection::handshake::ConnectError;
+use crate::connection::handshake::{Banner, ConnectError};
 use crate::coordinator::{CoordinatorActor, OnStage};
 use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::pool::{AdoptKeyspace, Dismiss, MayConnect, PoolActor, PoolSettings, PoolSetup, Probe};
@@ -286,6 +286,10 @@ impl Handler<DialFailed> for HostActor {
 
     fn handle(&mut self, DialFailed { reactor, error }: DialFailed, ctx: &mut Self::Context) {
         let (failure, kind) = match &error {
+            // Bytes that are nobody's protocol come from a server in trouble, not from another one.
+            ConnectError::NotCql(Banner::Unknown(_)) => {
+                (Failure::Unreachable, ConnectionFailureKind::Unreachable)
+            }
             error if error.is_authentication() || error.is_mismatch() => {
                 (Failure::Refused, ConnectionFailureKind::Refused)
             }
