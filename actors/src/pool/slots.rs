@@ -129,7 +129,8 @@ impl<H> Slots<H> {
         if self.wanted.by_shard(self.sharding) { shard } else { None }
     }
 
-    /// Adds a connection that was judged worth keeping. Returns those it replaces: they are to be drained.
+    /// Adds a connection that was judged worth keeping. Returns those it makes superfluous, which are to be drained: those it
+    /// replaces, and connections to shards of other reactors once each place of this one is filled.
     #[must_use]
     pub(crate) fn insert(&mut self, id: ConnectionId, shard: Shard, handle: H) -> Vec<ConnectionId> {
         let shard = self.place(shard);
@@ -141,6 +142,16 @@ impl<H> Slots<H> {
             }
         }
         self.entries.push(Entry { id, shard, stage: Stage::Serving, handle });
+        if !self.missing_at_all() {
+            let places = self.wanted.places(self.sharding);
+            let foreign = |entry: &&mut Entry<H>| {
+                entry.stage == Stage::Serving && places.iter().all(|(place, _)| *place != entry.shard)
+            };
+            for entry in self.entries.iter_mut().filter(foreign) {
+                entry.stage = Stage::Leaving;
+                replaced.push(entry.id);
+            }
+        }
         replaced
     }
 
@@ -343,5 +354,12 @@ mod tests {
         let _ = slots.insert(ConnectionId(1), Some(0), "foreign");
         assert_eq!(slots.missing(), [Some(1), Some(3)]);
         assert_eq!(slots.judge(Some(2), FOUR), Verdict::Park);
+        assert_eq!(slots.insert(ConnectionId(2), Some(1), "own"), []);
+        assert_eq!(
+            slots.insert(ConnectionId(3), Some(3), "own"),
+            [ConnectionId(1)],
+            "it is not needed any more"
+        );
+        assert_eq!(slots.usable(), 2);
     }
 }
