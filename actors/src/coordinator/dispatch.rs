@@ -128,7 +128,7 @@ impl CoordinatorActor {
                     // Hosts that were only full are not tried: a later attempt may use them.
                     request.progress.tried.truncate(skipped_from);
                     request.progress.tried.push(host);
-                    if request.progress.attempts.is_empty() && request.progress.reprepares == 0 {
+                    if skipped_from == 0 && request.progress.attempts.is_empty() {
                         port.stats.borrow_mut().routed(quality, 1);
                     }
                     request.progress.quality = Some(quality);

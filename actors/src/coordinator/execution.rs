@@ -3,7 +3,7 @@
 //! ```text
 //!  attempt ──ok──> done
 //!     │
-//!     ├─ the server forgot the statement ──> prepare it there, same host again (at most twice)
+//!     ├─ the server forgot the statement ──> prepare it there, same host again (at most twice a host)
 //!     ├─ the deadline passed ──> failed
 //!     ├─ the error leaves nothing to decide ──> failed
 //!     └─ the retry policy decides ──> same host / next host / after a pause / failed / ignored
@@ -19,8 +19,8 @@ use chorus_topology::{Failure, FailureCause, RetryBudget, RetryDecision, RetryPo
 use super::port::Cause;
 use crate::request::{AttemptError, Request, RequestErrorKind, RequestKind};
 
-/// How often a statement is prepared again for one request before the server is taken at its word.
-const MOST_REPREPARES: u8 = 2;
+/// How often a statement is prepared again on one host for one request before the host is taken at its word.
+const MOST_REPREPARES: u32 = 2;
 
 /// What the coordinator must do now.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Judge<'_> {
                     if request.options.prepared.find(id).is_none() {
                         return Effect::Fail(RequestErrorKind::UnknownPrepared { id: id.to_vec() });
                     }
-                    if request.progress.reprepares < MOST_REPREPARES {
+                    if request.progress.reprepares < MOST_REPREPARES * request.options.prepared.count() {
                         return Effect::Reprepare(id.clone());
                     }
                 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use chorus_protocol::{Consistency, Opcode, response::DbError};
+use chorus_protocol::{
+    Consistency, Opcode,
+    response::{DbError, ErrorBody},
+};
 use chorus_topology::{HostIndex, Load};
 
 use super::{
@@ -56,6 +59,13 @@ impl CoordinatorActor {
                 policy: &*policies.retry,
                 budget: &mut self.budget,
                 rng: &mut self.rng,
+        if let Cause::Database(ErrorBody { error: DbError::Unprepared { .. }, .. }) = &cause
+            && request.progress.forgetful != Some(connection.host)
+        {
+            // Each host on the way may have forgotten the statement, or never have known it.
+            request.progress.forgetful = Some(connection.host);
+            request.progress.reprepares = 0;
+        }
                 refusals: &mut self.port.stats.borrow_mut().budget_refusals,
             };
             judge.judge(&request, cause, host)

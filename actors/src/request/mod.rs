@@ -68,8 +68,10 @@ pub(crate) struct Progress {
     pub(crate) attempts: Vec<Attempt>,
     /// How often a retry policy said retry.
     pub(crate) retries: u32,
-    /// How often a server had forgotten the statement.
-    pub(crate) reprepares: u8,
+    /// How often the host that is `forgetful` had forgotten a statement of the request.
+    pub(crate) reprepares: u32,
+    /// The latest host that had forgotten one; says nothing while `reprepares` is zero.
+    pub(crate) forgetful: Option<HostIndex>,
     /// The host of the latest attempt.
     pub(crate) host: Option<HostIndex>,
     /// How well the latest attempt was routed.

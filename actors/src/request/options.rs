@@ -59,6 +59,15 @@ pub enum Preparations {
 }
 
 impl Preparations {
+    /// How many they are. A batch names each as often as it is executed.
+    pub(crate) fn count(&self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::One(_) => 1,
+            Self::Many(known) => u32::try_from(known.len()).unwrap_or(u32::MAX / 2),
+        }
+    }
+
     /// The statement with this id.
     pub(crate) fn find(&self, id: &[u8]) -> Option<&Arc<Preparation>> {
         match self {
