@@ -96,7 +96,8 @@ pub struct Limits {
     pub in_flight_per_connection: u32,
     /// Requests waiting in one reactor for a place on a connection. Defaults to 4096.
     pub queued_per_reactor: u32,
-    /// Stream ids that may be reserved by answers nobody waits for before the connection is replaced. Defaults to 256.
+    /// Stream ids that may be reserved by answers nobody waits for before the connection is replaced; half of
+    /// [`in_flight_per_connection`](Self::in_flight_per_connection) where that is less. Defaults to 256.
     pub orphans_per_connection: u32,
     /// Connections being opened to one host at the same time, by all reactors together. Defaults to 4.
     pub connecting_per_host: u32,

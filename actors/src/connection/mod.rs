@@ -64,7 +64,8 @@ pub(crate) struct ConnectionSettings {
     pub(crate) heartbeat_interval: Option<Duration>,
     /// How long the answer to that may take.
     pub(crate) heartbeat_timeout: Duration,
-    /// Above this many orphans older than [`orphan_age`](Self::orphan_age) the owner is asked to replace it.
+    /// Above this many orphans older than [`orphan_age`](Self::orphan_age), or half of the window, the owner is asked to replace
+    /// it.
     pub(crate) max_orphans: u32,
     pub(crate) orphan_age: Duration,
     /// Whether the session's frames have ids of result metadata.

@@ -145,6 +145,12 @@ impl Port {
         self.wake();
     }
 
+    /// Takes out what waits for a place on the wire.
+    pub(crate) fn take_queue(&self) -> VecDeque<Work> {
+        self.queued.set(0);
+        self.queue.take()
+    }
+
     /// Takes nothing new from now on, closes when everything in flight is answered.
     pub(crate) fn drain(&self) {
         self.order.set(self.order.get().max(Order::Drain));

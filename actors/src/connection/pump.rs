@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     coordinator::Cause,
+    reactor::deadline_after,
     request::{CloseReason, Outcome, Request},
 };
 
@@ -435,7 +436,6 @@ impl ConnectionActor {
         }
         if abandoned || self.in_flight.is_due(now) {
             let (coordinator, port) = (&self.coordinator, &self.port);
-            let mut dead = false;
             self.in_flight.sweep(now, abandoned, |occupant| {
                 port.stats.borrow_mut().orphaned += 1;
                 match occupant {
@@ -452,16 +452,17 @@ impl ConnectionActor {
                         port.stats.borrow_mut().timeouts += 1;
                         coordinator.row_failed(chunk, row, Cause::Timeout { written: true }, port);
                     }
-                    Occupant::Heartbeat => dead = true,
-                    Occupant::Free | Occupant::Orphan { .. } => {}
+                    // Whether the peer is dead is for the heartbeat's own timer to say: it may have answered others.
+                    Occupant::Heartbeat | Occupant::Free | Occupant::Orphan { .. } => {}
                 }
             });
-            self.heartbeat.missed |= dead;
         }
         self.sweep_queue(now);
         self.look_for_late(now);
         let age = self.settings.orphan_age.as_micros() as u64;
-        let worn = self.in_flight.orphans_older_than(now, age) > self.settings.max_orphans;
+        // A small window would be full of them before they are too many.
+        let most = self.settings.max_orphans.min(self.port.window / 2);
+        let worn = self.in_flight.orphans_older_than(now, age) > most;
         if !self.saturated && (worn || self.socket.is_worn()) {
             self.saturated = true;
             (self.owner.fact)(ConnectionFact::Saturated { id: self.port.id });
@@ -526,7 +527,9 @@ impl ConnectionActor {
                 let mut frame = Vec::with_capacity(9);
                 let start = begin_frame(&mut frame, self.port.shape.version, Opcode::Options, 0);
                 finish_frame(&mut frame, start).expect("an empty body is never too long");
-                if let Ok(stream) = self.in_flight.insert(Occupant::Heartbeat, now, 0) {
+                // Beyond its time the id becomes an orphan's: it must not look like a request for ever.
+                let deadline = deadline_after(now, Some(self.settings.heartbeat_timeout));
+                if let Ok(stream) = self.in_flight.insert(Occupant::Heartbeat, now, deadline) {
                     self.outbound.append(&frame, stream);
                     self.port.stats.borrow_mut().heartbeats += 1;
                 }
@@ -595,7 +598,6 @@ pub(super) struct Heartbeat {
     timer: Option<Pin<Box<Sleep>>>,
     heard: bool,
     asked: bool,
-    missed: bool,
 }
 
 enum Beat {
@@ -612,7 +614,6 @@ impl Heartbeat {
             timer: None,
             heard: false,
             asked: false,
-            missed: false,
         }
     }
 
@@ -627,9 +628,6 @@ impl Heartbeat {
 
     fn poll(&mut self, task: &mut Task<'_>) -> Beat {
         let Some(interval) = self.interval else { return Beat::Nothing };
-        if self.missed {
-            return Beat::Missed;
-        }
         loop {
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(interval)));
             if timer.as_mut().poll(task).is_pending() {
@@ -637,6 +635,8 @@ impl Heartbeat {
             }
             let next = tokio::time::Instant::now();
             if std::mem::take(&mut self.heard) {
+                // Whatever was heard, the question is answered: the peer lives.
+                self.asked = false;
                 timer.as_mut().reset(next + interval);
             } else if self.asked {
                 return Beat::Missed;

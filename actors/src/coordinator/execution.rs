@@ -17,7 +17,7 @@ use chorus_protocol::{Consistency, response::DbError};
 use chorus_topology::{Failure, FailureCause, RetryBudget, RetryDecision, RetryPolicy, Rng, is_for_policy};
 
 use super::port::Cause;
-use crate::request::{AttemptError, Request, RequestErrorKind, RequestKind};
+use crate::request::{AttemptError, CloseReason, Request, RequestErrorKind, RequestKind};
 
 /// How often a statement is prepared again on one host for one request before the host is taken at its word.
 const MOST_REPREPARES: u32 = 2;
@@ -85,6 +85,7 @@ impl Judge<'_> {
                 true
             }
             Cause::ConnectionLost { written, .. } => *written,
+            Cause::Returned => false,
         };
         let effect = match self.decide(request, &cause, written, host) {
             RetryDecision::SameHost(consistency) => resend(request, true, consistency, None),
@@ -169,7 +170,7 @@ pub(super) fn attempt_error(cause: &Cause) -> Option<AttemptError> {
         Cause::ConnectionLost { reason, written } => {
             Some(AttemptError::ConnectionLost { reason: reason.clone(), written: *written })
         }
-        Cause::Timeout { .. } => None,
+        Cause::Timeout { .. } | Cause::Returned => None,
     }
 }
 
@@ -181,13 +182,13 @@ pub(super) fn error_kind(cause: Cause) -> RequestErrorKind {
         Cause::Timeout { written } => {
             RequestErrorKind::Timeout { after: Duration::ZERO, written, in_flight: 0 }
         }
+        Cause::Returned => RequestErrorKind::ConnectionLost { reason: CloseReason::Orphans, written: false },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::CloseReason;
     use chorus_protocol::response::{ErrorBody, OperationKind, WriteType};
     use chorus_topology::{DefaultRetry, HostIndex};
 

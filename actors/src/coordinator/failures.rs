@@ -14,7 +14,7 @@ use super::{
     pools::Pick,
     port::{Cause, Failed},
 };
-use crate::request::{Attempt, Outcome, Request, RequestErrorKind};
+use crate::request::{Attempt, CloseReason, Outcome, Request, RequestErrorKind};
 
 impl CoordinatorActor {
     pub(super) fn judge_failures(&mut self) {
@@ -29,6 +29,16 @@ impl CoordinatorActor {
             self.port.cancelled(request);
             return;
         }
+        let cause = match cause {
+            // Nothing has happened to it: it is sent as if for the first time, to the same host if that has room.
+            Cause::Returned if !request.progress.reprepare && !request.progress.direct => {
+                request.progress.tried.pop();
+                self.resend(request, None);
+                return;
+            }
+            Cause::Returned => Cause::ConnectionLost { reason: CloseReason::Orphans, written: false },
+            cause => cause,
+        };
         if request.progress.reprepare {
             self.reprepare_failed(request, cause, &connection);
             return;
@@ -46,19 +56,6 @@ impl CoordinatorActor {
         if let Some(error) = execution::attempt_error(&cause) {
             request.progress.attempts.push(Attempt { host: connection.address, error });
         }
-        let policies = Arc::clone(request.options.policies.as_ref().unwrap_or(&self.policies));
-        let host = Circumstances {
-            now_us: self.port.clock().now_us(),
-            in_flight: connection.in_flight(),
-            latency_us: self.port.pools.borrow().latency_us(connection.host),
-        };
-        let effect = if self.draining.as_ref().is_some_and(|draining| draining.expired) {
-            Effect::Fail(execution::error_kind(cause))
-        } else {
-            let mut judge = Judge {
-                policy: &*policies.retry,
-                budget: &mut self.budget,
-                rng: &mut self.rng,
         if let Cause::Database(ErrorBody { error: DbError::Unprepared { .. }, .. }) = &cause
             && request.progress.forgetful != Some(connection.host)
         {
@@ -66,6 +63,25 @@ impl CoordinatorActor {
             request.progress.forgetful = Some(connection.host);
             request.progress.reprepares = 0;
         }
+        let policies = Arc::clone(request.options.policies.as_ref().unwrap_or(&self.policies));
+        let host = Circumstances {
+            now_us: self.port.clock().now_us(),
+            in_flight: connection.in_flight(),
+            latency_us: self.port.pools.borrow().latency_us(connection.host),
+        };
+        let effect = if self.draining.as_ref().is_some_and(|draining| draining.expired) {
+            Effect::Fail(match &cause {
+                // It could have been carried out yet, if there were time.
+                Cause::Database(ErrorBody { error: DbError::Unprepared { .. }, .. }) => {
+                    RequestErrorKind::SessionClosed
+                }
+                _ => execution::error_kind(cause),
+            })
+        } else {
+            let mut judge = Judge {
+                policy: &*policies.retry,
+                budget: &mut self.budget,
+                rng: &mut self.rng,
                 refusals: &mut self.port.stats.borrow_mut().budget_refusals,
             };
             judge.judge(&request, cause, host)

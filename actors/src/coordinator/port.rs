@@ -13,7 +13,7 @@ use chorus_topology::{HostIndex, Route, TableId};
 use super::{pools::Pools, stats::CoordinatorStats, tablets::TabletNews};
 use crate::{
     bulk::Chunk,
-    connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port},
+    connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port, Work},
     reactor::{Callers, Clock, Relay, Stage, deadline_after},
     request::{CloseReason, Outcome, Request, RequestError, RequestErrorKind, RowHome},
 };
@@ -27,6 +27,8 @@ pub(crate) enum Cause {
     ConnectionLost { reason: CloseReason, written: bool },
     /// The deadline of the whole request passed.
     Timeout { written: bool },
+    /// Its connection was replaced before it could be written.
+    Returned,
 }
 
 /// An attempt that failed, for the coordinator to judge.
@@ -112,6 +114,18 @@ impl CoordinatorPort {
     /// Takes a connection out of service. What it holds is its own business.
     pub(crate) fn remove_connection(&self, connection: &ConnectionHandle) {
         self.pools.borrow_mut().remove(connection.host, connection.id);
+    }
+
+    /// Takes back what a connection that is leaving has not begun to send: its replacement sends it.
+    pub(crate) fn reclaim(&self, connection: &ConnectionHandle) {
+        for work in connection.take_queue() {
+            match work {
+                Work::One(request) => self.failed(request, Cause::Returned, connection),
+                Work::Rows { chunk, next } => {
+                    self.rows_unsent(chunk, next, Cause::Returned, connection);
+                }
+            }
+        }
     }
 
     /// Replaces what the coordinator knows of the cluster.

@@ -62,7 +62,7 @@ impl CoordinatorActor {
             return;
         }
         if !connection.is_open() {
-            self.dispatch_one(request);
+            self.resend(request, None);
             return;
         }
         self.port.stats.borrow_mut().reprepares += 1;
@@ -112,7 +112,7 @@ impl CoordinatorActor {
                     (Some(Err(what)), _) => {
                         self.port.fail(request, RequestErrorKind::Protocol(what.clone()));
                     }
-                    (None, _) => self.dispatch_one(request),
+                    (None, _) => self.resend(request, None),
                 }
             }
         }
@@ -134,7 +134,7 @@ impl CoordinatorActor {
         for request in self.reprepares.take(connection.id, &preparation.id) {
             match &cause {
                 // The EXECUTE was answered with UNPREPARED, so nothing was applied: any host will do.
-                Cause::ConnectionLost { .. } => self.dispatch_one(request),
+                Cause::ConnectionLost { .. } | Cause::Returned => self.resend(request, None),
                 Cause::Timeout { .. } => {
                     let after = request.options.timeout.unwrap_or_default();
                     let in_flight = connection.in_flight();

@@ -141,6 +141,8 @@ impl PoolActor {
                 for old in replaced.into_iter().filter_map(|id| self.slots.handle(id)) {
                     self.coordinator.remove_connection(old);
                     old.drain();
+                    // Its window may be full of answers that never come: what waits for room there would wait in vain.
+                    self.coordinator.reclaim(old);
                 }
                 close_all(self.slots.surplus());
                 self.setup.owner.do_send(Connected { reactor: self.setup.reactor });
