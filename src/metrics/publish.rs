@@ -178,6 +178,7 @@ fn record_totals(snapshot: &MetricsSnapshot) {
     let traffic = &snapshot.traffic;
     for (metric, total) in [
         (catalog::RETRIES_REFUSED, snapshot.budget_refusals),
+        (catalog::ACTOR_PANICS, snapshot.panics),
         (catalog::SPECULATIVE, snapshot.speculative_sent),
         (catalog::SPECULATIVE_WINS, snapshot.speculative_won),
         (catalog::IGNORED_ERRORS, snapshot.ignored_errors),

@@ -18,8 +18,11 @@ use crate::request::{Attempt, CloseReason, Outcome, Request, RequestErrorKind};
 
 impl CoordinatorActor {
     pub(super) fn judge_failures(&mut self) {
-        let failed = std::mem::take(&mut *self.port.failed.borrow_mut());
-        for failure in failed {
+        // One by one, so that a policy that panics over one of them does not take the others along.
+        let count = self.port.failed.borrow().len();
+        for _ in 0..count {
+            let failure = self.port.failed.borrow_mut().pop_front();
+            let Some(failure) = failure else { break };
             self.judge(failure);
         }
     }

@@ -7,7 +7,7 @@ use chorus_topology::Route;
 use tokio::sync::oneshot;
 
 use super::{CoordinatorPort, DrainReport};
-use crate::{cluster::ClusterActor, mail::Mail, metrics::ReactorSnapshot, reactor::Stage};
+use crate::{cluster::ClusterActor, mail::Mail, metrics::ReactorSnapshot, reactor::Stage, request::RowHome};
 
 /// From the cluster actor, whenever membership, replicas or a host's state changed.
 #[derive(Message)]
@@ -33,6 +33,11 @@ pub(crate) struct Drain {
     /// Told when nothing is left.
     pub(crate) done: oneshot::Sender<DrainReport>,
 }
+
+/// From the reactor, after something on it panicked: rows that are destroyed, and work that may have been interrupted.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Mend(pub(crate) Vec<RowHome>);
 
 /// From the engine, at its start and end: do this on the reactor. Every reactor has exactly one coordinator, which makes it
 /// the door to the stage.

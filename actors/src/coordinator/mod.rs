@@ -42,6 +42,7 @@ pub use stats::{RequestCounts, RequestOutcome};
 use drain::Draining;
 pub(crate) use measure::Measured;
 use measure::Pressure;
+use messages::Mend;
 use reprepare::Reprepares;
 use speculation::Speculation;
 
@@ -89,7 +90,7 @@ pub(crate) fn start(
     budget: RetryBudget,
     rng: Rng,
 ) -> actix::Addr<CoordinatorActor> {
-    stage.start(CoordinatorActor {
+    let address = stage.start_with(|_| CoordinatorActor {
         stage: stage.clone(),
         inbox,
         port: Rc::clone(port),
@@ -106,7 +107,10 @@ pub(crate) fn start(
         swept_us: 0,
         tick: None,
         draining: None,
-    })
+    });
+    let mender = address.clone();
+    stage.mend_with(move |rows| mender.do_send(Mend(rows)));
+    address
 }
 
 impl Actor for CoordinatorActor {
@@ -186,6 +190,20 @@ impl Handler<MeetCluster> for CoordinatorActor {
 
     fn handle(&mut self, MeetCluster(cluster): MeetCluster, _: &mut Context<Self>) {
         self.port.tablets().introduce(cluster);
+    }
+}
+
+impl Handler<Mend> for CoordinatorActor {
+    type Result = ();
+
+    /// Whoever waited for a request that was in hand knows already.
+    fn handle(&mut self, Mend(rows): Mend, _: &mut Context<Self>) {
+        for row in rows {
+            self.port.lose_row(row);
+        }
+        self.port.starving.set(!self.waiting.is_empty());
+        self.port.room.set(true);
+        self.port.wake();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     rc::{Rc, Weak},
     sync::Arc,
     task::Waker,
@@ -53,7 +54,7 @@ pub(crate) struct CoordinatorPort {
     callers: Rc<Callers>,
     pub(super) pools: RefCell<Pools>,
     pub(super) chunks: RefCell<slab::Slab<Box<Chunk>>>,
-    pub(super) failed: RefCell<Vec<Failed>>,
+    pub(super) failed: RefCell<VecDeque<Failed>>,
     pub(super) reprepared: RefCell<Vec<Reprepared>>,
     /// Copies of late requests.
     // Boxes, because boxes are what travels.
@@ -68,6 +69,7 @@ pub(crate) struct CoordinatorPort {
     pub(super) room: Cell<bool>,
     pub(super) waker: RefCell<Option<Waker>>,
     woken: Cell<bool>,
+    pub(super) panics: Rc<Cell<u64>>,
     tablets: TabletNews,
 }
 
@@ -90,6 +92,7 @@ impl CoordinatorPort {
             room: Cell::new(false),
             waker: RefCell::default(),
             woken: Cell::new(false),
+            panics: Rc::clone(stage.panics()),
             tablets: TabletNews::default(),
         })
     }
@@ -173,7 +176,7 @@ impl CoordinatorPort {
 
     /// An attempt failed.
     pub(crate) fn failed(&self, request: Box<Request>, cause: Cause, connection: &ConnectionHandle) {
-        self.failed.borrow_mut().push(Failed { request, cause, connection: Rc::clone(connection) });
+        self.failed.borrow_mut().push_back(Failed { request, cause, connection: Rc::clone(connection) });
         self.wake();
     }
 
@@ -380,6 +383,15 @@ impl CoordinatorPort {
             if let Some(waker) = chunk.finish() {
                 self.wake_caller(waker);
             }
+        }
+    }
+
+    /// A row was destroyed on its way.
+    pub(super) fn lose_row(&self, RowHome { chunk, row }: RowHome) {
+        if self.chunks.borrow().contains(chunk as usize) {
+            self.rows_finished(chunk, 1, |chunk| {
+                chunk.failures.push((row, RequestErrorKind::EngineLost.into()))
+            });
         }
     }
 

@@ -16,6 +16,7 @@ impl CoordinatorPort {
             ignored_errors: stats.ignored_errors,
             reprepares: stats.reprepares,
             budget_refusals: stats.budget_refusals,
+            panics: self.panics.get(),
             speculative_sent: stats.speculative_sent,
             speculative_won: stats.speculative_won,
             tablets_told: tablets.taken.get(),

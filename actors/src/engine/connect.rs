@@ -81,7 +81,7 @@ impl Engine {
             },
         );
         coordinators[0].do_send(OnStage(Box::new(move |stage, port| {
-            let metrics = stage.start(MetricsActor { coordinators: gatherers, census: counts });
+            let metrics = stage.start_with(|_| MetricsActor { coordinators: gatherers, census: counts });
             let cluster = cluster::start(stage, port, setup);
             let _ = addresses.send((metrics, cluster));
         })));

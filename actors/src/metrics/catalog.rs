@@ -198,6 +198,8 @@ catalog! {
         "What waits in the deepest queue of one actor of a kind.";
     ACTOR_MESSAGES = "chorus_actor_messages_total", Counter, Count, [ACTOR], Metrics,
         "Messages handled, or for coordinators and connections how often they worked.";
+    ACTOR_PANICS = "chorus_actor_panics_total", Counter, Count, [], Metrics,
+        "Panics caught in actors, those of policies as a rule; what was in hand failed, and the actor went on or was replaced.";
     STALE_REACTORS = "chorus_stale_reactors", Gauge, Count, [], Metrics,
         "Reactors that did not answer the last collection in time; their numbers are missing from it.";
     BULK_ROWS = "chorus_bulk_rows_total", Counter, Count, [STAGE], Bulk,

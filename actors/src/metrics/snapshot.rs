@@ -119,6 +119,7 @@ pub(crate) struct ReactorSnapshot {
     pub(crate) ignored_errors: u64,
     pub(crate) reprepares: u64,
     pub(crate) budget_refusals: u64,
+    pub(crate) panics: u64,
     pub(crate) speculative_sent: u64,
     pub(crate) speculative_won: u64,
     pub(crate) tablets_told: u64,
@@ -153,6 +154,8 @@ pub struct MetricsSnapshot {
     pub reprepares: u64,
     /// Retries and speculative attempts refused because the retry budget was spent.
     pub budget_refusals: u64,
+    /// Panics caught in actors: those of policies and other code that is not the driver's, as a rule.
+    pub panics: u64,
     /// Requests sent to one more host because the first had not answered yet.
     pub speculative_sent: u64,
     /// Those of them that answered first.
@@ -206,6 +209,7 @@ impl MetricsSnapshot {
         self.ignored_errors += reactor.ignored_errors;
         self.reprepares += reactor.reprepares;
         self.budget_refusals += reactor.budget_refusals;
+        self.panics += reactor.panics;
         self.speculative_sent += reactor.speculative_sent;
         self.speculative_won += reactor.speculative_won;
         self.tablets_told += reactor.tablets_told;

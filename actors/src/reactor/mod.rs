@@ -15,6 +15,7 @@ mod placement;
 mod relay;
 mod spin;
 mod stage;
+mod supervision;
 
 use std::{
     future::Future,

@@ -9,9 +9,13 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, Context};
-use futures::FutureExt;
 
-use super::{callers::Callers, clock::Clock};
+use super::{
+    callers::Callers,
+    clock::Clock,
+    supervision::{Chances, Watched},
+};
+use crate::request::RowHome;
 
 pub(super) type ActorTask = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -32,6 +36,11 @@ struct Inner {
     clock: Rc<Clock>,
     halted: Cell<bool>,
     callers: Rc<Callers>,
+    /// Panics caught so far.
+    panics: Rc<Cell<u64>>,
+    /// Told which rows a panic has destroyed.
+    #[expect(clippy::type_complexity)]
+    mender: RefCell<Option<Box<dyn Fn(Vec<RowHome>)>>>,
 }
 
 impl Stage {
@@ -43,6 +52,8 @@ impl Stage {
                 clock: Rc::new(Clock::new()),
                 halted: Cell::new(false),
                 callers: Rc::default(),
+                panics: Rc::default(),
+                mender: RefCell::default(),
             }),
         }
     }
@@ -57,15 +68,19 @@ impl Stage {
         &self.inner.callers
     }
 
-    /// Starts an actor on this reactor.
+    /// Starts an actor on this reactor. A panic ends it: its `Drop` fails what it held, and its owner starts another.
     pub(crate) fn start<A>(&self, actor: A) -> Addr<A>
     where
         A: Actor<Context = Context<A>>,
     {
-        self.start_with(|_| actor)
+        let context = Context::new();
+        let address = context.address();
+        self.spawn(context.into_future(actor));
+        address
     }
 
-    /// Starts an actor that wants to know its own address while it is made.
+    /// Starts an actor that wants to know its own address while it is made, and that is supervised: a panic costs what it had
+    /// in hand, and it goes on with the next message.
     pub(crate) fn start_with<A, F>(&self, make: F) -> Addr<A>
     where
         A: Actor<Context = Context<A>>,
@@ -74,7 +89,7 @@ impl Stage {
         let mut context = Context::new();
         let address = context.address();
         let actor = make(&mut context);
-        self.spawn(context.into_future(actor));
+        self.push(Watched::new(context.into_future(actor), self.clone(), Some(Chances::default())));
         address
     }
 
@@ -82,21 +97,37 @@ impl Stage {
     /// fails it in `Drop`.
     pub(crate) fn spawn<F>(&self, future: F)
     where
-        F: Future<Output = ()> + 'static,
+        F: Future<Output = ()> + Unpin + 'static,
     {
-        let task = std::panic::AssertUnwindSafe(future).catch_unwind().map(|outcome| {
-            if let Err(panic) = outcome {
-                let what = panic
-                    .downcast_ref::<&str>()
-                    .map(|text| (*text).to_owned())
-                    .or_else(|| panic.downcast_ref::<String>().cloned())
-                    .unwrap_or_else(|| "a value that is not text".to_owned());
-                tracing::error!(panic = %what, "an actor panicked; its work in hand fails, its owner restarts it");
-            }
-        });
+        self.push(Watched::new(future, self.clone(), None));
+    }
+
+    fn push<F>(&self, task: Watched<F>)
+    where
+        F: Future<Output = ()> + Unpin + 'static,
+    {
         self.inner.arrivals.borrow_mut().push(Box::pin(task));
         if let Some(waker) = self.inner.waker.borrow().as_ref() {
             waker.wake_by_ref();
+        }
+    }
+
+    /// How often something on this reactor panicked.
+    pub(crate) fn panics(&self) -> &Rc<Cell<u64>> {
+        &self.inner.panics
+    }
+
+    /// Who is told, after a panic, which rows of bulk jobs it has destroyed. Called inside the reactor: must only note or send.
+    pub(crate) fn mend_with(&self, mender: impl Fn(Vec<RowHome>) + 'static) {
+        *self.inner.mender.borrow_mut() = Some(Box::new(mender));
+    }
+
+    /// Notes a panic that was caught.
+    pub(super) fn panicked(&self) {
+        self.inner.panics.set(self.inner.panics.get() + 1);
+        let lost = crate::request::take_lost_rows();
+        if let Some(mender) = &*self.inner.mender.borrow() {
+            mender(lost);
         }
     }
 

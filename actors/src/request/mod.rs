@@ -8,6 +8,7 @@
 
 mod builder;
 mod error;
+mod lost;
 mod options;
 mod pending;
 mod pool;
@@ -20,6 +21,7 @@ use chorus_topology::HostIndex;
 
 pub use builder::RequestBuilder;
 pub use error::{Attempt, AttemptError, CloseReason, RequestError, RequestErrorKind};
+pub(crate) use lost::take_lost_rows;
 pub use options::{ExecutionPolicies, Preparation, Preparations, RequestKind, RequestOptions};
 pub use pending::PendingReply;
 pub(crate) use race::Race;
@@ -195,6 +197,10 @@ impl Drop for Request {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
             slot.lose(self.waker.take());
+        } else if let Some(row) = self.progress.row
+            && std::thread::panicking()
+        {
+            lost::note(row);
         }
     }
 }
