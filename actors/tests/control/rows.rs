@@ -9,6 +9,7 @@ use chorus_protocol::ProtocolVersion;
 use chorus_topology::ExponentialReconnection;
 use uuid::Uuid;
 
+use crate::embedded::query;
 use crate::scripted::{Member, Script, ScriptedHost};
 use crate::support::{eventually, eventually_async, up};
 
@@ -34,6 +35,17 @@ async fn f71_a_host_without_identity_is_a_clear_error() {
     let host = ScriptedHost::start(Script { local: Some(local), ..Script::new() }).await;
     let error = Engine::connect(config(&host)).await.err().unwrap();
     assert!(matches!(error, ConnectError::Metadata { .. }), "{error:?}");
+}
+
+/// Both servers have hosts that only coordinate.
+#[tokio::test]
+async fn f71_a_host_without_tokens_serves_and_owns_nothing() {
+    let local = Member { tokens: Vec::new(), ..Member::new(1) };
+    let host = ScriptedHost::start(Script { local: Some(local), ..Script::new() }).await;
+    let engine = Engine::connect(config(&host)).await.unwrap();
+    assert_eq!(up(&engine), 1);
+    assert!(engine.state().hosts[0].tokens.is_empty());
+    query(&engine, "SELECT release_version FROM system.local").await.unwrap();
 }
 
 #[tokio::test]
