@@ -64,15 +64,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("steady");
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     stop.store(true, Ordering::Relaxed);
-    let mut written = 0;
+    let (mut written, mut readers) = (0, Vec::new());
     for (number, writer) in (0..).zip(writers) {
         let count = writer.await?;
         written += count;
-        for row in 0..count {
-            let id = id(number, row);
-            let read = session.execute(&select, (id,)).await?.single_row::<(i64,)>()?;
-            assert_eq!(read, (row as i64,), "row {id} was acknowledged");
-        }
+        let (session, select) = (session.clone(), select.clone());
+        readers.push(tokio::spawn(async move { read_back(&session, &select, number, count).await }));
+    }
+    for reader in readers {
+        reader.await??;
     }
     let (failed, slowest) = (tally.failed.load(Ordering::Relaxed), tally.slowest_ms.load(Ordering::Relaxed));
     println!("{written} rows written and read back, {failed} requests failed, the slowest took {slowest} ms");
@@ -91,6 +91,21 @@ struct Tally {
 
 fn id(writer: u64, row: u64) -> i64 {
     (row * WRITERS + writer) as i64
+}
+
+/// Reads every row of a writer whose write was acknowledged.
+async fn read_back(
+    session: &Session,
+    select: &PreparedStatement,
+    writer: u64,
+    count: u64,
+) -> Result<(), chorus::Error> {
+    for row in 0..count {
+        let id = id(writer, row);
+        let read = session.execute(select, (id,)).await?.single_row::<(i64,)>()?;
+        assert_eq!(read, (row as i64,), "row {id} was acknowledged");
+    }
+    Ok(())
 }
 
 /// Writes a row and reads it, again and again. Returns how many were acknowledged; a failed one is written again.

@@ -1,12 +1,12 @@
 //! What sessions know of a real cluster of three nodes.
 //!
-//! `cargo xtask test --only cassandra` starts it and names its nodes in `CHORUS_CASSANDRA_NODES`, with commas between. Tests in
+//! `cargo xtask test --only three-nodes` starts it and names its nodes in `CHORUS_CASSANDRA_NODES`, with commas between. Tests in
 //! a module called `three_nodes` run against it and against nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chorus::{AgreementScope, Session, SessionBuilder};
+use chorus::{AgreementScope, Consistency, Session, SessionBuilder};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -17,8 +17,9 @@ fn nodes() -> Vec<String> {
 }
 
 fn cluster() -> SessionBuilder {
-    // One is enough to know all.
-    let builder = Session::builder().contact_points(nodes().into_iter().take(1));
+    // One is enough to know all. A row is read from the replicas it was written to only if both are most of them.
+    let builder =
+        Session::builder().contact_points(nodes().into_iter().take(1)).consistency(Consistency::Quorum);
     builder.request_timeout(Duration::from_secs(30)).wait_for_all_hosts(true)
 }
 

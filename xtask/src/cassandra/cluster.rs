@@ -13,7 +13,7 @@ use crate::tree::Tree;
 
 /// Linux answers on all of 127.0.0.0/8, so every cluster has the usual ports on addresses of its own.
 const NATIVE_PORT: u16 = 9042;
-const STORAGE_PORT: u16 = 7000;
+pub(crate) const STORAGE_PORT: u16 = 7000;
 
 /// What a cluster should look like.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ impl Cluster {
                 directory: cluster.directory.join(format!("node{}", index + 1)),
                 rack: format!("rack{}", index + 1),
                 auth: layout.auth,
-                heap_megabytes: if layout.nodes > 1 { 700 } else { 1024 },
+                crowded: layout.nodes > 1,
             };
             let mut node = Node::new(config, installation.clone())?;
             let started = node.start();

@@ -33,10 +33,10 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
     });
 }
 
-/// The module of tests that run against a cluster of three nodes.
+/// The module of tests that run against a cluster of three nodes, in `tests/real_cluster.rs`.
 const THREE_NODES: &str = "three_nodes";
 
-/// Three nodes, which take a gigabyte each.
+/// Three nodes, which take some three quarters of a gigabyte each.
 pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
     let layout = Layout { nodes: 3, auth: false, first: None };
     let cluster = start_as(tree, report, "three Cassandras start", "three", &layout);
@@ -44,8 +44,7 @@ pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
     report.step("our tests, three Cassandras", || {
         let mut command = tree.cargo();
         command
-            .args(["test", "--workspace", "--tests", "--locked", "--no-fail-fast", "--", "--ignored"])
-            .arg(THREE_NODES)
+            .args(["test", "--workspace", "--test", "real_cluster", "--locked", "--", "--ignored"])
             .env("CHORUS_CASSANDRA_NODES", cluster.contact_points().join(","));
         cargo_tests::counted(&mut command)
     });
