@@ -230,3 +230,42 @@ async fn sessions_of_a_cluster_have_a_text_prepared_once_also_at_the_same_time()
     let (first, second) = tokio::join!(one.prepare(text), two.prepare(text));
     assert!(first.is_err() && second.is_ok(), "{first:?} {second:?}");
 }
+
+#[tokio::test]
+async fn a_host_of_many_shards_is_told_each_statement_once_when_it_comes_back() {
+    let cluster = EmbeddedCluster::builder().nodes(2).shards(4).start().expect("starts");
+    let builder = Session::builder().contact_points(cluster.addresses()).port(cluster.address(0).port());
+    let session = builder.wait_for_all_hosts(true).connect().await.expect("connects");
+    let mut statements = Vec::new();
+    for n in 0..15 {
+        let text = format!("SELECT cluster_name FROM system.local WHERE key = ? LIMIT {}", n + 1);
+        statements.push(session.prepare(text).await.expect("prepared"));
+    }
+    let prepares = Requests::opcode(Opcode::Prepare).on_node(1);
+    let rule = cluster.faults().add(prepares, Fault::Delay(Duration::from_millis(5)));
+    let mut events = session.events();
+    let address = cluster.address(1);
+    cluster.stop_node(1);
+    first(&mut events, |event| {
+        matches!(event, ClusterEvent::HostDown(host) if host.address == address).then_some(())
+    })
+    .await;
+    cluster.start_node(1).expect("starts again");
+    let all_shards = async {
+        while cluster.shard_connections(1).contains(&0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_shards).await.expect("every shard is connected to");
+    let host = session.state().host_at(address).expect("a member").index;
+    let asked = async {
+        for statement in &statements {
+            while session.execute(&statement.clone().on_host(host), ("local",)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asked).await.expect("it serves");
+    assert_eq!(cluster.faults().fired(rule), Some(15));
+    assert_eq!(session.metrics().await.expect("open").reprepares, 0);
+}

@@ -79,11 +79,18 @@ impl PoolActor {
         let is_first = self.slots.usable() == 0 && self.stopping.is_none();
         let known = self.setup.settings.statements.as_ref().filter(|_| is_first && newcomer.is_ok());
         let statements = known.map(|known| known.alive()).unwrap_or_default();
+        let (taught, arrived) = (Rc::clone(&self.taught), Instant::now());
         async move {
             if let Ok(newcomer) = &newcomer
                 && !statements.is_empty()
             {
-                Lessons { statements, keyspace }.teach(&newcomer.handle).await;
+                let mut taught = taught.lock().await;
+                // Connections to several shards come at the same time; what one of them was told the host knows.
+                if taught.is_none_or(|last| last < arrived) {
+                    Lessons { statements, keyspace }.teach(&newcomer.handle).await;
+                    *taught = Some(Instant::now());
+                }
+                drop(taught);
                 if newcomer.handle.is_closed() || !newcomer.handle.is_open() {
                     return (Err(ConnectError::Closed { during: Phase::Statements }), port_failed);
                 }

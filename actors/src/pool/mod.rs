@@ -72,6 +72,8 @@ pub(crate) struct PoolActor {
     /// When each connection became ready.
     since: HashMap<ConnectionId, Instant>,
     shard_port: ShardPort,
+    /// When the host was last told the statements of the session. Held while it is told: others that arrive meanwhile wait.
+    taught: Rc<tokio::sync::Mutex<Option<Instant>>>,
     rng: Rng,
     reported: Option<PoolState>,
     stopping: Option<Stopping>,
@@ -117,6 +119,7 @@ impl PoolActor {
             slots: Slots::new(wanted),
             since: HashMap::new(),
             shard_port: ShardPort::default(),
+            taught: Rc::default(),
             rng: Rng::from_entropy(),
             reported: None,
             stopping: None,
