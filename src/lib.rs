@@ -35,9 +35,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod blocking;
 #[cfg(feature = "bulk")]
 pub mod bulk;
+#[cfg(feature = "cloud")]
+pub mod cloud;
 mod cluster;
 mod concurrent;
 mod config;
@@ -82,7 +85,10 @@ pub use chorus_protocol::{
     CqlTimeuuid, CqlType, CqlValue, CqlVarint, CustomPayload, FromCql, FromRow, IntoRow, MaybeEmpty,
     MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, Uuid, ValueError,
 };
-pub use chorus_topology::{AddressTranslator, ClusterState, Endpoints, Host, HostIndex, SchemaScope};
+pub use chorus_topology::{
+    AddressTranslator, ClientRouteProxy, ClientRoutes, ClusterState, Endpoint, EndpointFactory, Endpoints,
+    Host, HostIndex, SchemaScope, SniProxy,
+};
 
 pub use cluster::Cluster;
 pub use concurrent::{Concurrent, ConcurrentStream, Source, StatementSource, ValueSource};

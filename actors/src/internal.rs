@@ -106,9 +106,10 @@ fn paged_query_frame(
     frame(shape, Opcode::Query, |body| Query { cql: text, parameters }.encode(shape, body))
 }
 
-/// A REGISTER frame for the events the engine acts upon.
-pub(crate) fn register_frame(shape: &FrameShape) -> Result<Vec<u8>, EncodeError> {
-    let events = vec![EventKind::TopologyChange, EventKind::StatusChange, EventKind::SchemaChange];
+/// A REGISTER frame for the events the engine acts upon. Servers that have no routes do not know their event.
+pub(crate) fn register_frame(shape: &FrameShape, with_routes: bool) -> Result<Vec<u8>, EncodeError> {
+    let mut events = vec![EventKind::TopologyChange, EventKind::StatusChange, EventKind::SchemaChange];
+    events.extend(with_routes.then_some(EventKind::ClientRoutesChange));
     frame(shape, Opcode::Register, |body| Register { events }.encode(body))
 }
 

@@ -6,6 +6,7 @@
 //! message.
 #![deny(unsafe_code)]
 
+pub mod auth;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
@@ -28,13 +29,11 @@ mod statements;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+pub use auth::{AuthProvider, Credentials, KNOWN_AUTHENTICATORS, MAX_CHALLENGES};
 pub use bulk::{BulkJob, BulkOptions, CompletedChunk, RowOutcome};
 pub use cluster::{AgreementScope, ClusterEvent, ClusterEvents, UseKeyspaceError};
 pub use config::{ConfigError, ContactPoint, EngineConfig};
-pub use connection::handshake::{
-    Banner, CompressionChoice, ConnectAttempt, ConnectError, Credentials, KNOWN_AUTHENTICATORS,
-    MAX_CHALLENGES, Phase, TlsProblem,
-};
+pub use connection::handshake::{Banner, CompressionChoice, ConnectAttempt, ConnectError, Phase, TlsProblem};
 pub use control::ControlError;
 pub use coordinator::{DrainReport, RequestCounts, RequestOutcome};
 pub use engine::{Agreement, Engine, PolicyViews};

@@ -27,6 +27,8 @@ mod store;
 mod system;
 mod value;
 
+#[cfg(feature = "tls")]
+pub use cluster::SniProxy;
 pub use cluster::{
     EmbeddedCluster, EmbeddedClusterBuilder, RoutingCounts, RoutingReport, ShardPort, Shards, StartError,
     Tablet, TabletError,
@@ -39,4 +41,4 @@ pub use execute::{
 pub use server::{Fault, FaultRules, Limits, Requests, RuleId};
 #[cfg(feature = "tls")]
 pub use server::{NodeTls, NodeTlsError};
-pub use system::RELEASE_VERSION;
+pub use system::{ClientRoute, RELEASE_VERSION};

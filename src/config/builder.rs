@@ -8,13 +8,12 @@ use chorus_actors::config::{
     ApplicationInfo, ContactPoint, EngineConfig, EventWindows, Heartbeat, Limits, PoolSize, Resolver,
     ShardAwareness,
 };
-use chorus_actors::{CompressionChoice, Credentials, Placement};
+use chorus_actors::{CompressionChoice, Placement};
 use chorus_protocol::{Compression, Consistency, ProtocolVersion, SerialConsistency};
 use chorus_topology::{
     AddressTranslator, ConvictionPolicy, LoadBalancingPolicy, ReconnectionPolicy, RetryBudget, RetryPolicy,
     SpeculativePolicy,
 };
-use secrecy::SecretString;
 
 use super::{ExecutionProfile, IntoContactPoint, Profiles, SessionConfig, Speculation};
 use crate::error::{ConfigProblem, Error};
@@ -51,6 +50,11 @@ pub struct SessionBuilder {
     timestamps: Option<Arc<dyn TimestampGenerator>>,
     pub(super) listeners: Vec<Arc<dyn RequestListener>>,
     pub(super) trace_limit: Option<Duration>,
+    /// TLS takes only certificates for the addresses of servers.
+    #[cfg(feature = "tls")]
+    insists_on_addresses: bool,
+    /// Where to connect and how was determined by a secure connect bundle.
+    from_bundle: bool,
     /// The first thing a setter was given that cannot work.
     problem: Option<ConfigProblem>,
 }
@@ -65,6 +69,9 @@ impl SessionBuilder {
             timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),
             listeners: Vec::new(),
             trace_limit: Some(TraceOptions::DEFAULT_LIMIT),
+            #[cfg(feature = "tls")]
+            insists_on_addresses: false,
+            from_bundle: false,
             problem: None,
         }
     }
@@ -110,6 +117,10 @@ impl SessionBuilder {
             engine.request_timeout = timeout.duration().filter(|timeout| !timeout.is_zero());
         }
         engine.validate().map_err(ConfigProblem::from)?;
+        #[cfg(feature = "tls")]
+        if engine.client_routes.is_some() && self.insists_on_addresses {
+            return Err(ConfigProblem::RoutesWithHostnames.into());
+        }
         Ok(SessionConfig {
             engine,
             profile: self.profile,
@@ -127,6 +138,7 @@ impl SessionBuilder {
     /// Adds an address or a name to start from; one that answers is enough, the rest of the cluster is learned from it. A
     /// name stands for all its addresses. Defaults to none, and at least one is required.
     pub fn contact_point(mut self, point: impl IntoContactPoint) -> Self {
+        self.refuse_besides_bundle("contact_point");
         match point.into_contact_point() {
             Ok(point) => self.engine.contact_points.push(point),
             Err(error) => self.report(error.into()),
@@ -152,17 +164,12 @@ impl SessionBuilder {
         self
     }
 
-    /// User name and password for servers that ask for them. The password is wiped from memory when the session is gone and
-    /// never shows in logs. Defaults to none.
-    pub fn credentials(mut self, user: impl Into<String>, password: impl Into<SecretString>) -> Self {
-        self.engine.credentials = Some(Credentials::new(user, password));
-        self
-    }
-
     /// Secures every connection. Servers usually have a port of their own for it. Defaults to none: bytes travel in the clear,
     /// and a password that would leave this machine so is warned about in the log, once.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: super::TlsConfig) -> Self {
+        self.refuse_besides_bundle("tls");
+        self.insists_on_addresses = tls.insists_on_addresses();
         self.engine.tls = Some(tls.settings());
         self
     }
@@ -454,18 +461,6 @@ impl SessionBuilder {
         self
     }
 
-    /// Sends small packets at once (`TCP_NODELAY`). Defaults to true.
-    pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
-        self.engine.tcp_nodelay = nodelay;
-        self
-    }
-
-    /// Probes idle connections in the kernel after this time. Defaults to none, since heartbeats do the same.
-    pub fn tcp_keepalive(mut self, idle: Option<Duration>) -> Self {
-        self.engine.tcp_keepalive = idle;
-        self
-    }
-
     /// The same settings for a session without a runtime around it. A placement on the caller's runtime cannot be had there.
     pub(crate) fn for_blocking(mut self) -> Self {
         match self.engine.placement {
@@ -475,6 +470,19 @@ impl SessionBuilder {
                 self.report(ConfigProblem::NoRuntime);
                 self
             }
+        }
+    }
+
+    /// Closes what a secure connect bundle has determined.
+    #[cfg(feature = "cloud")]
+    pub(crate) fn closed_by_bundle(mut self) -> Self {
+        self.from_bundle = true;
+        self
+    }
+
+    pub(super) fn refuse_besides_bundle(&mut self, setting: &'static str) {
+        if self.from_bundle {
+            self.report(ConfigProblem::BesidesBundle { setting });
         }
     }
 

@@ -1,8 +1,10 @@
 //! What may be given as a contact point.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use chorus_actors::config::{ConfigError, ContactPoint};
+use chorus_topology::Endpoint;
 
 /// Anything that names a place to connect to. A text that is neither an address nor a host name is reported by
 /// `connect()`, like every other mistake of configuration.
@@ -21,7 +23,8 @@ impl IntoContactPoint for ContactPoint {
     }
 }
 
-/// `host`, `host:port`, `192.0.2.1`, `192.0.2.1:9042`, `2001:db8::1` or `[2001:db8::1]:9042`.
+/// `host`, `host:port`, `192.0.2.1`, `192.0.2.1:9042`, `2001:db8::1`, `[2001:db8::1]:9042` or
+/// `unix:/path/of/a/socket`.
 impl IntoContactPoint for &str {
     fn into_contact_point(self) -> Result<ContactPoint, ConfigError> {
         self.parse()
@@ -37,6 +40,26 @@ impl IntoContactPoint for String {
 impl IntoContactPoint for &String {
     fn into_contact_point(self) -> Result<ContactPoint, ConfigError> {
         self.parse()
+    }
+}
+
+impl IntoContactPoint for Endpoint {
+    fn into_contact_point(self) -> Result<ContactPoint, ConfigError> {
+        Ok(self.into())
+    }
+}
+
+/// A socket in the file system of this machine.
+impl IntoContactPoint for &Path {
+    fn into_contact_point(self) -> Result<ContactPoint, ConfigError> {
+        Ok(Endpoint::unix(self).into())
+    }
+}
+
+/// A socket in the file system of this machine.
+impl IntoContactPoint for PathBuf {
+    fn into_contact_point(self) -> Result<ContactPoint, ConfigError> {
+        self.as_path().into_contact_point()
     }
 }
 

@@ -7,6 +7,7 @@ mod profile;
 mod profiles;
 #[cfg(feature = "tls")]
 mod tls;
+mod ways;
 
 use std::sync::Arc;
 use std::time::Duration;

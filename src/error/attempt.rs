@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use chorus_actors::{Attempt as RequestAttempt, AttemptError, ConnectAttempt};
 use chorus_protocol::response::ErrorBody;
+use chorus_topology::Endpoint;
 
 /// One host that was tried, and how that ended. `Display` is `address: reason`.
 #[derive(Clone, Copy, Debug)]
@@ -17,11 +18,20 @@ enum Stage<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// The host's address; `None` for a name that could not be resolved.
+    /// The host's address; `None` for a name that could not be resolved, and for a host that is reached otherwise than by
+    /// its address.
     pub fn host(&self) -> Option<SocketAddr> {
         match self.0 {
-            Stage::Connect(attempt) => attempt.address,
+            Stage::Connect(attempt) => attempt.endpoint.as_ref()?.address(),
             Stage::Request(attempt) => Some(attempt.host),
+        }
+    }
+
+    /// How the host was to be reached, when that is what failed.
+    pub fn endpoint(&self) -> Option<&'a Endpoint> {
+        match self.0 {
+            Stage::Connect(attempt) => attempt.endpoint.as_ref(),
+            Stage::Request(_) => None,
         }
     }
 

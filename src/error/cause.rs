@@ -11,6 +11,8 @@ use super::{Error, ErrorKind};
 /// The leaf errors of every stage, one variant each.
 pub(crate) enum Cause {
     Config(ConfigProblem),
+    #[cfg(feature = "cloud")]
+    Bundle(crate::cloud::BundleProblem),
     Connect(ConnectError),
     Request(RequestError),
     Control(ControlError),
@@ -39,6 +41,18 @@ pub enum ConfigProblem {
     /// Two execution profiles of one name; `default` is that of the session's own.
     #[error("there are two execution profiles {0:?}")]
     ProfileExists(Box<str>),
+    /// Client routes over TLS that insists on addresses.
+    #[cfg(feature = "tls")]
+    #[error(
+        "certificates are not for the addresses that client routes lead to: say which server_name to insist on, or turn verify_hostname off"
+    )]
+    RoutesWithHostnames,
+    /// A setting that is made already by the secure connect bundle the builder came from.
+    #[error("{setting} is determined by the secure connect bundle and cannot be set besides")]
+    BesidesBundle {
+        /// The setting.
+        setting: &'static str,
+    },
     /// A blocking session has no runtime around it on which the engine could live.
     #[error("a blocking session needs a dedicated placement: there is no runtime for the engine to live on")]
     NoRuntime,
@@ -152,6 +166,10 @@ impl Cause {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Cause::Config(_) => ErrorKind::Config,
+            #[cfg(feature = "cloud")]
+            Cause::Bundle(problem) if problem.is_of_service() => ErrorKind::Connect,
+            #[cfg(feature = "cloud")]
+            Cause::Bundle(_) => ErrorKind::Config,
             Cause::Connect(error) => kind_of_connect(error),
             Cause::Request(error) => match error.kind() {
                 RequestErrorKind::Database(_) => ErrorKind::Db,
@@ -196,6 +214,8 @@ impl Cause {
             Cause::Encode(error) => Some(error),
             Cause::Decode(error) => Some(error),
             Cause::Config(_) | Cause::Result(_) | Cause::Usage(_) => None,
+            #[cfg(feature = "cloud")]
+            Cause::Bundle(_) => None,
             Cause::Shared(error) => std::error::Error::source(error),
         }
     }
@@ -205,6 +225,8 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Config(problem) => problem.fmt(f),
+            #[cfg(feature = "cloud")]
+            Cause::Bundle(problem) => problem.fmt(f),
             Cause::Connect(error) => error.fmt(f),
             Cause::Request(error) => error.fmt(f),
             Cause::Control(error) => error.fmt(f),

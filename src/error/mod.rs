@@ -248,6 +248,13 @@ impl From<ConfigProblem> for Error {
     }
 }
 
+#[cfg(feature = "cloud")]
+impl From<crate::cloud::BundleProblem> for Error {
+    fn from(problem: crate::cloud::BundleProblem) -> Self {
+        Self::new(Cause::Bundle(problem))
+    }
+}
+
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
         ConfigProblem::from(error).into()

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # drivers: cassandra-driver scylla-driver
+# tls: yes
 """Everyday work through the Python driver, asserting every cell that is read back.
 
 Usage: python_driver.py HOST:PORT [--user USER --password PASSWORD]
+       [--tls-ca FILE --tls-cert FILE --tls-key FILE]
 
 Runs unchanged with `cassandra-driver` and with `scylla-driver` (both install a package named
 `cassandra`), against the embedded node and against Apache Cassandra. Exits non-zero at the first
@@ -12,6 +14,7 @@ difference.
 import argparse
 import datetime
 import decimal
+import ssl
 import sys
 import uuid
 
@@ -335,6 +338,7 @@ def run(address, arguments, protocol_version, compression):
     cluster = Cluster(
         [host], port=int(port), compression=compression, auth_provider=auth,
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()), connect_timeout=10,
+        ssl_context=arguments.tls,
         **({"protocol_version": protocol_version} if protocol_version else {}),
     )
     keyspace = f"foreign_py_{protocol_version or 'any'}_{str(compression or 'default').lower()}"
@@ -366,7 +370,15 @@ def main():
     parser.add_argument("address", help="HOST:PORT")
     parser.add_argument("--user")
     parser.add_argument("--password")
+    parser.add_argument("--tls-ca")
+    parser.add_argument("--tls-cert")
+    parser.add_argument("--tls-key")
     arguments = parser.parse_args()
+    arguments.tls = None
+    if arguments.tls_ca:
+        arguments.tls = ssl.create_default_context(cafile=arguments.tls_ca)
+        arguments.tls.check_hostname = True
+        arguments.tls.load_cert_chain(arguments.tls_cert, arguments.tls_key)
     import cassandra
     from cassandra.connection import locally_supported_compressions
 

@@ -5,6 +5,7 @@ mod authority;
 mod command;
 mod identity;
 mod names;
+mod real;
 mod reload;
 mod settings;
 mod traffic;

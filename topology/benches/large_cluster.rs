@@ -143,6 +143,7 @@ fn refresh(large: &Large) {
         peers,
         default_port: 9042,
         translate: None,
+        endpoint: None,
         with_tokens: true,
     };
     let known = {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use chorus_protocol::token::{AnyToken, Token, shard_of};
 use uuid::Uuid;
 
+use crate::endpoint::Endpoint;
+
 /// The number of a host: dense, given at first sight of a host id and never given to another one, so it may index arrays
 /// for the life of a session. A host that left keeps its number and finds it again when it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,8 +79,10 @@ pub struct Host {
     pub index: HostIndex,
     /// Its identity; addresses may change, this does not.
     pub id: Uuid,
-    /// Where the driver connects to it.
+    /// What the cluster calls it by: the address it tells, as the driver would reach it.
     pub address: SocketAddr,
+    /// How the driver connects to it; its address, unless somebody said otherwise.
+    pub endpoint: Endpoint,
     /// Its datacenter; empty when the server did not tell, which policies treat as local.
     pub datacenter: Arc<str>,
     /// Its rack; empty when the server did not tell.
@@ -140,6 +144,7 @@ impl Host {
             index: HostIndex(0),
             id,
             address,
+            endpoint: Endpoint::Address(address),
             datacenter: Arc::from(""),
             rack: Arc::from(""),
             release_version: None,
@@ -156,6 +161,13 @@ impl Host {
     #[must_use]
     pub fn numbered(mut self, index: HostIndex) -> Host {
         self.index = index;
+        self
+    }
+
+    /// The same host reached in another way.
+    #[must_use]
+    pub fn reached_by(mut self, endpoint: Endpoint) -> Host {
+        self.endpoint = endpoint;
         self
     }
 
@@ -189,6 +201,7 @@ impl fmt::Debug for Host {
             .field("index", &self.index.0)
             .field("id", &self.id)
             .field("address", &self.address)
+            .field("endpoint", &format_args!("{}", self.endpoint))
             .field("datacenter", &self.datacenter)
             .field("rack", &self.rack)
             .field("release_version", &self.release_version)

@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod client_routes;
+pub mod endpoint;
 pub mod host;
 pub mod metadata;
 pub mod policies;
@@ -12,6 +14,10 @@ pub mod rng;
 pub mod routing;
 pub mod rows;
 
+pub use client_routes::{
+    ClientRoute, ClientRouteProxy, ClientRoutes, NoUsableRoute, RouteScope, RouteTable, RouteUpdate,
+};
+pub use endpoint::{Endpoint, EndpointFactory, RouteEndpoint, SniEndpoint, SniProxy};
 pub use host::{Distance, Endpoints, Host, HostIndex, KeyspaceId, Sharding, TableId};
 pub use metadata::{
     ClusterState, Discovery, Keyspace, SchemaDifference, SchemaScope, Table, Warning, differences,

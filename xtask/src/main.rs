@@ -3,6 +3,7 @@
 //! * [`layers`]: what `cargo xtask test` runs, one file a layer.
 //! * [`steps`]: a step, how it can end, the summary.
 //! * [`cassandra`]: a real Apache Cassandra from Maven jars.
+//! * [`certificates`]: certificates for servers and clients.
 //! * [`instructions`]: what a request costs now and what it did before.
 //! * [`python`]: virtual environments for other people's drivers.
 //! * [`debian`]: programs of Debian packages.
@@ -15,6 +16,7 @@
 )]
 
 mod cassandra;
+mod certificates;
 mod debian;
 mod instructions;
 mod layers;

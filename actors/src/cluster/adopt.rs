@@ -11,7 +11,7 @@ use super::digest::Digested;
 use super::feed::ClusterEvent;
 use super::{ClusterActor, ControlMoved};
 use crate::connection::handshake::ConnectError;
-use crate::control::ClusterRows;
+use crate::control::{ClusterRows, Urgency};
 use crate::engine::Agreement;
 
 impl ClusterActor {
@@ -39,8 +39,10 @@ impl ClusterActor {
             self.answer_ready(Err(ConnectError::Metadata { reason }));
             return;
         }
-        if self.contact.is_none() {
-            self.contact = state.host_at(read.from).cloned();
+        if let Some((local, _)) = &read.rows.members
+            && self.contact.is_none()
+        {
+            self.contact = local.host_id.and_then(|id| state.host_by_id(id)).cloned();
         }
         self.publish(state.clone());
         self.meet_hosts();
@@ -48,7 +50,7 @@ impl ClusterActor {
         for answer in read.answers {
             let _ = answer.send(Ok(()));
         }
-        self.publish_plan(false);
+        self.publish_plan(Urgency::None);
         self.decide(ctx);
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use chorus_topology::metadata::Warning;
-use chorus_topology::{ClusterState, Discovery, RouteBuilder};
+use chorus_topology::{ClusterState, Discovery, Host, RouteBuilder};
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -57,12 +57,15 @@ impl Meal {
         let (mut state, mut warnings) = match &self.read.rows.members {
             Some((local, peers)) => {
                 let translate = |address| self.config.translate(address, &self.translated);
+                let reached = &self.read.from;
+                let endpoint = |host: &Host| self.config.endpoint_of(host, local.host_id, reached);
                 let discovery = Discovery {
                     local,
                     peers,
-                    local_address: self.read.from,
+                    local_address: self.config.address_of_teller(reached, local, &self.translated),
                     default_port: self.config.port,
                     translate: Some(&translate),
+                    endpoint: Some(&endpoint),
                     with_tokens: self.with_tokens,
                 };
                 ClusterState::build(&discovery, None, Some(&self.previous), policy)

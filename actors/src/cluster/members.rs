@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use chorus_protocol::FrameShape;
-use chorus_topology::{Distance, Host, HostIndex, Rng, Route};
+use chorus_topology::{Distance, Endpoint, Host, HostIndex, Rng, Route};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::info;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::ClusterActor;
 use super::readiness::FirstAttempt;
-use crate::config::{ContactNames, EngineConfig};
+use crate::config::{Directory, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::{ConnectAttempt, ConnectError, ConnectOptions, Versions};
 use crate::coordinator::CoordinatorActor;
@@ -41,8 +41,8 @@ pub(super) struct Members {
     /// The session's budget of dials under way.
     budget: Arc<Semaphore>,
     census: Arc<Census>,
-    /// Under which names hosts were found, for TLS.
-    names: Arc<ContactNames>,
+    /// The ways to hosts, as far as they were learned.
+    directory: Arc<Directory>,
     /// What hosts are told when they come up.
     statements: Arc<Statements>,
 }
@@ -59,8 +59,8 @@ struct Member {
 /// What an update changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
-    /// Addresses at which no member is any more.
-    pub(super) left: Vec<SocketAddr>,
+    /// Ways that lead to no member any more, with the member that left for good.
+    pub(super) left: Vec<(Endpoint, Option<Uuid>)>,
     /// Hosts that are being connected to for the first time, or at a new address.
     pub(super) started: Vec<HostIndex>,
 }
@@ -72,7 +72,7 @@ impl Members {
         coordinators: Arc<[Addr<CoordinatorActor>]>,
         stage: Stage,
         census: Arc<Census>,
-        names: Arc<ContactNames>,
+        directory: Arc<Directory>,
         statements: Arc<Statements>,
     ) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Members {
             config: Arc::clone(config),
             census,
             connection,
-            names,
+            directory,
             statements,
         }
     }
@@ -105,14 +105,17 @@ impl Members {
             .collect();
         let gone: Vec<HostIndex> = (self.hosts.iter())
             .filter(|(index, member)| {
-                wanted.get(index).is_none_or(|(host, _)| host.address != member.host.address)
+                wanted.get(index).is_none_or(|(host, _)| {
+                    (host.address, &host.endpoint) != (member.host.address, &member.host.endpoint)
+                })
             })
             .map(|(index, _)| *index)
             .collect();
         for index in gone {
             if let Some(member) = self.hosts.remove(&index) {
                 info!(host = %member.host.address, "host left, moved or is ignored now");
-                changes.left.push(member.host.address);
+                let gone = (!wanted.contains_key(&index)).then_some(member.host.id);
+                changes.left.push((member.host.endpoint.clone(), gone));
                 stop(&member);
             }
         }
@@ -148,11 +151,11 @@ impl Members {
         keyspace: Option<Arc<str>>,
         cluster: Mail<ClusterActor>,
     ) -> Member {
-        info!(host = %host.address, datacenter = %host.datacenter, rack = %host.rack, "new host");
+        info!(host = %host.address, endpoint = %host.endpoint, datacenter = %host.datacenter, rack = %host.rack, "new host");
         let mut connect = ConnectOptions::from_config(&self.config);
         connect.versions = Versions::Only(shape.version);
         connect.metadata_ids = shape.metadata_id;
-        connect.names = Arc::clone(&self.names);
+        connect.directory = Arc::clone(&self.directory);
         let pool = PoolSettings {
             connect,
             connection: ConnectionSettings { metadata_ids: shape.metadata_id, ..self.connection.clone() },
@@ -214,6 +217,13 @@ impl Members {
         member.is_some()
     }
 
+    /// Passes a hint to a host. Nothing happens when there is none.
+    pub(super) fn tell_host(&self, host: Uuid, hint: Hint) {
+        if let Some(member) = self.hosts.values().find(|member| member.host.id == host) {
+            member.actor.do_send(hint);
+        }
+    }
+
     /// Passes a hint to a few hosts, chosen by chance.
     pub(super) fn tell_some(&self, hint: Hint, rng: &mut Rng) {
         let count = self.hosts.len();
@@ -259,10 +269,10 @@ impl Members {
     }
 
     /// Where a control connection may go: hosts that are up first, near ones before far ones.
-    pub(super) fn plan(&self) -> Vec<SocketAddr> {
+    pub(super) fn plan(&self) -> Vec<Endpoint> {
         let mut members: Vec<&Member> = self.hosts.values().collect();
         members.sort_by_key(|member| (!member.up, member.distance));
-        members.into_iter().map(|member| member.host.address).collect()
+        members.into_iter().map(|member| member.host.endpoint.clone()).collect()
     }
 
     /// Hosts that some reactor has not tried yet.
@@ -281,7 +291,7 @@ impl Members {
         (self.hosts.values())
             .filter_map(|member| {
                 let error = member.last_error.clone()?;
-                Some(ConnectAttempt { address: Some(member.host.address), error })
+                Some(ConnectAttempt { endpoint: Some(member.host.endpoint.clone()), error })
             })
             .collect()
     }

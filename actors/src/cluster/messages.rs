@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::Message;
 use chorus_protocol::FrameShape;
-use chorus_topology::{HostIndex, Sharding, TableId, TabletHint};
+use chorus_topology::{Endpoint, HostIndex, Sharding, TableId, TabletHint};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -91,8 +91,8 @@ pub(crate) struct Shutdown {
 #[rtype(result = "()")]
 pub(crate) struct ClusterRead {
     pub(crate) rows: Box<ClusterRows>,
-    /// The host that told.
-    pub(crate) from: SocketAddr,
+    /// The way to the host that told.
+    pub(crate) from: Endpoint,
     /// What the control connection negotiated.
     pub(crate) shape: FrameShape,
     /// Whoever waits for the new state.
@@ -106,10 +106,17 @@ pub(crate) struct ControlLost {
     pub(crate) attempts: Arc<[ConnectAttempt]>,
 }
 
-/// The control connection is to the host at this address now, or to none.
+/// The control connection is to the host known by this address now, or to none.
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct ControlMoved(pub(crate) Option<SocketAddr>);
+
+/// The routes to these hosts are others than before.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub(crate) struct RoutesChanged {
+    pub(crate) hosts: Vec<Uuid>,
+}
 
 /// A server said that a host is up or down.
 #[derive(Message, Debug, Clone, Copy)]

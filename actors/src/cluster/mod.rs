@@ -29,11 +29,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::config::{ContactNames, EngineConfig};
+use crate::config::{Directory, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::ConnectError;
 use crate::control::{
     AwaitAgreement, ControlActor, ControlError, ControlSetup, Plan, Read, Scope, StopControl, TryKeyspace,
+    Urgency,
 };
 use crate::coordinator::{CoordinatorActor, CoordinatorPort, MeetCluster, SetRoute};
 use crate::engine::Published;
@@ -49,7 +50,8 @@ pub use feed::{ClusterEvent, ClusterEvents};
 pub use messages::UseKeyspaceError;
 pub(crate) use messages::{
     AdmitPolicies, AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, ControlMoved, HostDown,
-    HostReported, HostSharding, HostTried, HostUp, KeyspaceExists, LearnTablets, Refresh, Shutdown,
+    HostReported, HostSharding, HostTried, HostUp, KeyspaceExists, LearnTablets, Refresh, RoutesChanged,
+    Shutdown,
 };
 pub(crate) use pause::Pause;
 pub(crate) use spread::PrepareElsewhere;
@@ -125,7 +127,7 @@ pub(crate) fn start(
     setup: ClusterSetup,
 ) -> Mail<ClusterActor> {
     let connection = settings(&setup.config);
-    let names: Arc<ContactNames> = Arc::default();
+    let directory: Arc<Directory> = Arc::default();
     let mut way = None;
     stage.start_with(|ctx| {
         let (mail, presence) = setup.census.admit("cluster", ctx.address());
@@ -137,7 +139,7 @@ pub(crate) fn start(
             stage: stage.clone(),
             coordinator: Rc::clone(coordinator),
             connection: connection.clone(),
-            names: Arc::clone(&names),
+            directory: Arc::clone(&directory),
         };
         let coordinators: Arc<[_]> = setup.coordinators.into();
         let control = ControlActor::start(control, &setup.census);
@@ -148,7 +150,7 @@ pub(crate) fn start(
                 Arc::clone(&coordinators),
                 stage.clone(),
                 setup.census,
-                names,
+                directory,
                 Arc::clone(&setup.published.statements),
             ),
             keyspace: setup.config.keyspace.as_deref().map(Arc::from),
@@ -227,8 +229,8 @@ impl ClusterActor {
                 }
             });
         }
-        for address in changes.left {
-            self.control.do_send(crate::control::Leave(address));
+        for (endpoint, gone) in changes.left {
+            self.control.do_send(crate::control::Leave { endpoint, gone });
         }
     }
 
@@ -241,8 +243,8 @@ impl ClusterActor {
     }
 
     /// Tells the control actor where it may connect: hosts that are up first, near ones before far ones.
-    fn publish_plan(&self, now: bool) {
-        self.control.do_send(Plan { hosts: self.members.plan(), now });
+    fn publish_plan(&self, urgency: Urgency) {
+        self.control.do_send(Plan { hosts: self.members.plan(), urgency });
     }
 
     /// Hands out the session when that can be decided.
@@ -295,7 +297,7 @@ impl ClusterActor {
             if !actor.stopping && !actor.members.any_up() {
                 debug!("no host is up: trying all of them");
                 actor.members.tell_some(Hint::LastResort, &mut actor.rng);
-                actor.publish_plan(true);
+                actor.publish_plan(Urgency::LastResort);
                 actor.resort(ctx);
             }
         });
@@ -374,6 +376,17 @@ impl Handler<HostReported> for ClusterActor {
     }
 }
 
+impl Handler<RoutesChanged> for ClusterActor {
+    type Result = ();
+
+    /// A host that could not be reached may be reached now.
+    fn handle(&mut self, RoutesChanged { hosts }: RoutesChanged, _: &mut Self::Context) {
+        for host in hosts {
+            self.members.tell_host(host, Hint::Up);
+        }
+    }
+}
+
 impl Handler<HostUp> for ClusterActor {
     type Result = ();
 
@@ -384,7 +397,7 @@ impl Handler<HostUp> for ClusterActor {
             });
             self.tell_host(host, ClusterEvent::HostUp);
             // A control connection that is being missed need not wait for its schedule any more.
-            self.publish_plan(true);
+            self.publish_plan(Urgency::HostUp);
         }
     }
 }
@@ -408,7 +421,7 @@ impl Handler<HostDown> for ClusterActor {
                 builder.up(host, false);
             });
             self.tell_host(host, ClusterEvent::HostDown);
-            self.publish_plan(false);
+            self.publish_plan(Urgency::None);
         }
         self.resort(ctx);
     }

@@ -1,7 +1,7 @@
 //! Which address was found under which name, for whoever must insist on the name.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 
 /// The names of contact points behind addresses, as the resolver told last. One for all connections of a session: written
@@ -11,12 +11,12 @@ pub(crate) struct ContactNames(RwLock<BTreeMap<IpAddr, Arc<str>>>);
 
 impl ContactNames {
     /// Takes in what a name stands for now. An address that another name stands for already keeps that.
-    pub(crate) fn learn(&self, name: &str, addresses: &[SocketAddr]) {
+    pub(crate) fn learn(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
         let name: Arc<str> = name.into();
         let mut names = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         names.retain(|_, known| *known != name);
         for address in addresses {
-            names.entry(address.ip()).or_insert_with(|| Arc::clone(&name));
+            names.entry(address).or_insert_with(|| Arc::clone(&name));
         }
     }
 
@@ -34,13 +34,13 @@ mod tests {
     #[test]
     fn a_name_stands_for_what_it_was_last_found_to_be() {
         let names = ContactNames::default();
-        let at = |last: u8| SocketAddr::from(([10, 0, 0, last], 9042));
-        names.learn("db", &[at(1), at(2)]);
-        names.learn("other", &[at(2), at(3)]);
-        let of = |last: u8| names.of(at(last).ip());
+        let at = |last: u8| IpAddr::from([10, 0, 0, last]);
+        names.learn("db", [at(1), at(2)]);
+        names.learn("other", [at(2), at(3)]);
+        let of = |last: u8| names.of(at(last));
         assert_eq!(of(2).as_deref(), Some("db"));
         assert_eq!(of(3).as_deref(), Some("other"));
-        names.learn("db", &[at(4)]);
+        names.learn("db", [at(4)]);
         assert_eq!((of(1), of(2)), (None, None));
         assert_eq!(of(4).as_deref(), Some("db"));
     }

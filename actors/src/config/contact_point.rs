@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chorus_topology::Endpoint;
 use tokio::sync::oneshot;
 
 use super::{ConfigError, Resolver};
@@ -24,10 +25,12 @@ pub enum ContactPoint {
         /// The port; the configured one when absent.
         port: Option<u16>,
     },
+    /// A way that is none of these: a socket of this machine, a host behind a proxy.
+    Endpoint(Endpoint),
 }
 
 impl ContactPoint {
-    /// Every address this contact point stands for now, in the order the resolver gave them.
+    /// Every way this contact point stands for now: the addresses of a name in the order the resolver gave them.
     ///
     /// A name is resolved within `limit`, so that a resolver that hangs delays nobody for longer.
     ///
@@ -38,28 +41,29 @@ impl ContactPoint {
         default_port: u16,
         limit: Duration,
         resolver: &Arc<dyn Resolver>,
-    ) -> std::io::Result<Vec<SocketAddr>> {
+    ) -> std::io::Result<Vec<Endpoint>> {
         match self {
-            Self::Address(address) => Ok(vec![*address]),
-            Self::Ip(ip) => Ok(vec![SocketAddr::new(*ip, default_port)]),
+            Self::Address(address) => Ok(vec![(*address).into()]),
+            Self::Ip(ip) => Ok(vec![SocketAddr::new(*ip, default_port).into()]),
             Self::Name { name, port } => {
                 let port = port.unwrap_or(default_port);
                 let found = look_up(resolver, name.clone(), port, limit).await?;
-                let mut addresses: Vec<SocketAddr> = Vec::new();
-                for address in found {
-                    if !addresses.contains(&address) {
-                        addresses.push(address);
+                let mut endpoints: Vec<Endpoint> = Vec::new();
+                for endpoint in found.into_iter().map(Endpoint::from) {
+                    if !endpoints.contains(&endpoint) {
+                        endpoints.push(endpoint);
                     }
                 }
-                Ok(addresses)
+                Ok(endpoints)
             }
+            Self::Endpoint(endpoint) => Ok(vec![endpoint.clone()]),
         }
     }
 }
 
 /// Asks the resolver, on a thread of its own: one that hangs must hold up neither the reactor nor the end of the runtime,
 /// which waits for its blocking tasks.
-async fn look_up(
+pub(crate) async fn look_up(
     resolver: &Arc<dyn Resolver>,
     name: String,
     port: u16,
@@ -85,10 +89,13 @@ async fn look_up(
 impl FromStr for ContactPoint {
     type Err = ConfigError;
 
-    /// Reads `name`, `name:port`, `1.2.3.4`, `1.2.3.4:port`, `::1` and `[::1]:port`.
+    /// Reads `name`, `name:port`, `1.2.3.4`, `1.2.3.4:port`, `::1`, `[::1]:port` and `unix:/path/of/a/socket`.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let refused = || ConfigError::BadContactPoint { text: text.to_owned() };
         let text_trimmed = text.trim();
+        if let Some(path) = text_trimmed.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Endpoint(Endpoint::unix(path)));
+        }
         if let Ok(address) = text_trimmed.parse::<SocketAddr>() {
             return if address.port() == 0 { Err(refused()) } else { Ok(Self::Address(address)) };
         }
@@ -123,6 +130,15 @@ impl From<SocketAddr> for ContactPoint {
     }
 }
 
+impl From<Endpoint> for ContactPoint {
+    fn from(endpoint: Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Address(address) => Self::Address(address),
+            other => Self::Endpoint(other),
+        }
+    }
+}
+
 impl From<IpAddr> for ContactPoint {
     fn from(ip: IpAddr) -> Self {
         Self::Ip(ip)
@@ -136,6 +152,7 @@ impl fmt::Display for ContactPoint {
             Self::Ip(ip) => write!(f, "{ip}"),
             Self::Name { name, port: Some(port) } => write!(f, "{name}:{port}"),
             Self::Name { name, port: None } => f.write_str(name),
+            Self::Endpoint(endpoint) => write!(f, "{endpoint}"),
         }
     }
 }
@@ -165,11 +182,14 @@ mod tests {
             ContactPoint::Name { name: "db-1.example.org".into(), port: Some(19042) }
         );
         assert_eq!(parsed("db"), ContactPoint::Name { name: "db".into(), port: None });
+        let socket = parsed("unix:/run/my db.sock");
+        assert_eq!(socket, Endpoint::unix("/run/my db.sock").into());
+        assert_eq!(socket.to_string(), "unix:/run/my db.sock");
     }
 
     #[test]
     fn what_is_no_address_and_no_name_is_refused_with_its_text() {
-        for text in ["", " ", "db:", "db:0", "db:70000", "http://db:9042", "a b", "127.0.0.1:0"] {
+        for text in ["", " ", "unix:", "db:", "db:0", "db:70000", "http://db:9042", "a b", "127.0.0.1:0"] {
             let error = text.parse::<ContactPoint>().unwrap_err();
             assert_eq!(error, ConfigError::BadContactPoint { text: text.into() });
         }
@@ -179,7 +199,7 @@ mod tests {
     async fn an_address_needs_no_resolver() {
         let point = parsed("10.1.2.3");
         let found = point.resolve(9042, Duration::ZERO, &system()).await.unwrap();
-        assert_eq!(found, vec!["10.1.2.3:9042".parse().unwrap()]);
+        assert_eq!(found, vec!["10.1.2.3:9042".parse::<SocketAddr>().unwrap().into()]);
     }
 
     #[tokio::test]
@@ -187,6 +207,7 @@ mod tests {
         let point = parsed("localhost");
         let found = point.resolve(9999, Duration::from_secs(5), &system()).await.unwrap();
         assert!(!found.is_empty());
-        assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 9999));
+        let addresses = found.iter().map(|endpoint| endpoint.address().unwrap());
+        assert!(addresses.into_iter().all(|address| address.ip().is_loopback() && address.port() == 9999));
     }
 }

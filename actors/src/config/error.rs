@@ -36,6 +36,44 @@ pub enum ConfigError {
     /// The default keyspace is an empty name.
     #[error("the keyspace name is empty")]
     EmptyKeyspace,
+    /// A secured session and a socket of this machine, over which there is no TLS.
+    #[error(
+        "{endpoint} is a socket of this machine, over which there is no TLS: leave TLS or the socket out"
+    )]
+    TlsOverUnixSocket {
+        /// The way to the host.
+        endpoint: String,
+    },
+    /// A proxy that goes by names, and no TLS to tell it any.
+    #[error("{endpoint} is behind a proxy that goes by the server name of TLS, and TLS is not configured")]
+    SniWithoutTls {
+        /// The way to the host.
+        endpoint: String,
+    },
+    /// Sockets in the file system are not offered on this operating system.
+    #[error("{endpoint}: this operating system has no sockets in the file system")]
+    NoUnixSockets {
+        /// The way to the host.
+        endpoint: String,
+    },
+    /// Routes of clients, and somebody else who decides how hosts are reached.
+    #[error(
+        "client routes decide how hosts are reached, and so does the endpoint factory: leave one of them out"
+    )]
+    RoutesAndFactory,
+    /// Client routes by no connection at all.
+    #[error("client routes need the id of at least one connection")]
+    NoRouteConnection,
+    /// A connection of client routes without an id, or with an address that is none.
+    #[error(
+        "the connection {connection_id:?} of client routes needs an id, and a host name or an address without a port: {reason}"
+    )]
+    BadRouteConnection {
+        /// The connection.
+        connection_id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A spin without a dedicated placement: a reactor that shares the caller's threads must not hold them.
     #[error(
         "spin needs a dedicated placement: elsewhere a lone request crosses no thread, and there is nothing to gain"

@@ -5,34 +5,42 @@
 
 mod contact_names;
 mod contact_point;
+mod directory;
 mod error;
 mod options;
 mod report;
 mod resolver;
 mod system_names;
+mod tcp;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_protocol::ProtocolVersion;
+use chorus_topology::rows::LocalRow;
 use chorus_topology::{
-    AddressTranslator, ConvictionPolicy, DefaultRetry, ExponentialReconnection, LastConnection,
-    LoadBalancingPolicy, ReconnectionPolicy, RetryBudget, RetryPolicy, SpeculativePolicy, TokenAware,
+    AddressTranslator, ClientRoutes, ConvictionPolicy, DefaultRetry, Endpoint, EndpointFactory,
+    ExponentialReconnection, Host, LastConnection, LoadBalancingPolicy, ReconnectionPolicy, RetryBudget,
+    RetryPolicy, RouteEndpoint, SpeculativePolicy, TokenAware,
 };
 use uuid::Uuid;
 
-use crate::connection::handshake::{CompressionChoice, Credentials};
+use crate::auth::AuthProvider;
+use crate::connection::handshake::CompressionChoice;
 use crate::reactor::Placement;
 
-pub(crate) use contact_names::ContactNames;
+use contact_names::ContactNames;
 pub use contact_point::ContactPoint;
+pub(crate) use contact_point::look_up;
+pub(crate) use directory::Directory;
 pub use error::ConfigError;
 pub use options::{ApplicationInfo, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness};
 pub(crate) use report::report;
 pub use resolver::{Resolver, SystemResolver};
 pub use system_names::SystemNames;
+pub use tcp::TcpOptions;
 
 /// The most reactor threads one engine may have.
 const MAX_THREADS: usize = 256;
@@ -51,7 +59,7 @@ pub struct EngineConfig {
     /// Port of contact points without one, and of hosts whose system row has none. Defaults to 9042.
     pub port: u16,
     /// Who we are to the server. Defaults to nobody: a server that asks is refused with a clear error.
-    pub credentials: Option<Credentials>,
+    pub auth: Option<Arc<dyn AuthProvider>>,
     /// Secures every connection. Defaults to none: bytes travel in the clear.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<dyn crate::tls::TlsSettings>>,
@@ -116,6 +124,10 @@ pub struct EngineConfig {
     pub conviction: Arc<dyn ConvictionPolicy>,
     /// Translates the addresses the cluster tells about its hosts; contact points are never translated. Defaults to none.
     pub address_translator: Option<Arc<dyn AddressTranslator>>,
+    /// Decides how each host is reached. Defaults to none: by the address it tells.
+    pub endpoints: Option<Arc<dyn EndpointFactory>>,
+    /// Reaches hosts by the routes of `system.client_routes`. Defaults to none.
+    pub client_routes: Option<Arc<ClientRoutes>>,
     /// Where the actors run. Defaults to [`Placement::Auto`].
     pub placement: Placement,
     /// How long a dedicated reactor, and a lone caller, look again before they sleep; at most 1 ms. Spares a lone request two
@@ -125,10 +137,8 @@ pub struct EngineConfig {
     pub limits: Limits,
     /// What the server is told about the application. Defaults to nothing.
     pub application: ApplicationInfo,
-    /// `TCP_NODELAY` on every socket. Defaults to true.
-    pub tcp_nodelay: bool,
-    /// Idle time before TCP keep-alive probes; `None` leaves them off. Defaults to none, heartbeats do the work.
-    pub tcp_keepalive: Option<Duration>,
+    /// Options of TCP sockets.
+    pub tcp: TcpOptions,
     /// Identity of the program's use of this cluster in `system_views.clients`; every connection tells it, and all sessions
     /// opened from the same configuration have it in common. Defaults to a random one.
     pub session_id: Uuid,
@@ -143,7 +153,7 @@ impl EngineConfig {
             contact_points: contact_points.into_iter().map(Into::into).collect(),
             resolver: Arc::new(SystemResolver),
             port: 9042,
-            credentials: None,
+            auth: None,
             #[cfg(feature = "tls")]
             tls: None,
             keyspace: None,
@@ -175,15 +185,72 @@ impl EngineConfig {
             reconnection: Arc::new(ExponentialReconnection::default()),
             conviction: Arc::new(LastConnection),
             address_translator: None,
+            endpoints: None,
+            client_routes: None,
             placement: Placement::default(),
             spin: None,
             limits: Limits::default(),
             application: ApplicationInfo::default(),
-            tcp_nodelay: true,
-            tcp_keepalive: None,
+            tcp: TcpOptions::default(),
             session_id: Uuid::new_v4(),
             report_config: true,
         }
+    }
+
+    /// Where to ask first: the contact points; without any, the addresses that were given for the connections of routes.
+    pub(crate) fn contacts(&self) -> Vec<ContactPoint> {
+        if !self.contact_points.is_empty() {
+            return self.contact_points.clone();
+        }
+        let proxies = self.client_routes.iter().flat_map(|routes| &routes.proxies);
+        // One that is no address is refused by name.
+        proxies.filter_map(|proxy| proxy.address.as_deref()?.parse().ok()).collect()
+    }
+
+    /// Whether hosts are reached otherwise than by the addresses they tell.
+    pub(crate) fn chooses_endpoints(&self) -> bool {
+        self.endpoints.is_some() || self.client_routes.is_some()
+    }
+
+    /// Where the host that told is: the address it was reached at; where that is none of its own, the one it tells.
+    pub(crate) fn address_of_teller(
+        &self,
+        reached: &Endpoint,
+        local: &LocalRow,
+        known: &HashMap<SocketAddr, SocketAddr>,
+    ) -> SocketAddr {
+        match reached.address() {
+            Some(address) if !self.chooses_endpoints() => address,
+            _ => match local.told_address(self.port) {
+                Some(told) => self.translate(told, known),
+                None => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.port),
+            },
+        }
+    }
+
+    /// How a member is reached. `reached` is the way to `teller`, the host that told.
+    pub(crate) fn endpoint_of(&self, host: &Host, teller: Option<Uuid>, reached: &Endpoint) -> Endpoint {
+        if let Some(factory) = &self.endpoints {
+            return factory.endpoint(host);
+        }
+        match &self.client_routes {
+            Some(routes) => Endpoint::Route(RouteEndpoint {
+                host: host.id,
+                told: host.address,
+                keeps_source_port: routes.advanced_shard_awareness,
+                port: None,
+            }),
+            None if teller == Some(host.id) => reached.clone(),
+            None => host.endpoint.clone(),
+        }
+    }
+
+    /// Whether connections are secured.
+    pub(crate) fn is_secured(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
     }
 
     /// The server-side limit for metadata queries, when one is to be sent to ScyllaDB.
@@ -206,12 +273,55 @@ impl EngineConfig {
         }
     }
 
+    /// Whether a connection may be opened in this way as things are configured.
+    pub(crate) fn check_endpoint(endpoint: &Endpoint, secured: bool) -> Result<(), ConfigError> {
+        let endpoint_text = || endpoint.to_string();
+        match endpoint {
+            Endpoint::Unix(_) if cfg!(not(unix)) => {
+                Err(ConfigError::NoUnixSockets { endpoint: endpoint_text() })
+            }
+            Endpoint::Unix(_) if secured => Err(ConfigError::TlsOverUnixSocket { endpoint: endpoint_text() }),
+            Endpoint::Sni(_) if !secured => Err(ConfigError::SniWithoutTls { endpoint: endpoint_text() }),
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_endpoints(&self) -> Result<(), ConfigError> {
+        for point in &self.contact_points {
+            if let ContactPoint::Endpoint(endpoint) = point {
+                Self::check_endpoint(endpoint, self.is_secured())?;
+            }
+        }
+        let Some(routes) = &self.client_routes else { return Ok(()) };
+        if self.endpoints.is_some() {
+            return Err(ConfigError::RoutesAndFactory);
+        }
+        if routes.proxies.is_empty() {
+            return Err(ConfigError::NoRouteConnection);
+        }
+        for proxy in &routes.proxies {
+            let bad = |reason| {
+                let connection_id = proxy.connection_id.clone();
+                Err(ConfigError::BadRouteConnection { connection_id, reason })
+            };
+            if proxy.connection_id.is_empty() {
+                return bad("the id is empty");
+            }
+            match proxy.address.as_deref().map(str::parse) {
+                None | Some(Ok(ContactPoint::Ip(_) | ContactPoint::Name { port: None, .. })) => {}
+                Some(Ok(_)) => return bad("the address has a port, which routes have already"),
+                Some(Err(_)) => return bad("the address is neither a host name nor an IP address"),
+            }
+        }
+        Ok(())
+    }
+
     /// Checks everything that can be known to be wrong without asking a server.
     ///
     /// # Errors
     /// The first contradiction found, naming the setting.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if self.contact_points.is_empty() {
+        if self.contacts().is_empty() {
             return Err(ConfigError::NoContactPoints);
         }
         if self.port == 0 {
@@ -223,7 +333,7 @@ impl EngineConfig {
             ("control_timeout", Some(self.control_timeout)),
             ("heartbeat.timeout", Some(self.heartbeat.timeout)),
             ("schema_agreement_interval", Some(self.schema_agreement_interval)),
-            ("tcp_keepalive", self.tcp_keepalive),
+            ("tcp_keepalive", self.tcp.keepalive),
         ] {
             if time.is_some_and(|time| time.is_zero()) {
                 return Err(ConfigError::Zero { setting });
@@ -258,6 +368,8 @@ impl EngineConfig {
                 return Err(ConfigError::SpinWithoutThread);
             }
         }
+        self.tcp.validate()?;
+        self.validate_endpoints()?;
         self.pool_size.validate()?;
         self.limits.validate()?;
         if let (Some(version), CompressionChoice::Only(compression)) =

@@ -1,4 +1,4 @@
-//! What carries the bytes of a connection: TCP, or TLS over it.
+//! What carries the bytes of a connection: TCP, TLS over it, or a socket of this machine.
 //!
 //! The kind is decided once, when the connection is opened, and every later call is one predictable branch: the plain
 //! path costs what a bare socket does.
@@ -9,6 +9,8 @@ use std::{
     task::{Context, Poll},
 };
 
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -21,6 +23,9 @@ use crate::tls::TlsStream;
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpStream),
+    /// A socket of this machine.
+    #[cfg(unix)]
+    Unix(UnixStream),
     /// Boxed, because a session is large and most sockets have none.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream>),
@@ -58,6 +63,8 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(task, buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(task, buffer),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(task, buffer),
             #[cfg(feature = "bench")]
@@ -71,6 +78,8 @@ impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(task, bytes),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_write(task, bytes),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(&mut **stream).poll_write(task, bytes),
             #[cfg(feature = "bench")]
@@ -82,6 +91,8 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(task),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_flush(task),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(&mut **stream).poll_flush(task),
             #[cfg(feature = "bench")]
@@ -92,6 +103,8 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(task),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(task),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(task),
             #[cfg(feature = "bench")]

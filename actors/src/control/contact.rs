@@ -1,9 +1,9 @@
 //! The addresses of all contact points, each as soon as it makes sense to try it.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use chorus_topology::Endpoint;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -15,7 +15,7 @@ use crate::config::{ContactPoint, EngineConfig};
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A contact point and the addresses it stands for.
-pub(super) type Resolved = (ContactPoint, io::Result<Vec<SocketAddr>>);
+pub(super) type Resolved = (ContactPoint, io::Result<Vec<Endpoint>>);
 
 /// Resolves all contact points at the same time and hands them out one after the other.
 pub(super) struct Contacts<'a> {
@@ -29,16 +29,17 @@ pub(super) struct Contacts<'a> {
 
 impl<'a> Contacts<'a> {
     pub(super) fn new(config: &'a EngineConfig) -> Self {
-        let points = config.contact_points.iter().enumerate();
-        let resolve = |(index, point): (usize, &'a ContactPoint)| -> BoxFuture<'a, _> {
+        let points = config.contacts();
+        let resolved = points.iter().map(|_| None).collect();
+        let resolve = |(index, point): (usize, ContactPoint)| -> BoxFuture<'a, _> {
             Box::pin(async move {
                 let found = point.resolve(config.port, config.connect_timeout, &config.resolver).await;
-                (index, (point.clone(), found))
+                (index, (point, found))
             })
         };
         Self {
-            resolving: points.map(resolve).collect(),
-            resolved: config.contact_points.iter().map(|_| None).collect(),
+            resolving: points.into_iter().enumerate().map(resolve).collect(),
+            resolved,
             next: 0,
             patience: Instant::now() + PATIENCE,
         }
@@ -68,6 +69,7 @@ impl<'a> Contacts<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::sync::Arc;
 
     use super::*;

@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use chorus_protocol::FrameShape;
-use chorus_topology::HostIndex;
 use chorus_topology::rows::{SchemaTable, ServerFamily};
+use chorus_topology::{Endpoint, HostIndex};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::ControlActor;
 use super::messages::{EventsArrived, LinkFact};
@@ -60,7 +60,7 @@ pub(super) struct LinkMaker {
 }
 
 impl LinkMaker {
-    pub(super) fn start(&self, established: Established) -> Link {
+    pub(super) fn start(&self, established: Established, endpoint: Endpoint) -> Link {
         let sharded = established.supported.shard_info().is_some();
         let is_astra = established.supported.product_type() == Some(ASTRA);
         let wire = Wire {
@@ -86,6 +86,8 @@ impl LinkMaker {
         let family = if sharded { ServerFamily::Scylla } else { ServerFamily::Cassandra };
         Link {
             handle,
+            endpoint,
+            host: Cell::default(),
             family: Cell::new(family),
             is_astra,
             old_peers: Cell::new(sharded),
@@ -97,6 +99,10 @@ impl LinkMaker {
 /// A control connection. Dropping it closes the socket.
 pub(super) struct Link {
     handle: ConnectionHandle,
+    /// The way it was opened.
+    endpoint: Endpoint,
+    /// The host it leads to, once that told.
+    host: Cell<Option<Uuid>>,
     family: Cell<ServerFamily>,
     is_astra: bool,
     /// The server has no `peers_v2`.
@@ -114,8 +120,18 @@ impl Link {
         self.handle.id
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.handle.address
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Whether it leads to this host.
+    pub(super) fn is_to(&self, host: Uuid) -> bool {
+        self.host.get() == Some(host)
+    }
+
+    /// The host told who it is.
+    pub(super) fn note_host(&self, host: Option<Uuid>) {
+        self.host.set(host);
     }
 
     pub(super) fn shape(&self) -> FrameShape {

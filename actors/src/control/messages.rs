@@ -1,11 +1,11 @@
 //! Everything one may say to a [`ControlActor`](super::ControlActor).
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
+use chorus_topology::Endpoint;
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use uuid::Uuid;
 
@@ -66,15 +66,31 @@ pub(crate) struct TryKeyspace {
 #[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]
 pub(crate) struct Plan {
-    pub(crate) hosts: Vec<SocketAddr>,
-    /// A host came up, or it is time to try everything: do not wait for the schedule.
-    pub(crate) now: bool,
+    pub(crate) hosts: Vec<Endpoint>,
+    /// Whether to wait for the schedule.
+    pub(crate) urgency: Urgency,
 }
 
-/// From the cluster: this host left; do not stay on it.
-#[derive(Message, Debug, Clone, Copy)]
+/// Why a control connection that is being missed should be looked for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// It should not: the schedule says when.
+    None,
+    /// No host is left, so everything is tried; unless we were refused.
+    LastResort,
+    /// A host came up, so it lets us in.
+    HostUp,
+}
+
+/// From the cluster: a host left, or is reached otherwise now; do not stay on it.
+#[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]
-pub(crate) struct Leave(pub(crate) SocketAddr);
+pub(crate) struct Leave {
+    /// The way it was reached.
+    pub(crate) endpoint: Endpoint,
+    /// Its identity, when it is no member any more.
+    pub(crate) gone: Option<Uuid>,
+}
 
 /// From the cluster: close the control connection and end. Answered on `closed` with the number of connections closed.
 #[derive(Message, Debug, Clone)]

@@ -17,29 +17,31 @@ mod read;
 mod scope;
 mod translate;
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
-use chorus_topology::{ReconnectionSchedule, Rng};
+use chorus_topology::{Endpoint, ReconnectionSchedule, Rng};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
-use crate::cluster::{ClusterActor, ClusterRead, ControlLost, ControlMoved, HostReported, UseKeyspaceError};
-use crate::config::{ContactNames, EngineConfig};
+use crate::cluster::{
+    ClusterActor, ClusterRead, ControlLost, ControlMoved, HostReported, RoutesChanged, UseKeyspaceError,
+};
+use crate::config::{Directory, EngineConfig};
 use crate::connection::handshake::{ConnectOptions, Versions, use_statement};
 use crate::connection::{ConnectionFact, ConnectionSettings};
 use crate::coordinator::CoordinatorPort;
+use crate::host::REFUSED_PAUSE;
 use crate::internal::{ask, query_frame};
 use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
 
 pub(crate) use fetch::Fetch;
 pub use messages::ControlError;
-pub(crate) use messages::{Answer, AwaitAgreement, Leave, Plan, Read, StopControl, TryKeyspace};
+pub(crate) use messages::{Answer, AwaitAgreement, Leave, Plan, Read, StopControl, TryKeyspace, Urgency};
 pub(crate) use read::ClusterRows;
 pub(crate) use scope::{SchemaParts, Scope};
 
@@ -59,7 +61,7 @@ pub(crate) struct ControlSetup {
     pub(crate) coordinator: Rc<CoordinatorPort>,
     pub(crate) connection: ConnectionSettings,
     /// Learned here, used by every dial.
-    pub(crate) names: Arc<ContactNames>,
+    pub(crate) directory: Arc<Directory>,
 }
 
 /// A connection that lasted this long was a good one: when it is lost the next is looked for at once.
@@ -70,13 +72,15 @@ pub(crate) struct ControlActor {
     setup: ControlSetup,
     options: ConnectOptions,
     inbox: Inbox,
-    plan: Vec<SocketAddr>,
+    plan: Vec<Endpoint>,
     link: Option<Rc<Link>>,
     /// Since when there is one.
     since: Instant,
     /// A host is being looked for, and is going to answer this.
     opening: Option<Wanted>,
     schedule: Option<Box<dyn ReconnectionSchedule + Send>>,
+    /// Servers refused who we are: not before then are they asked again, so that no account is locked.
+    refused_until: Option<Instant>,
     rng: Rng,
     retry: Option<SpawnHandle>,
     /// Wakes when gathered events are due.
@@ -118,15 +122,20 @@ impl ControlActor {
 
     fn new(setup: ControlSetup, mail: Mail<Self>, presence: Presence) -> Self {
         let mut options = ConnectOptions::for_control(&setup.config);
-        options.names = Arc::clone(&setup.names);
+        options.directory = Arc::clone(&setup.directory);
         Self {
             options,
-            inbox: Inbox::new(Pending::new(setup.config.event_windows, Rng::from_entropy())),
+            inbox: Inbox::new(Pending::new(
+                setup.config.event_windows,
+                Rng::from_entropy(),
+                setup.config.client_routes.clone(),
+            )),
             plan: Vec::new(),
             link: None,
             since: Instant::now(),
             opening: None,
             schedule: None,
+            refused_until: None,
             rng: Rng::from_entropy(),
             retry: None,
             alarm: None,
@@ -174,6 +183,9 @@ impl ControlActor {
             match outcome {
                 Ok(opened) => actor.on_opened(opened, Wanted { scope, answers }, ctx),
                 Err(attempts) => {
+                    if attempts.iter().any(|attempt| attempt.error.is_authentication()) {
+                        actor.refused_until = Some(Instant::now() + REFUSED_PAUSE);
+                    }
                     actor.setup.cluster.do_send(ControlLost { attempts });
                     tell_all(answers, &ControlError::NotConnected);
                     actor.fail_waiting();
@@ -185,12 +197,16 @@ impl ControlActor {
 
     /// A host was found, and has told everything. `wanted` is what was wanted before it was asked.
     fn on_opened(&mut self, opened: open::Opened, wanted: Wanted, ctx: &mut Context<Self>) {
-        let open::Opened { link, rows } = opened;
-        info!(host = %link.address(), version = %link.shape().version, "control connection established");
+        let open::Opened { link, mut rows } = opened;
+        info!(host = %link.endpoint(), version = %link.shape().version, "control connection established");
         self.since = Instant::now();
         // Once a version was agreed on, every later connection of the session speaks it.
         self.options.versions = Versions::Only(link.shape().version);
         // A full read answers everybody, unless the schema was asked for and is not read unasked.
+        let (config, local) = (&self.setup.config, rows.members.as_ref().map(|(local, _)| local));
+        link.note_host(local.and_then(|local| local.host_id));
+        let address = local.map(|local| config.address_of_teller(link.endpoint(), local, &rows.translated));
+        self.take_routes(&mut rows);
         let answered = wanted.scope.schema.is_empty() || !rows.schema.is_empty();
         let answers = if answered {
             wanted.answers
@@ -201,7 +217,7 @@ impl ControlActor {
         };
         self.setup.cluster.do_send(ClusterRead {
             rows: Box::new(rows),
-            from: link.address(),
+            from: link.endpoint().clone(),
             shape: link.shape(),
             answers,
         });
@@ -210,10 +226,15 @@ impl ControlActor {
             self.retry_later(ctx);
             return;
         }
-        self.setup.cluster.do_send(ControlMoved(Some(link.address())));
+        self.setup.cluster.do_send(ControlMoved(address));
         self.link = Some(Rc::new(link));
         self.look_at_events(ctx);
         self.check_agreement(ctx);
+    }
+
+    /// How long servers that refused who we are must be left alone.
+    fn refused_for(&self) -> Duration {
+        self.refused_until.map(|until| until.saturating_duration_since(Instant::now())).unwrap_or_default()
     }
 
     fn retry_later(&mut self, ctx: &mut Context<Self>) {
@@ -226,6 +247,7 @@ impl ControlActor {
             warn!("the reconnection schedule has ended: waiting for a host to come up");
             return;
         };
+        let delay = delay.max(self.refused_for());
         debug!(?delay, "no control connection, trying again later");
         self.retry = Some(ctx.run_later(delay, |actor, ctx| {
             actor.retry = None;
@@ -236,11 +258,11 @@ impl ControlActor {
     /// The control connection is gone: on to another host. What was being read is read there.
     fn on_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
         let Some(link) = self.link.take() else { return };
-        warn!(host = %link.address(), why, "control connection lost");
+        warn!(host = %link.endpoint(), why, "control connection lost");
         self.setup.cluster.do_send(ControlMoved(None));
         link.handle().close();
         // A host that just failed is tried last.
-        if let Some(at) = self.plan.iter().position(|&address| address == link.address()) {
+        if let Some(at) = self.plan.iter().position(|endpoint| endpoint == link.endpoint()) {
             let failed = self.plan.remove(at);
             self.plan.push(failed);
         }
@@ -250,6 +272,28 @@ impl ControlActor {
         } else {
             self.schedule = None;
             self.open(ctx);
+        }
+    }
+
+    /// Later dials go by the routes that were read.
+    fn take_routes(&self, rows: &mut ClusterRows) {
+        let (Some((scope, found)), Some(routes)) = (rows.routes.take(), &self.setup.config.client_routes)
+        else {
+            return;
+        };
+        let directory = &self.setup.directory;
+        match directory.routes().updated(&scope, &found, routes, self.setup.config.is_secured()) {
+            Ok(update) => {
+                if update.unusable > 0 {
+                    warn!(rows = update.unusable, "some rows of system.client_routes cannot be used");
+                }
+                debug!(hosts = update.table.len(), changed = update.changed.len(), "routes were read");
+                directory.set_routes(update.table);
+                if !update.changed.is_empty() {
+                    self.setup.cluster.do_send(RoutesChanged { hosts: update.changed });
+                }
+            }
+            Err(error) => error!(%error, "routes cannot be read"),
         }
     }
 
@@ -278,7 +322,7 @@ impl ControlActor {
             self.setup.cluster.do_send(HostReported { address, up });
         }
         let schema = if self.setup.fetch.schema() { due.schema } else { SchemaParts::default() };
-        self.wanted.scope.add(Scope { topology: due.topology, schema });
+        self.wanted.scope.add(Scope { topology: due.topology, schema, routes: due.routes });
         self.read(ctx);
         if let Some(alarm) = self.alarm.take() {
             ctx.cancel_future(alarm);
@@ -310,12 +354,15 @@ impl ControlActor {
         ctx.spawn(read.into_actor(self).map(|(link, outcome), actor, ctx| {
             let wanted = actor.reading.take().unwrap_or_default();
             match outcome {
-                Ok(rows) => actor.setup.cluster.do_send(ClusterRead {
-                    rows: Box::new(rows),
-                    from: link.address(),
-                    shape: link.shape(),
-                    answers: wanted.answers,
-                }),
+                Ok(mut rows) => {
+                    actor.take_routes(&mut rows);
+                    actor.setup.cluster.do_send(ClusterRead {
+                        rows: Box::new(rows),
+                        from: link.endpoint().clone(),
+                        shape: link.shape(),
+                        answers: wanted.answers,
+                    });
+                }
                 Err(error) => {
                     // It is repeated on the next connection: this one is of no use if it cannot even do that.
                     actor.wanted.scope.add(wanted.scope);
@@ -350,8 +397,10 @@ impl Handler<Plan> for ControlActor {
 
     fn handle(&mut self, plan: Plan, ctx: &mut Self::Context) {
         self.plan = plan.hosts;
-        if plan.now {
-            self.open(ctx);
+        match plan.urgency {
+            Urgency::None => {}
+            Urgency::LastResort if !self.refused_for().is_zero() => {}
+            Urgency::LastResort | Urgency::HostUp => self.open(ctx),
         }
     }
 }
@@ -428,8 +477,10 @@ impl Handler<TryKeyspace> for ControlActor {
 impl Handler<Leave> for ControlActor {
     type Result = ();
 
-    fn handle(&mut self, Leave(address): Leave, ctx: &mut Self::Context) {
-        if self.link.as_ref().is_some_and(|link| link.address() == address) {
+    fn handle(&mut self, Leave { endpoint, gone }: Leave, ctx: &mut Self::Context) {
+        let is_there =
+            |link: &Rc<Link>| *link.endpoint() == endpoint || gone.is_some_and(|host| link.is_to(host));
+        if self.link.as_ref().is_some_and(is_there) {
             self.on_lost("its host left the cluster", ctx);
         }
     }

@@ -1,10 +1,9 @@
 //! Finding a host that serves as control connection: each known host, then each contact point, until one works.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chorus_protocol::response::Response;
-use chorus_topology::SchemaScope;
+use chorus_topology::{Endpoint, RouteScope, SchemaScope};
 use tracing::{debug, info};
 
 use super::contact::Contacts;
@@ -28,7 +27,7 @@ pub(super) struct Opening {
     pub(super) config: Arc<EngineConfig>,
     pub(super) fetch: Arc<Fetch>,
     /// Known hosts, best first.
-    pub(super) plan: Vec<SocketAddr>,
+    pub(super) plan: Vec<Endpoint>,
     pub(super) options: ConnectOptions,
     pub(super) maker: LinkMaker,
 }
@@ -37,8 +36,8 @@ impl Opening {
     /// Tries everything once. The error lists what was tried; it is empty only when there was nothing to try.
     pub(super) async fn run(mut self) -> Result<Opened, Arc<[ConnectAttempt]>> {
         let mut attempts: Vec<ConnectAttempt> = Vec::new();
-        for address in std::mem::take(&mut self.plan) {
-            if let Some(opened) = self.attempt(address, &mut attempts).await {
+        for endpoint in std::mem::take(&mut self.plan) {
+            if let Some(opened) = self.attempt(endpoint, &mut attempts).await {
                 return Ok(opened);
             }
         }
@@ -52,17 +51,18 @@ impl Opening {
                         name: point.to_string().into(),
                         reason: error.to_string().into(),
                     };
-                    attempts.push(ConnectAttempt { address: None, error });
+                    attempts.push(ConnectAttempt { endpoint: None, error });
                 }
-                Ok(addresses) => {
+                Ok(endpoints) => {
                     if let ContactPoint::Name { name, .. } = &point {
-                        self.options.names.learn(name, &addresses);
+                        let addresses = endpoints.iter().filter_map(Endpoint::address);
+                        self.options.directory.names.learn(name, addresses.map(|address| address.ip()));
                     }
-                    for address in addresses {
-                        if attempts.iter().any(|attempt| attempt.address == Some(address)) {
+                    for endpoint in endpoints {
+                        if attempts.iter().any(|attempt| attempt.endpoint.as_ref() == Some(&endpoint)) {
                             continue;
                         }
-                        if let Some(opened) = self.attempt(address, &mut attempts).await {
+                        if let Some(opened) = self.attempt(endpoint, &mut attempts).await {
                             return Ok(opened);
                         }
                     }
@@ -72,29 +72,29 @@ impl Opening {
         Err(attempts.into())
     }
 
-    async fn attempt(&mut self, address: SocketAddr, attempts: &mut Vec<ConnectAttempt>) -> Option<Opened> {
-        match self.open(address).await {
+    async fn attempt(&mut self, endpoint: Endpoint, attempts: &mut Vec<ConnectAttempt>) -> Option<Opened> {
+        match self.open(&endpoint).await {
             Ok(opened) => Some(opened),
             Err(error) => {
-                debug!(%address, %error, "no control connection here");
-                attempts.push(ConnectAttempt { address: Some(address), error });
+                debug!(%endpoint, %error, "no control connection here");
+                attempts.push(ConnectAttempt { endpoint: Some(endpoint), error });
                 None
             }
         }
     }
 
     /// Connects, registers and reads everything; again with a lower version if a member speaks no higher one.
-    async fn open(&mut self, address: SocketAddr) -> Result<Opened, ConnectError> {
+    async fn open(&mut self, endpoint: &Endpoint) -> Result<Opened, ConnectError> {
         loop {
-            let established = connect(address, &self.options, None).await?;
+            let established = connect(endpoint.clone(), &self.options, None).await?;
             let version = established.shape.version;
-            let link = self.maker.start(established);
+            let link = self.maker.start(established, endpoint.clone());
             let opened = self.register_and_read(link).await?;
             let common = highest_common(version, opened.rows.release_versions());
             if common == version || self.config.protocol_version.is_some() {
                 return Ok(opened);
             }
-            info!(%address, spoken = %version, common = %common, "some members speak only a lower protocol version");
+            info!(%endpoint, spoken = %version, common = %common, "some members speak only a lower protocol version");
             self.options.versions = Versions::Only(common);
         }
     }
@@ -102,7 +102,9 @@ impl Opening {
     async fn register_and_read(&self, link: Link) -> Result<Opened, ConnectError> {
         let handle = link.handle();
         // Before reading, so that what changes meanwhile is not missed.
-        match ask(handle, register_frame(&handle.shape), self.config.control_timeout).await {
+        let with_routes = self.config.client_routes.is_some();
+        let register = register_frame(&handle.shape, with_routes);
+        match ask(handle, register, self.config.control_timeout).await {
             Ok(Response::Ready) => {}
             Ok(other) => {
                 let message = format!("READY was expected, not {other:?}");
@@ -114,6 +116,7 @@ impl Opening {
         if self.fetch.schema() {
             scope.schema = SchemaParts::of(SchemaScope::All);
         }
+        scope.routes = with_routes.then_some(RouteScope::All);
         let rows = Reader::new(&link, &self.config).read(&scope).await;
         let rows = rows.map_err(|error| error.into_connect(Phase::Metadata))?;
         Ok(Opened { link, rows })

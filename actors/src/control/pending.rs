@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_protocol::response::{Event, StatusChangeKind, TopologyChangeKind};
-use chorus_topology::{Rng, SchemaScope};
+use chorus_topology::{ClientRoutes, Rng, RouteScope, SchemaScope};
 
 use super::scope::SchemaParts;
 use crate::config::EventWindows;
@@ -22,6 +23,8 @@ pub(crate) struct Due {
     pub(crate) schema: SchemaParts,
     /// Hosts said to be up (true) or down; the last word of each.
     pub(crate) statuses: Vec<(SocketAddr, bool)>,
+    /// Read these routes again.
+    pub(crate) routes: Option<RouteScope>,
 }
 
 /// Events gathered and not acted upon. Times are milliseconds on any clock that does not go back.
@@ -32,11 +35,16 @@ pub(crate) struct Pending {
     topology: Option<u64>,
     schema: Option<(u64, SchemaParts)>,
     statuses: HashMap<SocketAddr, (u64, bool)>,
+    /// Whose routes count; `None` when hosts are not reached by routes.
+    by_routes: Option<Arc<ClientRoutes>>,
+    /// Due at once: without its route a host cannot be reached.
+    routes: Option<RouteScope>,
 }
 
 impl Pending {
-    pub(crate) fn new(windows: EventWindows, rng: Rng) -> Self {
-        Self { windows, rng, topology: None, schema: None, statuses: HashMap::new() }
+    pub(crate) fn new(windows: EventWindows, rng: Rng, by_routes: Option<Arc<ClientRoutes>>) -> Self {
+        let statuses = HashMap::new();
+        Self { windows, rng, topology: None, schema: None, statuses, by_routes, routes: None }
     }
 
     /// Notes an event.
@@ -67,7 +75,15 @@ impl Pending {
                 *due = at.min(*due);
                 parts.add(SchemaParts::of(SchemaScope::of_change(change)));
             }
-            Event::ClientRoutesChange(_) => {}
+            Event::ClientRoutesChange(change) => {
+                let Some(scope) = self.by_routes.as_ref().and_then(|routes| routes.scope_of(change)) else {
+                    return;
+                };
+                match &mut self.routes {
+                    Some(routes) => routes.add(scope),
+                    none => *none = Some(scope),
+                }
+            }
         }
     }
 
@@ -86,6 +102,7 @@ impl Pending {
             topology: self.topology.take_if(|at| *at <= now).is_some(),
             schema: self.schema.take_if(|(at, _)| *at <= now).map(|(_, parts)| parts).unwrap_or_default(),
             statuses,
+            routes: self.routes.take(),
         }
     }
 
@@ -101,6 +118,7 @@ impl Pending {
         self.topology = None;
         self.schema = None;
         self.statuses.clear();
+        self.routes = None;
     }
 
     /// A random delay below the window.
@@ -140,7 +158,7 @@ mod tests {
     }
 
     fn pending() -> Pending {
-        Pending::new(EventWindows::default(), Rng::seeded(5))
+        Pending::new(EventWindows::default(), Rng::seeded(5), None)
     }
 
     #[test]
@@ -181,7 +199,7 @@ mod tests {
     #[test]
     fn ignored_kinds_leave_no_trace() {
         let windows = EventWindows { schema: None, topology: None, status: None };
-        let mut pending = Pending::new(windows, Rng::seeded(1));
+        let mut pending = Pending::new(windows, Rng::seeded(1), None);
         pending.on_event(&schema_change(), 0);
         pending.on_event(&status(StatusChangeKind::Up, 1), 0);
         pending
@@ -205,8 +223,35 @@ mod tests {
     #[test]
     fn a_window_of_zero_reacts_at_once() {
         let windows = EventWindows { schema: Some(Duration::ZERO), ..EventWindows::default() };
-        let mut pending = Pending::new(windows, Rng::seeded(1));
+        let mut pending = Pending::new(windows, Rng::seeded(1), None);
         pending.on_event(&schema_change(), 4);
         assert_eq!(pending.take_due(4).schema, table());
+    }
+
+    #[test]
+    fn routes_are_due_at_once_and_those_of_others_never() {
+        use chorus_protocol::response::ClientRoutesChange;
+        use chorus_topology::ClientRouteProxy;
+        let change = |connection: &str, host: u128| {
+            Event::ClientRoutesChange(ClientRoutesChange {
+                change: "UPDATE_NODES".into(),
+                connection_ids: vec![connection.into()],
+                host_ids: vec![uuid::Uuid::from_u128(host).to_string()],
+            })
+        };
+        let routes = Arc::new(ClientRoutes::new([ClientRouteProxy::new("ours")]));
+        let mut pending = Pending::new(EventWindows::default(), Rng::seeded(1), Some(routes));
+        pending.on_event(&change("theirs", 1), 5);
+        assert_eq!(pending.take_due(5), Due::default());
+        for host in [1, 2, 1] {
+            pending.on_event(&change("ours", host), 5);
+        }
+        let hosts = [1, 2].map(uuid::Uuid::from_u128).into();
+        assert_eq!(pending.take_due(5).routes, Some(RouteScope::Hosts(hosts)));
+        assert_eq!(pending.take_due(5), Due::default());
+        // Whoever is not reached by routes has nothing to read.
+        let mut without = self::pending();
+        without.on_event(&change("ours", 1), 5);
+        assert_eq!(without.take_due(5), Due::default());
     }
 }

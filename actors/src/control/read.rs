@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use chorus_protocol::Compression;
-use chorus_topology::SchemaScope;
 use chorus_topology::rows::{
-    LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION, SELECT_PEER_SCHEMA_VERSIONS,
-    SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, SchemaRows, SchemaTable,
+    ClientRouteRow, LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION,
+    SELECT_PEER_SCHEMA_VERSIONS, SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, SchemaRows,
+    SchemaTable,
 };
+use chorus_topology::{RouteScope, SchemaScope};
 use tracing::debug;
 
 use super::agreement::HostVersion;
@@ -31,6 +32,8 @@ pub(crate) struct ClusterRows {
     pub(crate) is_astra: bool,
     /// Where the other hosts are reached, by what they tell, if that had to be asked on another thread.
     pub(crate) translated: HashMap<SocketAddr, SocketAddr>,
+    /// The rows of routes, and for which hosts they were asked.
+    pub(super) routes: Option<(RouteScope, Vec<ClientRouteRow>)>,
 }
 
 impl ClusterRows {
@@ -62,6 +65,10 @@ impl<'a> Reader<'a> {
             is_astra: self.link.is_astra(),
             ..ClusterRows::default()
         };
+        // Before the members: their hosts are dialled as soon as they are known.
+        if let (Some(routes), Some(scope)) = (&self.config.client_routes, &scope.routes) {
+            read.routes = Some((scope.clone(), self.rows(&routes.select(scope)).await?));
+        }
         if scope.topology {
             let members = self.members().await?;
             read.translated = translate(self.config, &members.0, &members.1).await;

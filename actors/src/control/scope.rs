@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chorus_topology::SchemaScope;
+use chorus_topology::{RouteScope, SchemaScope};
 
 /// What to read again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,26 +11,33 @@ pub(crate) struct Scope {
     pub(crate) topology: bool,
     /// How much of the schema.
     pub(crate) schema: SchemaParts,
+    /// The routes to hosts.
+    pub(crate) routes: Option<RouteScope>,
 }
 
 impl Scope {
     /// The members alone.
     pub(crate) fn topology() -> Self {
-        Self { topology: true, schema: SchemaParts::default() }
+        Self { topology: true, ..Self::default() }
     }
 
     /// A part of the schema alone.
     pub(crate) fn schema(part: SchemaScope) -> Self {
-        Self { topology: false, schema: SchemaParts::of(part) }
+        Self { schema: SchemaParts::of(part), ..Self::default() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.topology && self.schema.is_empty()
+        !self.topology && self.schema.is_empty() && self.routes.is_none()
     }
 
     pub(crate) fn add(&mut self, other: Self) {
         self.topology |= other.topology;
         self.schema.add(other.schema);
+        match (&mut self.routes, other.routes) {
+            (Some(routes), Some(more)) => routes.add(more),
+            (none, Some(routes)) => *none = Some(routes),
+            (_, None) => {}
+        }
     }
 }
 

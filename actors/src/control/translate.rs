@@ -25,9 +25,10 @@ pub(super) async fn translate(
         peers,
         default_port: config.port,
         translate: None,
+        endpoint: None,
         with_tokens: false,
     };
-    let told: Vec<SocketAddr> = discovery.told_addresses().collect();
+    let told: Vec<SocketAddr> = discovery.told_addresses().chain(local.told_address(config.port)).collect();
     let ask = move || told.into_iter().map(|told| (told, translator.translate(told))).collect();
     let asked = tokio::task::spawn_blocking(ask);
     match tokio::time::timeout(config.connect_timeout, asked).await {

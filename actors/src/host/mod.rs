@@ -33,8 +33,8 @@ pub(crate) use messages::{
     PrepareThere, Stop, UseKeyspace,
 };
 use permits::Permits;
-pub(crate) use state::LEAST_PAUSE;
 use state::{Announcement, Effects, Failure, Machine};
+pub(crate) use state::{LEAST_PAUSE, REFUSED_PAUSE};
 
 /// What a host actor is started with.
 pub(crate) struct HostSetup {

@@ -1,10 +1,9 @@
 //! One dial of a pool: through the shard-aware port where that helps, through the ordinary one otherwise.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chorus_protocol::Supported;
-use chorus_topology::{Rng, Sharding};
+use chorus_topology::{Endpoint, Rng, Sharding};
 use tokio::sync::Semaphore;
 
 use super::source_port::source_ports;
@@ -14,9 +13,9 @@ use crate::connection::handshake::{
 
 /// Where to dial, decided by the pool before it begins.
 pub(super) struct Dial {
-    pub(super) address: SocketAddr,
-    /// Shard-aware port, the shard wanted there, and how many there are.
-    pub(super) through: Option<(u16, u16, u16)>,
+    pub(super) endpoint: Endpoint,
+    /// The way to the shard-aware port, the shard wanted there, and how many there are.
+    pub(super) through: Option<(Endpoint, u16, u16)>,
     pub(super) options: ConnectOptions,
     /// The session's budget of dials under way.
     pub(super) budget: Arc<Semaphore>,
@@ -38,20 +37,16 @@ impl Dial {
             return Dialled { outcome: Err(ConnectError::ShutDown), port_failed: false };
         };
         let mut port_failed = false;
-        if let Some((port, shard, nr_shards)) = self.through {
+        if let Some((target, shard, nr_shards)) = self.through {
             let mut ports = source_ports(nr_shards, shard, &mut self.rng);
-            let target = SocketAddr::new(self.address.ip(), port);
             let outcome = connect(target, &self.options, Some(&mut ports as LocalPorts<'_>)).await;
             match outcome {
-                Ok(mut established) => {
-                    established.address = self.address;
-                    return Dialled { outcome: Ok(established), port_failed: false };
-                }
+                Ok(established) => return Dialled { outcome: Ok(established), port_failed: false },
                 Err(error) if leads_nowhere(&error) => port_failed = true,
                 Err(error) => return Dialled { outcome: Err(error), port_failed: false },
             }
         }
-        Dialled { outcome: connect(self.address, &self.options, None).await, port_failed }
+        Dialled { outcome: connect(self.endpoint, &self.options, None).await, port_failed }
     }
 }
 

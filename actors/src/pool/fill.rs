@@ -37,21 +37,23 @@ impl PoolActor {
         self.slots.on_dial(shard);
         let through = match (shard, self.slots.sharding(), self.setup.settings.shards) {
             (Some(shard), Some(sharding), ShardAwareness::Full) => {
-                self.shard_port.usable(Instant::now()).map(|port| (port, shard, sharding.nr_shards))
+                let port = self.shard_port.usable(Instant::now());
+                let way = port.and_then(|port| self.setup.host.endpoint.with_shard_port(port));
+                way.map(|way| (way, shard, sharding.nr_shards))
             }
             _ => None,
         };
         let mut options = self.setup.settings.connect.clone();
         options.keyspace = self.setup.keyspace.clone();
         let keyspace = options.keyspace.clone();
+        let wanted = through.as_ref().map(|(_, shard, _)| *shard);
         let dial = Dial {
-            address: self.setup.host.address,
+            endpoint: self.setup.host.endpoint.clone(),
             through,
             options,
             budget: Arc::clone(&self.setup.settings.budget),
             rng: Rng::seeded(self.rng.next_u64()),
         };
-        let wanted = through.map(|(_, shard, _)| shard);
         let dialled = dial.run().into_actor(self);
         let introduced = dialled.then({
             let keyspace = keyspace.clone();
@@ -161,7 +163,8 @@ impl PoolActor {
     pub(super) fn adopt(&self, established: Established, shard: Shard) -> ConnectionHandle {
         let wire = Wire {
             socket: established.stream,
-            address: established.address,
+            // The host's, whichever way led there.
+            address: self.setup.host.address,
             leftover: established.leftover.into(),
             shape: established.shape,
             compression: established.compression,

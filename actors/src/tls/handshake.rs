@@ -8,7 +8,7 @@ use tracing::trace;
 
 use super::judge::judge;
 use super::stream::{TlsStream, Turn};
-use super::{TlsPeer, TlsSettings};
+use super::{TlsPeer, TlsSettings, server_name};
 use crate::TlsProblem;
 use crate::connection::handshake::{Banner, ConnectError, Phase};
 
@@ -23,7 +23,10 @@ pub(crate) async fn shake_hands(
 ) -> Result<TlsStream, ConnectError> {
     refresh(settings).await;
     let config = settings.client_config();
-    let name = settings.server_name(peer)?;
+    let name = match peer.sni {
+        Some(name) => server_name(name)?,
+        None => settings.server_name(peer)?,
+    };
     let identifies = config.client_auth_cert_resolver.has_certs();
     let refused = |error: &rustls::Error| ConnectError::Tls(judge(error, identifies));
     let session = UnbufferedClientConnection::new(config, name).map_err(|error| refused(&error))?;

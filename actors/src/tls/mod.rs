@@ -57,12 +57,14 @@ pub struct TlsPeer<'a> {
     pub address: SocketAddr,
     /// The contact point that stands for this address, when that was a name.
     pub name: Option<&'a str>,
+    /// The name by which a proxy at the address knows the server: it is told to the proxy, and no other is asked for.
+    pub sni: Option<&'a str>,
 }
 
 impl<'a> TlsPeer<'a> {
     /// A server at `address`, which was looked up under `name` or was known by its address.
     pub fn new(address: SocketAddr, name: Option<&'a str>) -> Self {
-        Self { address, name }
+        Self { address, name, sni: None }
     }
 
     /// The name to insist on when nobody chose another: the contact point's, or else the address.

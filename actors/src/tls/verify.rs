@@ -30,6 +30,8 @@ pub struct Verifier {
     roots: RootCertStore,
     algorithms: WebPkiSupportedAlgorithms,
     off: ChecksOff,
+    /// A name that will do as well.
+    also: Option<ServerName<'static>>,
 }
 
 /// The certificate was signed with its own key.
@@ -47,7 +49,14 @@ struct AuthorityAsServer;
 impl Verifier {
     /// Trusts what `roots` stand behind.
     pub fn new(roots: RootCertStore, algorithms: WebPkiSupportedAlgorithms, off: ChecksOff) -> Self {
-        Self { roots, algorithms, off }
+        Self { roots, algorithms, off, also: None }
+    }
+
+    /// Takes certificates for `name` as well as those for the server's: that of a proxy in front of the servers.
+    #[must_use]
+    pub fn or_named(mut self, name: ServerName<'static>) -> Self {
+        self.also = Some(name);
+        self
     }
 
     /// Tells apart what rustls does not.
@@ -111,7 +120,11 @@ impl ServerCertVerifier for Verifier {
         )
         .map_err(|error| self.explain(end_entity, error))?;
         if self.off != ChecksOff::Name {
-            verify_server_name(&certificate, server_name)?;
+            let named = verify_server_name(&certificate, server_name);
+            match (&self.also, named) {
+                (Some(also), Err(error)) => verify_server_name(&certificate, also).map_err(|_| error)?,
+                (_, named) => named?,
+            }
         }
         Ok(ServerCertVerified::assertion())
     }

@@ -93,7 +93,11 @@ async fn f10_nobody_listening_is_told_at_once_with_every_address() {
     let began = Instant::now();
     let error = Engine::connect(EngineConfig::new([first, second])).await.err().unwrap();
     assert!(began.elapsed() < Duration::from_secs(1));
-    let tried: Vec<_> = error.attempts().iter().map(|attempt| attempt.address).collect();
+    let tried: Vec<_> = error
+        .attempts()
+        .iter()
+        .map(|attempt| attempt.endpoint.as_ref().and_then(|way| way.address()))
+        .collect();
     assert_eq!(tried, [Some(first), Some(second)]);
     assert!(error.to_string().contains(&first.to_string()), "{error}");
 }
@@ -102,15 +106,15 @@ async fn f10_nobody_listening_is_told_at_once_with_every_address() {
 async fn a_wrong_password_is_an_authentication_error() {
     let cluster = EmbeddedCluster::builder().authentication("cassandra", "right").start().unwrap();
     let mut config = config(&cluster);
-    config.credentials = Some(Credentials::new("cassandra", "wrong"));
+    config.auth = Some(std::sync::Arc::new(Credentials::new("cassandra", "wrong")));
     let error = Engine::connect(config.clone()).await.err().unwrap();
     assert!(error.is_authentication(), "{error:?}");
 
-    config.credentials = None;
+    config.auth = None;
     let error = Engine::connect(config.clone()).await.err().unwrap();
     assert!(error.is_authentication(), "{error:?}");
 
-    config.credentials = Some(Credentials::new("cassandra", "right"));
+    config.auth = Some(std::sync::Arc::new(Credentials::new("cassandra", "right")));
     let engine = Engine::connect(config).await.unwrap();
     query(&engine, LOCAL).await.unwrap();
 }

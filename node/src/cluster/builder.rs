@@ -14,7 +14,7 @@ use crate::catalog::Dialect;
 use crate::cql::CqlError;
 use crate::execute::{Database, DatabaseOptions};
 use crate::server::{Credentials, Limits, Settings, Shared, Versions};
-use crate::system::{ClusterTables, Traces};
+use crate::system::{ClientRoutes, ClusterTables, Traces};
 
 /// Describes a cluster and starts it.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct EmbeddedClusterBuilder {
     shards: Option<Shards>,
     newest_protocol: Option<ProtocolVersion>,
     offers: Vec<(String, Vec<String>)>,
+    #[cfg(unix)]
+    unix_sockets: Option<std::path::PathBuf>,
     #[cfg(feature = "tls")]
     tls: Option<crate::NodeTls>,
 }
@@ -47,6 +49,14 @@ pub enum StartError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The socket in the file system cannot be listened on.
+    #[error("cannot listen on the socket {}", .path.display())]
+    Socket {
+        /// Its path.
+        path: std::path::PathBuf,
         /// Why not.
         source: io::Error,
     },
@@ -93,6 +103,8 @@ impl EmbeddedClusterBuilder {
             shards: None,
             newest_protocol: None,
             offers: Vec::new(),
+            #[cfg(unix)]
+            unix_sockets: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -183,6 +195,15 @@ impl EmbeddedClusterBuilder {
         self
     }
 
+    /// Serves clients of this machine on sockets in `folder`, too: `node-0.sock`, `node-1.sock` and so on, see
+    /// [`EmbeddedCluster::unix_socket`]. Only the user who runs the cluster may open them, and they are never secured by TLS;
+    /// a password is asked for as it is elsewhere. They go when their nodes stop. Defaults to none.
+    #[cfg(unix)]
+    pub fn unix_sockets(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.unix_sockets = Some(folder.into());
+        self
+    }
+
     /// Speaks TLS, and nothing else, on every node. [`EmbeddedCluster::set_tls`] gives single nodes certificates of their own.
     /// Defaults to plain connections.
     #[cfg(feature = "tls")]
@@ -250,8 +271,14 @@ impl EmbeddedClusterBuilder {
             memory_limit: self.memory_limit,
             dialect,
         };
-        let tables =
-            ClusterTables { roster: Arc::clone(&roster), traces: Arc::clone(&traces), versions, dialect };
+        let routes = Arc::new(ClientRoutes::default());
+        let tables = ClusterTables {
+            roster: Arc::clone(&roster),
+            traces: Arc::clone(&traces),
+            routes: Arc::clone(&routes),
+            versions,
+            dialect,
+        };
         let database =
             Database::with_system_tables(options, Arc::new(tables)).map_err(StartError::SystemTables)?;
         let settings = Settings {
@@ -261,11 +288,13 @@ impl EmbeddedClusterBuilder {
             offers: self.offers,
             seed: self.seed,
         };
-        let shared = Shared::new(roster, Arc::new(database), traces, settings);
+        let shared = Shared::new(roster, Arc::new(database), traces, routes, settings);
         let newcomers = Newcomers {
             tokens: self.tokens,
             seed: self.seed,
             shards: self.shards,
+            #[cfg(unix)]
+            unix_sockets: self.unix_sockets,
             named_ports: self.listen.port() != 0,
             #[cfg(feature = "tls")]
             tls: self.tls,

@@ -11,9 +11,12 @@ mod owners;
 mod replicas;
 mod ring;
 mod shards;
+#[cfg(feature = "tls")]
+mod sni_proxy;
 mod spread;
 mod tablets;
 mod views;
+mod ways;
 mod workers;
 
 use std::fmt;
@@ -24,12 +27,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::server::{self, Node, Shared, TaskGuard};
+use crate::server::{self, Entrance, Node, Shared, TaskGuard};
 use workers::{Job, Workers};
 
 pub use builder::{EmbeddedClusterBuilder, StartError};
 pub use owners::{RoutingCounts, RoutingReport};
 pub use shards::{ShardPort, Shards};
+#[cfg(feature = "tls")]
+pub use sni_proxy::SniProxy;
 pub use tablets::{Tablet, TabletError};
 
 pub(crate) use membership::{Member, Membership, Roster};
@@ -66,6 +71,9 @@ struct Newcomers {
     tokens: usize,
     seed: u64,
     shards: Option<Shards>,
+    /// Where nodes have sockets in the file system.
+    #[cfg(unix)]
+    unix_sockets: Option<std::path::PathBuf>,
     /// The ordinary port was chosen by the user, so the shard-aware one follows from it.
     named_ports: bool,
     #[cfg(feature = "tls")]
@@ -130,23 +138,33 @@ impl EmbeddedCluster {
         self.shared.mark(node.index, true);
         node.frozen.send_replace(false);
         node.stopped.send_replace(false);
-        self.open(node, listener, Door::Ordinary)?;
-        match by_port {
-            Some(listener) => self.open(node, listener, Door::ShardAware),
-            None => Ok(()),
+        self.open_tcp(node, listener, Door::Ordinary)?;
+        if let Some(listener) = by_port {
+            self.open_tcp(node, listener, Door::ShardAware)?;
         }
+        #[cfg(unix)]
+        if let Some(path) = self.unix_socket(node.index) {
+            let socket = server::UnixSocket::bind(&path);
+            let socket = socket.map_err(|source| StartError::Socket { path, source })?;
+            self.open(node, Entrance::Unix(socket), Door::Ordinary)?;
+        }
+        Ok(())
     }
 
-    fn open(&self, node: &Arc<Node>, listener: TcpListener, door: Door) -> Result<(), StartError> {
+    fn open_tcp(&self, node: &Arc<Node>, listener: TcpListener, door: Door) -> Result<(), StartError> {
         let address = node.member().address;
         listener.set_nonblocking(true).map_err(|source| StartError::Listen { address, source })?;
+        self.open(node, Entrance::Tcp(listener), door)
+    }
+
+    fn open(&self, node: &Arc<Node>, entrance: Entrance, door: Door) -> Result<(), StartError> {
         let workers = self.workers.handle();
         // Whoever stops the node waits for the listener, whether it has begun or not.
         let guard = TaskGuard::new(node);
         let started = self.workers.handle().run_on(
             node.index,
             Box::new(move || {
-                tokio::task::spawn_local(server::listen(listener, guard, door, workers));
+                tokio::task::spawn_local(server::listen(entrance, guard, door, workers));
             }),
         );
         match started {

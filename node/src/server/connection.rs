@@ -6,7 +6,7 @@
 
 use std::future::pending;
 use std::io;
-use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use super::limits::Limits;
 use super::node::{Admission, Node};
 use super::outbound::Outbound;
 use super::session::{Flow, Session};
-use super::socket::Socket;
+use super::socket::{Accepted, Socket};
 
 /// How often a busy connection lets the others of its thread go first, in reads.
 const TURN: u32 = 16;
@@ -54,7 +54,7 @@ enum End {
 }
 
 /// Serves a client until it leaves, is disconnected, or the node stops.
-pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, mut admission: Admission) {
+pub(crate) async fn serve(socket: Accepted, peer: SocketAddr, mut admission: Admission) {
     let node = Arc::clone(admission.node());
     let place = admission.take_place();
     let socket = match open(socket, &node) {
@@ -89,9 +89,15 @@ pub(crate) async fn serve(socket: StdTcpStream, peer: SocketAddr, mut admission:
     tracing::trace!(%peer, "connection ended");
 }
 
-/// The socket on this thread, secured if the node's are.
-fn open(socket: StdTcpStream, node: &Node) -> io::Result<Socket> {
-    let tcp = TcpStream::from_std(socket)?;
+/// The socket on this thread, secured if the node's are. What stays on this machine is not.
+fn open(socket: Accepted, node: &Node) -> io::Result<Socket> {
+    let tcp = match socket {
+        Accepted::Tcp(socket) => TcpStream::from_std(socket)?,
+        #[cfg(unix)]
+        Accepted::Unix(socket) => {
+            return tokio::net::UnixStream::from_std(socket).map(Socket::Local);
+        }
+    };
     #[cfg(feature = "tls")]
     if let Some(tls) = node.tls() {
         return Socket::secured(tcp, &tls);

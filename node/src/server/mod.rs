@@ -23,12 +23,16 @@ mod requests;
 #[cfg(feature = "tls")]
 mod secured;
 mod session;
+#[cfg(feature = "tls")]
+mod sni_proxy;
 mod socket;
 mod startup;
 mod statement;
 #[cfg(feature = "tls")]
 mod tls;
 mod traced;
+#[cfg(unix)]
+mod unix;
 
 pub use fault::{Fault, FaultRules, Requests, RuleId};
 pub use limits::Limits;
@@ -36,6 +40,10 @@ pub use limits::Limits;
 pub use tls::{NodeTls, NodeTlsError};
 
 pub(crate) use auth::Credentials;
-pub(crate) use listener::listen;
+pub(crate) use listener::{Entrance, listen};
 pub(crate) use node::{Node, Settings, Shared, TaskGuard};
+#[cfg(feature = "tls")]
+pub(crate) use sni_proxy::{Asked, Passage, pass};
 pub(crate) use startup::Versions;
+#[cfg(unix)]
+pub(crate) use unix::UnixSocket;

@@ -19,7 +19,7 @@ use crate::catalog::TableSchema;
 use crate::cluster::{
     AimCounters, Division, Door, Epochs, Member, OwnerCache, Owners, Place, Roster, TabletStore,
 };
-use crate::system::Traces;
+use crate::system::{ClientRoutes, Traces};
 
 /// Events a client may leave unread before it is disconnected.
 const EVENT_BACKLOG: usize = 4096;
@@ -29,10 +29,13 @@ pub(crate) struct Shared {
     pub(crate) roster: Arc<Roster>,
     pub(crate) database: Arc<Database>,
     pub(crate) traces: Arc<Traces>,
+    pub(crate) routes: Arc<ClientRoutes>,
     pub(crate) faults: FaultRules,
     pub(crate) limits: Limits,
     /// Who may connect; anybody if `None`.
-    pub(crate) credentials: Option<Credentials>,
+    credentials: RwLock<Option<Credentials>>,
+    /// How many were not let in.
+    pub(crate) refused_logins: AtomicU64,
     pub(crate) versions: Versions,
     /// Further entries of SUPPORTED.
     pub(crate) offers: Vec<(String, Vec<String>)>,
@@ -62,6 +65,7 @@ impl Shared {
         roster: Arc<Roster>,
         database: Arc<Database>,
         traces: Arc<Traces>,
+        routes: Arc<ClientRoutes>,
         settings: Settings,
     ) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
@@ -70,9 +74,11 @@ impl Shared {
             roster,
             database,
             traces,
+            routes,
             faults: FaultRules::new(seed),
             limits,
-            credentials,
+            credentials: RwLock::new(credentials),
+            refused_logins: AtomicU64::new(0),
             versions,
             offers,
             tablets: TabletStore::new(seed),
@@ -98,6 +104,16 @@ impl Shared {
         self.owners.of(epochs, &catalog, table, &membership, |keyspace| {
             self.tablets.of(&catalog, keyspace, table, &membership)
         })
+    }
+
+    /// Who may connect now; anybody if `None`. Asked for once for each connection.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        self.credentials.read().expect("no code panics with the lock held").clone()
+    }
+
+    /// Lets in somebody else from now on. Those who are connected stay.
+    pub(crate) fn set_credentials(&self, credentials: Credentials) {
+        *self.credentials.write().expect("no code panics with the lock held") = Some(credentials);
     }
 
     /// Notes that a node is up or down.

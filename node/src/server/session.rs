@@ -317,7 +317,7 @@ impl Session {
         if let Some(place) = &self.place {
             extensions::agree(&startup, place, &mut self.shape);
         }
-        let needs_login = self.node.shared.credentials.is_some();
+        let needs_login = self.node.shared.credentials().is_some();
         let response =
             if needs_login { Response::Authenticate(AUTHENTICATOR.to_owned()) } else { Response::Ready };
         self.phase = if needs_login { Phase::Authenticating } else { Phase::Ready };
@@ -336,7 +336,7 @@ impl Session {
             Ok(response) => response,
             Err(error) => return self.protocol_error(header, out, error.to_string()),
         };
-        let Some(credentials) = &self.node.shared.credentials else { return Flow::Abort };
+        let Some(credentials) = self.node.shared.credentials() else { return Flow::Abort };
         match credentials.check(response.token.unwrap_or_default()) {
             Ok(()) => {
                 self.phase = Phase::Ready;
@@ -348,6 +348,7 @@ impl Session {
                 Flow::Continue
             }
             Err(LoginRefusal::Wrong(message)) => {
+                self.node.shared.refused_logins.fetch_add(1, Ordering::Relaxed);
                 self.reply(header, out).error(DbError::BadCredentials, message);
                 Flow::Continue
             }

@@ -28,6 +28,11 @@ pub(crate) const SYSTEM: &[&str] = &[
      WITH comment = 'per-table primary range size estimates'",
 ];
 
+/// What `system` has beyond that in ScyllaDB.
+pub(crate) const SCYLLA: &[&str] =
+    &["CREATE TABLE client_routes (connection_id text, host_id uuid, address text, port int, tls_port int, \
+     PRIMARY KEY (connection_id, host_id)) WITH comment = 'routes by which clients reach nodes'"];
+
 /// `system_schema`: what CREATE statements made.
 pub(crate) const SYSTEM_SCHEMA: &[&str] = &[
     "CREATE TABLE keyspaces (keyspace_name text PRIMARY KEY, durable_writes boolean, \

@@ -4,6 +4,7 @@
 //! are those of Apache Cassandra 5.0. They are computed when they are read; the database's SELECT does the rest.
 
 mod cell;
+mod client_routes;
 mod definitions;
 mod describe;
 mod local;
@@ -18,6 +19,8 @@ use crate::execute::{SystemKeyspace, SystemTables};
 use crate::server::Versions;
 
 use cell::Cell;
+pub use client_routes::ClientRoute;
+pub(crate) use client_routes::ClientRoutes;
 pub(crate) use describe::describe;
 pub(crate) use local::CQL_VERSION;
 pub use local::RELEASE_VERSION;
@@ -27,6 +30,7 @@ pub(crate) use traces::{Trace, Traces};
 pub(crate) struct ClusterTables {
     pub(crate) roster: Arc<Roster>,
     pub(crate) traces: Arc<Traces>,
+    pub(crate) routes: Arc<ClientRoutes>,
     pub(crate) versions: Versions,
     pub(crate) dialect: Dialect,
 }
@@ -38,12 +42,14 @@ impl SystemTables for ClusterTables {
             is_virtual,
             definitions: definitions.iter().map(|definition| (*definition).to_owned()).collect(),
         };
+        let mut system = definitions::SYSTEM.to_vec();
         let mut system_schema = definitions::SYSTEM_SCHEMA.to_vec();
         if self.dialect == Dialect::Scylla {
+            system.extend(definitions::SCYLLA);
             system_schema.extend(definitions::SCYLLA_SCHEMA);
         }
         vec![
-            keyspace("system", false, definitions::SYSTEM),
+            keyspace("system", false, &system),
             keyspace("system_schema", false, &system_schema),
             keyspace("system_traces", false, definitions::SYSTEM_TRACES),
             keyspace("system_virtual_schema", true, definitions::SYSTEM_VIRTUAL_SCHEMA),
@@ -58,6 +64,7 @@ impl SystemTables for ClusterTables {
             ("system", "local") => vec![local::local_row(membership, own, catalog, self.versions)],
             ("system", "peers") => local::peer_rows(membership, own, catalog),
             ("system", "peers_v2") => local::peer_v2_rows(membership, own, catalog),
+            ("system", "client_routes") => self.routes.rows(),
             ("system_schema", table) => schema::rows(table, catalog),
             ("system_virtual_schema", table) => schema::virtual_rows(table, catalog),
             ("system_traces", "sessions") => self.traces.session_rows(),

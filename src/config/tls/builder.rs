@@ -22,6 +22,7 @@ pub struct TlsConfigBuilder {
     ready_made: Option<Arc<ClientConfig>>,
     name: Option<String>,
     choose: Option<Choose>,
+    also: Option<String>,
     any_name: bool,
     anything: bool,
 }
@@ -68,6 +69,13 @@ impl TlsConfigBuilder {
     /// name or the address. Defaults to none.
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// A name that certificates may be for besides the server's: that of a proxy in front of the servers, whose certificate it
+    /// shows for all of them. Defaults to none.
+    pub fn or_server_name(mut self, name: impl Into<String>) -> Self {
+        self.also = Some(name.into());
         self
     }
 
@@ -132,6 +140,10 @@ impl TlsConfigBuilder {
             },
             (None, None) => Names::Peer,
         };
+        if let Some(name) = self.also {
+            let parsed = chorus_actors::tls::server_name(&name);
+            self.pem.also = Some(parsed.map_err(|_| TlsConfigProblem::BadServerName { name: name.into() })?);
+        }
         self.pem.system |= self.pem.roots.is_empty();
         if self.anything {
             warn!(
@@ -159,6 +171,7 @@ impl TlsConfigBuilder {
         let settings = [
             (!self.pem.roots.is_empty() || self.pem.system, "what to trust"),
             (self.pem.identity.is_some(), "the client certificate"),
+            (self.also.is_some(), "or_server_name"),
             (self.any_name, "verify_hostname"),
             (self.anything, "danger_accept_invalid_certificates"),
         ];

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use chorus_actors::TlsProblem;
-use chorus_actors::tls::{TlsPeer, TlsSettings};
+use chorus_actors::tls::{ChecksOff, TlsPeer, TlsSettings};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tracing::{info, warn};
@@ -95,6 +95,16 @@ impl TlsConfig {
         let mut seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
         *seen = Stamps::of(self.shared.sources.files());
         self.shared.read().map_err(|problem| ConfigProblem::from(problem).into())
+    }
+
+    /// Whether a certificate must be for the address (or the contact point's name) of its server, and for nothing that
+    /// somebody chose.
+    pub(crate) fn insists_on_addresses(&self) -> bool {
+        let checks = match &self.shared.sources {
+            Sources::Pem(pem) => pem.off == ChecksOff::Nothing && pem.also.is_none(),
+            Sources::ReadyMade(_) => true,
+        };
+        checks && matches!(self.shared.names, Names::Peer)
     }
 
     /// What the engine asks.

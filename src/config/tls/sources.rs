@@ -8,7 +8,7 @@ use chorus_actors::tls::{ChecksOff, Verifier};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
 use secrecy::zeroize::{Zeroize, Zeroizing};
@@ -32,6 +32,8 @@ pub(super) struct PemSources {
     pub(super) system: bool,
     pub(super) identity: Option<Identity>,
     pub(super) off: ChecksOff,
+    /// A name that certificates may be for besides the server's.
+    pub(super) also: Option<ServerName<'static>>,
 }
 
 /// A client certificate, with those that lead to its authority, and its key.
@@ -77,7 +79,10 @@ impl PemSources {
             ChecksOff::Everything => RootCertStore::empty(),
             _ => self.roots()?,
         };
-        let verifier = Verifier::new(roots, provider.signature_verification_algorithms, self.off);
+        let mut verifier = Verifier::new(roots, provider.signature_verification_algorithms, self.off);
+        if let Some(name) = &self.also {
+            verifier = verifier.or_named(name.clone());
+        }
         let config = ClientConfig::builder_with_provider(Arc::<CryptoProvider>::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(refused)?

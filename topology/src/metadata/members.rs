@@ -7,11 +7,15 @@ use chorus_protocol::token::{AnyToken, Partitioner};
 use rustc_hash::FxHashSet;
 
 use super::warning::Warning;
+use crate::endpoint::Endpoint;
 use crate::host::{Endpoints, Host};
 use crate::rows::{LocalRow, PeerRow, Tokens};
 
 /// Replaces the address a cluster tells for a peer by the one the driver can reach. Called once for each peer row.
 pub type AddressMap<'a> = &'a dyn Fn(SocketAddr) -> SocketAddr;
+
+/// Decides how a host is reached, other than by its address. Called once for each member, the one that tells included.
+pub type EndpointMap<'a> = &'a dyn Fn(&Host) -> Endpoint;
 
 /// What the control connection found out about the members.
 #[derive(Clone, Copy)]
@@ -26,6 +30,8 @@ pub struct Discovery<'a> {
     pub default_port: u16,
     /// Translates the addresses of peers; `None` keeps them.
     pub translate: Option<AddressMap<'a>>,
+    /// How hosts are reached; `None` reaches them by their addresses.
+    pub endpoint: Option<EndpointMap<'a>>,
     /// Whether the hosts' tokens are taken over; without them there is no ring.
     pub with_tokens: bool,
 }
@@ -38,6 +44,7 @@ impl std::fmt::Debug for Discovery<'_> {
             .field("peers", &self.peers)
             .field("default_port", &self.default_port)
             .field("translate", &self.translate.is_some())
+            .field("endpoint", &self.endpoint.is_some())
             .field("with_tokens", &self.with_tokens)
             .finish()
     }
@@ -74,7 +81,13 @@ impl Discovery<'_> {
                 warnings.push(Warning::DuplicateAddress { address: host.address, host_id: host.id });
             } else {
                 ids.insert(host.id);
-                hosts.push(host);
+                hosts.push(match self.endpoint {
+                    Some(endpoint) => {
+                        let way = endpoint(&host);
+                        host.reached_by(way)
+                    }
+                    None => host,
+                });
             }
         }
         hosts
@@ -239,6 +252,7 @@ mod tests {
             peers,
             default_port: 9042,
             translate,
+            endpoint: None,
             with_tokens: true,
         };
         let mut warnings = Vec::new();
@@ -276,6 +290,7 @@ mod tests {
             peers: &[other, peer(3)],
             default_port: 9042,
             translate: None,
+            endpoint: None,
             with_tokens: true,
         };
         let hosts = discovery.members(Partitioner::Murmur3, &mut Vec::new());
@@ -408,6 +423,7 @@ mod tests {
             peers: &peers,
             default_port: 9042,
             translate: None,
+            endpoint: None,
             with_tokens: true,
         };
         let mut warnings = Vec::new();

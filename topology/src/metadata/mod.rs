@@ -25,7 +25,7 @@ pub use graph::{EdgeEnd, EdgeLabel};
 pub use index::{Index, IndexKind, Trigger};
 pub use keyspace::Keyspace;
 pub use mask::ColumnMask;
-pub use members::{AddressMap, Discovery};
+pub use members::{AddressMap, Discovery, EndpointMap};
 pub use options::TableOptions;
 pub use ring::TokenRange;
 pub use schema::{DifferenceKind, Schema, SchemaDifference, SchemaObject, differences};

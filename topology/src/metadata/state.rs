@@ -232,6 +232,7 @@ mod tests {
             peers,
             default_port: 9042,
             translate: None,
+            endpoint: None,
             with_tokens: true,
         };
         let (state, warnings) = ClusterState::build(&discovery, schema, previous, policy);
@@ -312,6 +313,7 @@ mod tests {
             peers: &[],
             default_port: 9042,
             translate: None,
+            endpoint: None,
             with_tokens: true,
         };
         let (other, _) = ClusterState::build(&discovery, Some(&schema()), None, &TokenAware::default());

@@ -1,6 +1,6 @@
 //! Rows that tell the cluster's members.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use chorus_protocol::{CqlType, FromCql, ValueError};
 use uuid::Uuid;
@@ -109,6 +109,32 @@ system_row! {
     }
 }
 
+impl LocalRow {
+    /// The address the host tells clients, or else other hosts; `None` when it tells none that is one.
+    pub fn told_address(&self, default_port: u16) -> Option<SocketAddr> {
+        let told = [self.rpc_address, self.broadcast_address, self.listen_address];
+        let address = told.into_iter().flatten().find(|address| !address.is_unspecified())?;
+        let port = self.rpc_port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
+        Some(SocketAddr::new(address, port.unwrap_or(default_port)))
+    }
+}
+
+system_row! {
+    /// A row of `system.client_routes`.
+    ClientRouteRow {
+        /// The connection by which the host is offered.
+        connection_id: Option<String>,
+        /// The host.
+        host_id: Option<Uuid>,
+        /// A host name or an IP address.
+        address: Option<String>,
+        /// The port for plain connections.
+        port: Option<i32>,
+        /// The port for TLS.
+        tls_port: Option<i32>,
+    }
+}
+
 /// The texts of a host's tokens. A host without any is told apart from a table without such a column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Tokens {
@@ -169,6 +195,19 @@ mod tests {
             ..PeerRow::default()
         };
         assert_eq!(rows, [expected, PeerRow { tokens: Tokens::Told(vec![]), ..PeerRow::default() }]);
+    }
+
+    #[test]
+    fn a_host_tells_the_address_for_clients_first_and_none_that_is_no_address() {
+        let at = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
+        let row = LocalRow { broadcast_address: at(2), listen_address: at(3), ..LocalRow::default() };
+        let told = |row: &LocalRow| row.told_address(9042).map(|address| address.to_string());
+        assert_eq!(told(&row).as_deref(), Some("10.0.0.2:9042"));
+        let row = LocalRow { rpc_address: at(1), rpc_port: Some(9999), ..row };
+        assert_eq!(told(&row).as_deref(), Some("10.0.0.1:9999"));
+        let row = LocalRow { rpc_address: Some(IpAddr::from([0, 0, 0, 0])), rpc_port: Some(-1), ..row };
+        assert_eq!(told(&row).as_deref(), Some("10.0.0.2:9042"));
+        assert_eq!(told(&LocalRow::default()), None);
     }
 
     #[test]

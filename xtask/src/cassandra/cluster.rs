@@ -1,12 +1,13 @@
 //! Several nodes on loopback addresses that nobody else uses.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
-use super::node::{Installation, Node, NodeConfig};
+use super::node::{ClientTls, Installation, Node, NodeConfig};
 use super::{jars, java};
+use crate::certificates::Certificates;
 use crate::process::is_running;
 use crate::steps::Stop;
 use crate::tree::Tree;
@@ -21,8 +22,19 @@ pub(crate) struct Layout {
     /// One rack each, all in `datacenter1`.
     pub(crate) nodes: u8,
     pub(crate) auth: bool,
+    /// Speaks TLS with clients as well.
+    pub(crate) tls: Option<Tls>,
     /// The first node's address; the others follow. `None` takes a block that is free.
     pub(crate) first: Option<Ipv4Addr>,
+}
+
+/// How clients may speak TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// Anybody may.
+    Anybody,
+    /// Whoever shows a certificate.
+    Identified,
 }
 
 /// A running cluster; stopped and its data removed when dropped.
@@ -30,6 +42,8 @@ pub(crate) struct Cluster {
     nodes: Vec<Node>,
     /// Removed with the cluster, unless somebody wants to look at it.
     directory: PathBuf,
+    /// What it shows to clients that speak TLS, and what those need.
+    certificates: Option<Certificates>,
     keep: bool,
 }
 
@@ -47,7 +61,12 @@ impl Cluster {
             }
             None => free_block(layout.nodes)?,
         };
-        let mut cluster = Cluster { nodes: Vec::new(), directory, keep: false };
+        let addresses: Vec<IpAddr> = (0..layout.nodes).map(|index| nth(first, index).into()).collect();
+        let certificates = match layout.tls {
+            Some(_) => Some(Certificates::make(tree, name, &addresses)?),
+            None => None,
+        };
+        let mut cluster = Cluster { nodes: Vec::new(), directory, certificates, keep: false };
         for index in 0..layout.nodes {
             let config = NodeConfig {
                 address: nth(first, index),
@@ -59,6 +78,10 @@ impl Cluster {
                 rack: format!("rack{}", index + 1),
                 auth: layout.auth,
                 crowded: layout.nodes > 1,
+                tls: cluster.certificates.clone().map(|certificates| ClientTls {
+                    certificates,
+                    clients_identify: layout.tls == Some(Tls::Identified),
+                }),
             };
             let mut node = Node::new(config, installation.clone())?;
             let started = node.start();
@@ -77,6 +100,10 @@ impl Cluster {
 
     pub(crate) fn contact_points(&self) -> Vec<String> {
         self.nodes.iter().map(Node::contact_point).collect()
+    }
+
+    pub(crate) fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {

@@ -12,5 +12,5 @@ mod jars;
 mod java;
 mod node;
 
-pub(crate) use cluster::{Cluster, Layout, STORAGE_PORT, temporary_name};
+pub(crate) use cluster::{Cluster, Layout, STORAGE_PORT, Tls, temporary_name};
 pub(crate) use node::Node;

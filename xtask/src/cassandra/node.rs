@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::certificates::Certificates;
 use crate::process::Process;
 use crate::steps::Stop;
 
@@ -31,6 +32,16 @@ pub(crate) struct NodeConfig {
     pub(crate) auth: bool,
     /// Others run beside it on the same few cores: it stays small, and starts soon rather than run fast later.
     pub(crate) crowded: bool,
+    /// TLS besides plain connections on the same port.
+    pub(crate) tls: Option<ClientTls>,
+}
+
+/// How a node speaks TLS with clients.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientTls {
+    pub(crate) certificates: Certificates,
+    /// Lets in only clients that show a certificate of the authority, as far as they speak TLS.
+    pub(crate) clients_identify: bool,
 }
 
 /// A node, running or stopped; its data stays until its directory is removed.
@@ -205,11 +216,32 @@ fn write_configuration(config: &NodeConfig) -> Result<(), Stop> {
     };
     std::fs::create_dir_all(&config.directory)
         .map_err(|error| Stop::failed(format!("{}: {error}", config.directory.display())))?;
-    write("cassandra.yaml", include_str!("../../cassandra/conf/cassandra.yaml"))?;
+    let tls = config.tls.as_ref().map(encryption_options).unwrap_or_default();
+    write("cassandra.yaml", &format!("{}{tls}", include_str!("../../cassandra/conf/cassandra.yaml")))?;
     write("cassandra-rackdc.properties", include_str!("../../cassandra/conf/cassandra-rackdc.properties"))?;
     write("logback.xml", include_str!("../../cassandra/conf/logback.xml"))?;
     place_trigger(&config.directory)
         .map_err(|error| Stop::failed(format!("{}: {error}", config.directory.display())))
+}
+
+/// What `cassandra.yaml` says about TLS: PEM as it is, no keystore of Java's.
+fn encryption_options(tls: &ClientTls) -> String {
+    let ClientTls { certificates, clients_identify } = tls;
+    format!(
+        "
+client_encryption_options:
+  enabled: true
+  # Clients that speak plainly are served as well, on the same port.
+  optional: true
+  require_client_auth: {clients_identify}
+  ssl_context_factory:
+    class_name: org.apache.cassandra.security.PEMBasedSslContextFactory
+  keystore: {}
+  truststore: {}
+",
+        certificates.server_both.display(),
+        certificates.authority.display(),
+    )
 }
 
 /// The class that tests make triggers of. The directory is on the class path; Cassandra looks for jars in `triggers`, and
@@ -292,6 +324,7 @@ mod tests {
             rack: "rack2".to_owned(),
             auth: true,
             crowded: true,
+            tls: None,
         };
         let yaml = fill(include_str!("../../cassandra/conf/cassandra.yaml"), &config);
         assert!(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::certificates::Certificates;
 use crate::process::{self, Process};
 use crate::steps::Stop;
 use crate::tree::Tree;
@@ -19,11 +20,35 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 
 impl EmbeddedNode {
     pub(super) fn start(tree: &Tree, chorus: &Path) -> Result<EmbeddedNode, Stop> {
+        Self::start_with(tree, chorus, None)
+    }
+
+    /// One that speaks TLS alone, with clients that show a certificate.
+    pub(super) fn start_secured(
+        tree: &Tree,
+        chorus: &Path,
+        certificates: &Certificates,
+    ) -> Result<EmbeddedNode, Stop> {
+        Self::start_with(tree, chorus, Some(certificates))
+    }
+
+    fn start_with(
+        tree: &Tree,
+        chorus: &Path,
+        certificates: Option<&Certificates>,
+    ) -> Result<EmbeddedNode, Stop> {
         let address = free_address()?;
-        let log = tree.target.join("embedded-node.log");
+        let log = tree.target.join(match certificates {
+            None => "embedded-node.log",
+            Some(_) => "embedded-node-tls.log",
+        });
         let _ = std::fs::remove_file(&log);
         let mut command = Command::new(chorus);
         command.args(["node", "--listen", &address.to_string()]);
+        if let Some(Certificates { authority, server, server_key, .. }) = certificates {
+            command.arg("--tls-cert").arg(server).arg("--tls-key").arg(server_key);
+            command.arg("--tls-client-ca").arg(authority);
+        }
         let mut process = Process::server("chorus node", &mut command, &log)?;
         let started = Instant::now();
         while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {

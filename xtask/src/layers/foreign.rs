@@ -6,12 +6,18 @@
 //! # drivers: cassandra-driver scylla-driver
 //! ```
 //!
+//! One that says `# tls: yes` is run once more for the first of its drivers, over TLS, with `--tls-ca FILE --tls-cert FILE
+//! --tls-key FILE` behind the address.
+//!
 //! A directory with a `go.mod` is a Go client, one with a `Cargo.toml` a Rust one.
 
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::embedded_node::{self, EmbeddedNode};
+use crate::certificates::Certificates;
 use crate::process;
 use crate::python;
 use crate::steps::{Outcome, Report, Stop};
@@ -24,32 +30,69 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
         Ok(String::new())
     });
     let Some(node) = node else { return };
-    against(tree, report, &node.address.to_string(), "embedded node");
+    against(tree, report, &node.address.to_string(), "embedded node", None);
+    let mut secured = None;
+    report.step("embedded node starts with TLS", || {
+        let certificates = Certificates::make(tree, "embedded", &[Ipv4Addr::LOCALHOST.into()])?;
+        let chorus = embedded_node::debug_binary(tree)?;
+        let node = EmbeddedNode::start_secured(tree, &chorus, &certificates)?;
+        secured = Some((node, certificates));
+        Ok(String::new())
+    });
+    if let Some((node, certificates)) = secured {
+        over_tls(tree, report, &node.address.to_string(), "embedded node", &certificates);
+    }
 }
 
-/// Runs every client against a server, one step each.
-pub(super) fn against(tree: &Tree, report: &mut Report, server: &str, what: &str) {
+/// Runs the clients that can over TLS.
+fn over_tls(tree: &Tree, report: &mut Report, server: &str, what: &str, certificates: &Certificates) {
+    let clients = match clients(&tree.root.join("tests/foreign")) {
+        Ok(clients) => clients,
+        Err(stop) => return report.step(format!("clients over TLS, {what}"), || Err(stop)),
+    };
+    for client in clients.iter().filter(|client| client.speaks_tls()) {
+        report.step(format!("{client} over TLS, {what}"), || {
+            client.run(tree, server, &certificates.client_arguments())
+        });
+    }
+}
+
+/// Runs every client against a server, one step each; and over TLS if the server speaks it.
+pub(super) fn against(
+    tree: &Tree,
+    report: &mut Report,
+    server: &str,
+    what: &str,
+    certificates: Option<&Certificates>,
+) {
     let clients = match clients(&tree.root.join("tests/foreign")) {
         Ok(clients) => clients,
         Err(stop) => return report.step(format!("clients, {what}"), || Err(stop)),
     };
     for client in clients {
-        report.step(format!("{client}, {what}"), || client.run(tree, server));
+        report.step(format!("{client}, {what}"), || client.run(tree, server, &[]));
+    }
+    if let Some(certificates) = certificates {
+        over_tls(tree, report, server, what, certificates);
     }
 }
 
 /// One program that is not ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Client {
-    Python { script: PathBuf, package: String },
+    Python { script: PathBuf, package: String, speaks_tls: bool },
     Go { directory: PathBuf },
     Rust { directory: PathBuf },
 }
 
 impl Client {
-    fn run(&self, tree: &Tree, server: &str) -> Outcome {
+    fn speaks_tls(&self) -> bool {
+        matches!(self, Client::Python { speaks_tls: true, .. })
+    }
+
+    fn run(&self, tree: &Tree, server: &str, more: &[OsString]) -> Outcome {
         let mut command = match self {
-            Client::Python { script, package } => {
+            Client::Python { script, package, .. } => {
                 let mut command = Command::new(python::environment(tree, &[package])?);
                 command.arg(script);
                 command
@@ -69,7 +112,7 @@ impl Client {
                 command
             }
         };
-        process::run(&self.to_string(), command.arg(server))?;
+        process::run(&self.to_string(), command.arg(server).args(more))?;
         Ok(String::new())
     }
 }
@@ -78,7 +121,7 @@ impl std::fmt::Display for Client {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         match self {
-            Client::Python { script, package } => write!(formatter, "{} with {package}", name(script)),
+            Client::Python { script, package, .. } => write!(formatter, "{} with {package}", name(script)),
             Client::Go { directory } => write!(formatter, "{} (Go)", name(directory)),
             Client::Rust { directory } => write!(formatter, "{} (Rust)", name(directory)),
         }
@@ -95,12 +138,12 @@ fn clients(directory: &Path) -> Result<Vec<Client>, Stop> {
         if path.extension().is_some_and(|extension| extension == "py") {
             let text = std::fs::read_to_string(&path)
                 .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))?;
-            let named = drivers(&text);
-            clients.extend(
-                named
-                    .iter()
-                    .map(|package| Client::Python { script: path.clone(), package: package.to_string() }),
-            );
+            let speaks_tls = speaks_tls(&text);
+            clients.extend(drivers(&text).iter().enumerate().map(|(index, package)| Client::Python {
+                script: path.clone(),
+                package: package.to_string(),
+                speaks_tls: speaks_tls && index == 0,
+            }));
         } else if path.join("go.mod").exists() {
             clients.push(Client::Go { directory: path });
         } else if path.join("Cargo.toml").exists() {
@@ -119,6 +162,11 @@ fn drivers(script: &str) -> Vec<&str> {
     line.map(|names| names.split([' ', ',']).filter(|name| !name.is_empty()).collect()).unwrap_or_default()
 }
 
+/// Whether a script takes certificates.
+fn speaks_tls(script: &str) -> bool {
+    script.lines().take(20).any(|line| line == "# tls: yes")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +179,7 @@ mod tests {
         );
         assert_eq!(drivers("# drivers: a, b"), ["a", "b"]);
         assert!(drivers("import cassandra\n").is_empty());
+        assert!(speaks_tls("#!/usr/bin/env python3\n# drivers: a\n# tls: yes\n"));
+        assert!(!speaks_tls("# drivers: a\n"));
     }
 }

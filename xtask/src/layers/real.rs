@@ -1,14 +1,16 @@
 //! The real thing: a Cassandra of the version that `xtask/cassandra/pom.xml` names.
 
 use super::{cargo_tests, foreign, rolling};
-use crate::cassandra::{Cluster, Layout, temporary_name};
+use crate::cassandra::{Cluster, Layout, Tls, temporary_name};
 use crate::process;
 use crate::python;
 use crate::steps::{Report, Stop};
 use crate::tree::Tree;
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
-    let open = start(tree, report, "Cassandra starts", "open", false);
+    // Both speak TLS as well; this one with anybody, the other one with whoever shows a certificate.
+    let layout = Layout { nodes: 1, auth: false, tls: Some(Tls::Anybody), first: None };
+    let open = start_as(tree, report, "Cassandra starts", "open", &layout);
     let Some(open) = open else { return };
     let server = open.contact_point();
     report.step("Cassandra answers its own driver", || {
@@ -17,9 +19,10 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
         process::run("answers.py", std::process::Command::new(python).arg(script).arg(&server))?;
         Ok(String::new())
     });
-    foreign::against(tree, report, &server, "Cassandra");
+    foreign::against(tree, report, &server, "Cassandra", open.certificates());
     // Asks for passwords; the tests that try wrong ones need it.
-    let guarded = start(tree, report, "Cassandra with passwords starts", "guarded", true);
+    let layout = Layout { nodes: 1, auth: true, tls: Some(Tls::Identified), first: None };
+    let guarded = start_as(tree, report, "Cassandra with passwords starts", "guarded", &layout);
     let Some(guarded) = guarded else { return };
     report.step("our tests, Cassandra", || {
         let mut command = tree.cargo();
@@ -29,6 +32,11 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
             .args(["--skip", THREE_NODES])
             .env("CHORUS_CASSANDRA", &server)
             .env("CHORUS_CASSANDRA_AUTH", guarded.contact_point());
+        for (server, name) in [(&open, "CHORUS_CASSANDRA_TLS"), (&guarded, "CHORUS_CASSANDRA_AUTH_TLS")] {
+            // The folder that has what clients need.
+            let folder = server.certificates().and_then(|files| files.authority.parent());
+            command.env(name, folder.unwrap_or(&tree.target));
+        }
         cargo_tests::counted(&mut command)
     });
 }
@@ -38,7 +46,7 @@ const THREE_NODES: &str = "three_nodes";
 
 /// Three nodes, which take some three quarters of a gigabyte each.
 pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
-    let layout = Layout { nodes: 3, auth: false, first: None };
+    let layout = Layout { nodes: 3, auth: false, tls: None, first: None };
     let cluster = start_as(tree, report, "three Cassandras start", "three", &layout);
     let Some(mut cluster) = cluster else { return };
     report.step("our tests, three Cassandras", || {
@@ -53,7 +61,7 @@ pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
 
 /// Starts a node in a step of its own.
 pub(super) fn start(tree: &Tree, report: &mut Report, step: &str, name: &str, auth: bool) -> Option<Cluster> {
-    start_as(tree, report, step, name, &Layout { nodes: 1, auth, first: None })
+    start_as(tree, report, step, name, &Layout { nodes: 1, auth, tls: None, first: None })
 }
 
 fn start_as(tree: &Tree, report: &mut Report, step: &str, name: &str, layout: &Layout) -> Option<Cluster> {

@@ -1,16 +1,17 @@
-//! Drives a handshake over TCP, within one deadline.
+//! Drives a handshake, within one deadline.
 
 use std::net::SocketAddr;
 
 use chorus_protocol::{Compression, FrameShape, ProtocolVersion, Supported};
+use chorus_topology::Endpoint;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use super::dial::{LocalPorts, dial};
+use super::dial::{Carrier, Line, LocalPorts, dial};
 use super::error::{ConnectError, Phase};
 use super::options::{ConnectOptions, Versions};
-use super::states::{Negotiated, Peer, Step, Waiting, begin};
+use super::states::{Consultation, Negotiated, Peer, Step, Waiting, begin};
 use super::wire::Wire;
 use crate::connection::Socket;
 
@@ -31,16 +32,17 @@ pub(crate) struct Established {
     pub(crate) address: SocketAddr,
 }
 
-/// Opens a connection to `address` and makes it ready for requests.
+/// Opens a connection to `endpoint` and makes it ready for requests.
 ///
 /// `local_ports` are tried in turn until one is free; without them the system chooses. When the server refuses a
 /// version and the options allow lower ones, it is dialled again with the next; all of it together takes no longer
 /// than the options' timeout. Dropping the future closes the socket.
 pub(crate) async fn connect(
-    address: SocketAddr,
+    endpoint: impl Into<Endpoint>,
     options: &ConnectOptions,
     mut local_ports: Option<LocalPorts<'_>>,
 ) -> Result<Established, ConnectError> {
+    let endpoint = endpoint.into();
     let deadline = Instant::now() + options.timeout;
     let mut version = options.versions.first();
     loop {
@@ -48,15 +50,15 @@ pub(crate) async fn connect(
         let mut phase = Phase::Tcp;
         let ports = local_ports.as_mut().map(|ports| &mut **ports as LocalPorts<'_>);
         let attempt = async {
-            let stream = open(address, options, ports, &mut phase).await?;
+            let (stream, address) = open(&endpoint, options, ports, &mut phase).await?;
             phase = Phase::Options;
             let encrypted = stream.is_encrypted();
             let mut wire = Wire::new(stream, options.max_frame);
             let peer = Peer { address, encrypted };
             let result = shake_hands(&mut wire, options, version, peer, &mut phase).await;
-            Ok::<_, ConnectError>((wire, result))
+            Ok::<_, ConnectError>((wire, address, result))
         };
-        let (wire, result) = match timeout_at(deadline, attempt).await {
+        let (wire, address, result) = match timeout_at(deadline, attempt).await {
             Ok(outcome) => outcome?,
             Err(_) => return Err(ConnectError::Timeout { during: phase, limit: options.timeout }),
         };
@@ -69,35 +71,43 @@ pub(crate) async fn connect(
             Err(error) => {
                 let lower = step_down(&error, version, options.versions, wire.heard());
                 let Some(lower) = lower else { return Err(error) };
-                debug!(%address, refused = %version, next = %lower, "the server refused a protocol version");
+                debug!(%endpoint, refused = %version, next = %lower, "the server refused a protocol version");
                 version = lower;
             }
         }
     }
 }
 
-/// Opens what the handshake goes over.
+/// Opens what the handshake goes over, and tells the address it leads to.
 async fn open(
-    address: SocketAddr,
+    endpoint: &Endpoint,
     options: &ConnectOptions,
     local_ports: Option<LocalPorts<'_>>,
     phase: &mut Phase,
-) -> Result<Socket, ConnectError> {
+) -> Result<(Socket, SocketAddr), ConnectError> {
     #[cfg(feature = "bench")]
-    if let Some(stream) = crate::bench::dial(address) {
-        return Ok(Socket::Memory(stream));
+    if let Some(address) = endpoint.address()
+        && let Some(stream) = crate::bench::dial(address)
+    {
+        return Ok((Socket::Memory(stream), address));
     }
-    let stream = dial(address, options, local_ports).await?;
+    let Line { carrier, address, server_name } = dial(endpoint, options, local_ports).await?;
+    let stream = match carrier {
+        Carrier::Tcp(stream) => stream,
+        #[cfg(unix)]
+        Carrier::Unix(stream) => return Ok((Socket::Unix(stream), address)),
+    };
     #[cfg(feature = "tls")]
     if let Some(settings) = &options.tls {
         *phase = Phase::Tls;
-        let name = options.names.of(address.ip());
-        let peer = crate::tls::TlsPeer::new(address, name.as_deref());
+        let name = options.directory.names.of(address.ip());
+        let mut peer = crate::tls::TlsPeer::new(address, name.as_deref());
+        peer.sni = server_name.as_deref();
         let stream = crate::tls::shake_hands(stream, settings, peer).await?;
-        return Ok(Socket::Tls(Box::new(stream)));
+        return Ok((Socket::Tls(Box::new(stream)), address));
     }
-    let _ = phase;
-    Ok(Socket::Tcp(stream))
+    let _ = (phase, server_name);
+    Ok((Socket::Tcp(stream), address))
 }
 
 /// The version to try after `error`, if it is about versions and lower ones are allowed.
@@ -134,6 +144,10 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
         let (message, waiting) = match step {
             Step::Done(negotiated) => return Ok(negotiated),
             Step::Send(message, waiting) => (message, waiting),
+            Step::Consult(consultation) => {
+                step = consult(consultation).await?;
+                continue;
+            }
         };
         *phase = waiting.phase();
         wire.send(message, version, *phase).await?;
@@ -146,6 +160,22 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
             wire.switch_to_segments(compression)?;
         }
     }
+}
+
+/// Asks the authenticator; one that may block on a thread where that harms nobody.
+async fn consult(consultation: Box<Consultation>) -> Result<Step, ConnectError> {
+    if !consultation.may_block() {
+        return consultation.run();
+    }
+    let (done, asked) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("chorus-auth".to_owned()).spawn(move || {
+        // Nobody waits any more when it took too long.
+        let _ = done.send(consultation.run());
+    });
+    thread.map_err(|error| ConnectError::io(Phase::Authentication, error))?;
+    let failed =
+        || ConnectError::BadCredentials { message: "the authenticator of this program failed".into() };
+    asked.await.map_err(|_| failed())?
 }
 
 fn with_hint(error: ConnectError, answered_in: u8) -> ConnectError {
@@ -166,11 +196,11 @@ mod tests {
     use chorus_protocol::{Opcode, flags};
     use tokio::io::AsyncWriteExt;
 
-    use super::super::auth::{Credentials, MAX_CHALLENGES};
     use super::super::banner::Banner;
     use super::super::options::CompressionChoice;
     use super::super::test_peer::{Peer, cassandra, listen};
     use super::*;
+    use crate::auth::{AuthProvider, Credentials, MAX_CHALLENGES};
     use crate::config::EngineConfig;
 
     const PASSWORD_AUTHENTICATOR: &str = "org.apache.cassandra.auth.PasswordAuthenticator";
@@ -179,6 +209,10 @@ mod tests {
         let mut config = EngineConfig::new(["127.0.0.1:9042".parse::<SocketAddr>().unwrap()]);
         config.connect_timeout = Duration::from_secs(5);
         ConnectOptions::from_config(&config)
+    }
+
+    fn as_user(user: &str, password: &str) -> Option<std::sync::Arc<dyn AuthProvider>> {
+        Some(std::sync::Arc::new(Credentials::new(user, password.to_owned())))
     }
 
     fn only(version: ProtocolVersion) -> ConnectOptions {
@@ -324,8 +358,7 @@ mod tests {
             peer.say(ProtocolVersion::V5, Response::AuthSuccess(None)).await;
             (peer, token)
         });
-        let options =
-            ConnectOptions { credentials: Some(Credentials::new("cassandra", "s3cret")), ..options() };
+        let options = ConnectOptions { auth: as_user("cassandra", "s3cret"), ..options() };
         connect(address, &options, None).await.unwrap();
         let (_peer, token) = server.await.unwrap();
         assert_eq!(token, Bytes::from_static(b"\0\0\0\x11\0cassandra\0s3cret"));
@@ -342,8 +375,7 @@ mod tests {
             peer.say(ProtocolVersion::V4, Response::Authenticate("org.example.Thief".into())).await;
             peer.hear().await
         });
-        let options =
-            ConnectOptions { credentials: Some(Credentials::new("u", "p")), ..only(ProtocolVersion::V4) };
+        let options = ConnectOptions { auth: as_user("u", "p"), ..only(ProtocolVersion::V4) };
         let failure = connect(address, &options, None).await.unwrap_err();
         assert!(matches!(failure, ConnectError::AuthenticatorNotAllowed { .. }), "{failure:?}");
         assert!(server.await.unwrap().is_none());
@@ -366,10 +398,7 @@ mod tests {
             }
             answers
         });
-        let options = ConnectOptions {
-            credentials: Some(Credentials::new("u", "s3cret")),
-            ..only(ProtocolVersion::V4)
-        };
+        let options = ConnectOptions { auth: as_user("u", "s3cret"), ..only(ProtocolVersion::V4) };
         let failure = connect(address, &options, None).await.unwrap_err();
         assert!(matches!(failure, ConnectError::TooManyChallenges { rounds: MAX_CHALLENGES }), "{failure:?}");
         let answers = server.await.unwrap();

@@ -1,11 +1,11 @@
 //! Why a connection, or the whole session, did not come about.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_protocol::{Compression, DbError, ErrorBody, ProtocolVersion};
+use chorus_topology::Endpoint;
 use thiserror::Error;
 
 use super::banner::Banner;
@@ -160,7 +160,11 @@ impl ConnectError {
     pub fn is_mismatch(&self) -> bool {
         matches!(
             self,
-            Self::NotCql(_) | Self::Tls(_) | Self::UnsupportedVersion { .. } | Self::Compression { .. }
+            Self::NotCql(_)
+                | Self::Tls(_)
+                | Self::UnsupportedVersion { .. }
+                | Self::Compression { .. }
+                | Self::Config(_)
         )
     }
 
@@ -221,19 +225,19 @@ impl ConnectError {
     }
 }
 
-/// One address that was tried, and how it ended.
+/// One way that was tried, and how it ended.
 #[derive(Debug, Clone)]
 pub struct ConnectAttempt {
-    /// The address; absent when a name could not be resolved to one.
-    pub address: Option<SocketAddr>,
+    /// The way; absent when a name could not be resolved to an address.
+    pub endpoint: Option<Endpoint>,
     /// How it ended.
     pub error: ConnectError,
 }
 
 impl fmt::Display for ConnectAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.address {
-            Some(address) => write!(f, "{address}: {}", self.error),
+        match &self.endpoint {
+            Some(endpoint) => write!(f, "{endpoint}: {}", self.error),
             None => write!(f, "{}", self.error),
         }
     }
@@ -265,7 +269,7 @@ impl fmt::Display for NoHost<'_> {
 /// What a connection was doing when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Opening the TCP connection.
+    /// Opening the TCP connection, or a socket of this machine.
     Tcp,
     /// Shaking hands over TLS.
     Tls,
@@ -320,7 +324,7 @@ mod tests {
 
     fn refused(port: u16) -> ConnectAttempt {
         ConnectAttempt {
-            address: Some(SocketAddr::from(([127, 0, 0, 1], port))),
+            endpoint: Some(std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()),
             error: ConnectError::io(Phase::Tcp, std::io::ErrorKind::ConnectionRefused.into()),
         }
     }
@@ -342,7 +346,7 @@ mod tests {
     #[test]
     fn a_failure_of_all_hosts_is_about_credentials_only_when_every_one_is() {
         let bad =
-            ConnectAttempt { address: None, error: ConnectError::BadCredentials { message: "no".into() } };
+            ConnectAttempt { endpoint: None, error: ConnectError::BadCredentials { message: "no".into() } };
         let all = ConnectError::NoHostAvailable { attempts: Arc::from([bad.clone(), bad.clone()]) };
         assert!(all.is_authentication());
         let some = ConnectError::NoHostAvailable { attempts: Arc::from([bad, refused(9)]) };

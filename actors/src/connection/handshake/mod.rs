@@ -1,4 +1,4 @@
-//! From an address to a connection that is ready for requests.
+//! From an endpoint to a connection that is ready for requests.
 //!
 //! ```text
 //! TCP ─> OPTIONS ─> SUPPORTED ─> STARTUP ─┬─> READY ────────────────────────────┬─> USE "ks" ─> ready
@@ -10,9 +10,9 @@
 //! [`wire`], and [`connect`] drives both within one deadline. A connection belongs to nobody until it is established;
 //! dropping the future closes its socket.
 
-mod auth;
 mod banner;
 mod connect;
+mod conversation;
 mod dial;
 mod error;
 mod options;
@@ -22,7 +22,6 @@ pub(crate) mod test_peer;
 mod tls_problem;
 mod wire;
 
-pub use auth::{Credentials, KNOWN_AUTHENTICATORS, MAX_CHALLENGES};
 pub use banner::Banner;
 pub(crate) use connect::{Established, connect};
 pub(crate) use dial::LocalPorts;

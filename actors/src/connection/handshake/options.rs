@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chorus_protocol::{Compression, ProtocolVersion};
 
-use super::auth::Credentials;
-use crate::config::{ApplicationInfo, ContactNames, EngineConfig, report};
+use crate::auth::AuthProvider;
+use crate::config::{ApplicationInfo, Directory, EngineConfig, Resolver, TcpOptions, report};
 #[cfg(feature = "tls")]
 use crate::tls::TlsSettings;
 
@@ -56,13 +56,13 @@ pub(crate) struct ConnectOptions {
     pub(crate) versions: Versions,
     /// Compression to ask for.
     pub(crate) compression: CompressionChoice,
-    /// Credentials for a server that asks.
-    pub(crate) credentials: Option<Credentials>,
+    /// Tells a server that asks who we are.
+    pub(crate) auth: Option<Arc<dyn AuthProvider>>,
     /// Secures the connection.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<dyn TlsSettings>>,
-    /// Under which names addresses were found; the session's.
-    pub(crate) names: Arc<ContactNames>,
+    /// The ways to hosts, as far as they were learned; the session's.
+    pub(crate) directory: Arc<Directory>,
     /// Keyspace to use before the connection is ready, as spelled in the schema.
     pub(crate) keyspace: Option<Arc<str>>,
     /// CQL version wanted; the server's first when absent or not offered.
@@ -75,10 +75,10 @@ pub(crate) struct ConnectOptions {
     pub(crate) timeout: Duration,
     /// Largest frame accepted.
     pub(crate) max_frame: u32,
-    /// `TCP_NODELAY`.
-    pub(crate) nodelay: bool,
-    /// Idle time before keep-alive probes, if any.
-    pub(crate) keepalive: Option<Duration>,
+    /// Options of TCP sockets.
+    pub(crate) tcp: TcpOptions,
+    /// Finds the addresses behind names of proxies and routes.
+    pub(crate) resolver: Arc<dyn Resolver>,
     /// Whether extensions of ScyllaDB are asked for.
     pub(crate) extensions: bool,
     /// Whether ids of result metadata are, on version 4. They change what frames look like, so a session either has them on every
@@ -95,18 +95,18 @@ impl ConnectOptions {
                 None => Versions::DownFrom(ProtocolVersion::ALL[0]),
             },
             compression: config.compression,
-            credentials: config.credentials.clone(),
+            auth: config.auth.clone(),
             #[cfg(feature = "tls")]
             tls: config.tls.clone(),
-            names: Arc::default(),
+            directory: Arc::default(),
             keyspace: config.keyspace.as_deref().map(Arc::from),
             cql_version: config.cql_version.as_deref().map(Arc::from),
             no_compact: config.no_compact,
             startup: identity(config).into(),
             timeout: config.connect_timeout,
             max_frame: config.limits.frame_bytes,
-            nodelay: config.tcp_nodelay,
-            keepalive: config.tcp_keepalive,
+            tcp: config.tcp,
+            resolver: Arc::clone(&config.resolver),
             extensions: true,
             metadata_ids: true,
         }
@@ -122,6 +122,16 @@ impl ConnectOptions {
         // The control connection needs no keyspace, and a wrong one must not hide the cluster.
         options.keyspace = None;
         options
+    }
+}
+
+impl ConnectOptions {
+    /// Whether the connection is to be secured.
+    pub(super) fn is_secured(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
     }
 }
 

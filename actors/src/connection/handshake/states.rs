@@ -8,11 +8,12 @@ use chorus_protocol::response::{DbError, ErrorBody, Response, ResultBody};
 use chorus_protocol::{
     Compression, Consistency, EncodeError, FrameShape, Opcode, ProtocolVersion, Supported,
 };
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::auth::Conversation;
+use super::conversation::{Conversation, Said, given_up};
 use super::error::{ConnectError, Phase};
 use super::options::{CompressionChoice, ConnectOptions};
+use crate::auth::AuthServer;
 
 /// What to send, as opcode and body; how it is framed depends on how far the connection is.
 pub(super) struct Message {
@@ -26,6 +27,8 @@ pub(super) struct Message {
 pub(super) enum Step {
     /// Send this, then wait for the answer.
     Send(Message, Waiting),
+    /// Ask the authenticator, which may take a while.
+    Consult(Box<Consultation>),
     /// The connection is ready.
     Done(Negotiated),
 }
@@ -209,8 +212,9 @@ impl ExpectReady {
     fn on_response(self, response: Response) -> Result<Step, ConnectError> {
         match response {
             Response::Ready => {
-                if self.shared.options.credentials.is_some() {
-                    debug!(address = %self.shared.peer.address, "credentials were given but the server does not ask for them");
+                let options = &self.shared.options;
+                if options.auth.is_some() && options.directory.unasked.is_first() {
+                    warn!(address = %self.shared.peer.address, "credentials were given, and the server does not ask for any: whoever reaches it gets in");
                 }
                 self.shared.ready()
             }
@@ -221,15 +225,18 @@ impl ExpectReady {
     }
 
     fn authenticate(self, authenticator: &str) -> Result<Step, ConnectError> {
-        let Some(credentials) = &self.shared.options.credentials else {
+        let Some(provider) = &self.shared.options.auth else {
             return Err(ConnectError::CredentialsMissing { authenticator: authenticator.into() });
         };
-        let mut conversation = credentials.authenticate(authenticator)?;
-        if self.shared.peer.is_overheard() && credentials.take_warning() {
-            warn!(address = %self.shared.peer.address, "the password travels in the clear: use TLS");
+        let Peer { address, encrypted } = self.shared.peer;
+        let server = AuthServer::new(address, authenticator, encrypted);
+        let opened = provider.authenticator(&server).map_err(|error| given_up(error, authenticator))?;
+        let overheard = self.shared.peer.is_overheard() && provider.tells_secrets();
+        if overheard && self.shared.options.directory.in_the_clear.is_first() {
+            warn!(%address, "the password travels in the clear: use TLS");
         }
-        let token = conversation.initial_response();
-        self.shared.answer(conversation, token)
+        let conversation = Conversation::new(opened, authenticator, provider.may_block());
+        Ok(Consultation::step(self.shared, conversation, Said::Authenticate))
     }
 }
 
@@ -240,19 +247,42 @@ pub(super) struct ExpectAuthAnswer {
 }
 
 impl ExpectAuthAnswer {
-    fn on_response(mut self, response: Response) -> Result<Step, ConnectError> {
-        match response {
-            Response::AuthSuccess(_) => self.shared.ready(),
-            Response::AuthChallenge(challenge) => {
-                let token = self.conversation.on_challenge(challenge.as_deref().unwrap_or_default())?;
-                self.shared.answer(self.conversation, token)
-            }
-            Response::Error(error) => Err(ConnectError::server(error)),
-            other => Err(unexpected(Phase::Authentication, &other)),
-        }
+    fn on_response(self, response: Response) -> Result<Step, ConnectError> {
+        let said = match response {
+            Response::AuthSuccess(token) => Said::Success(token),
+            Response::AuthChallenge(challenge) => Said::Challenge(challenge.unwrap_or_default()),
+            Response::Error(error) => return Err(ConnectError::server(error)),
+            other => return Err(unexpected(Phase::Authentication, &other)),
+        };
+        Ok(Consultation::step(self.shared, self.conversation, said))
     }
 }
 
+/// The server said something that the authenticator has to judge.
+pub(super) struct Consultation {
+    shared: Shared,
+    conversation: Conversation,
+    said: Said,
+}
+
+impl Consultation {
+    fn step(shared: Shared, conversation: Conversation, said: Said) -> Step {
+        Step::Consult(Box::new(Self { shared, conversation, said }))
+    }
+
+    /// Whether [`run`](Self::run) may take a while.
+    pub(super) fn may_block(&self) -> bool {
+        self.conversation.may_block()
+    }
+
+    /// Asks, and goes on with the answer.
+    pub(super) fn run(mut self) -> Result<Step, ConnectError> {
+        match self.conversation.answer(&self.said)? {
+            Some(token) => self.shared.answer(self.conversation, &token),
+            None => self.shared.ready(),
+        }
+    }
+}
 /// `USE` was sent.
 pub(super) struct ExpectKeyspace {
     keyspace: Arc<str>,
@@ -282,12 +312,12 @@ impl Shared {
         Ok(Step::Send(message, Waiting::Keyspace(Box::new(state))))
     }
 
-    fn answer(self, conversation: Conversation, token: Vec<u8>) -> Result<Step, ConnectError> {
-        let mut message = message(Opcode::AuthResponse, Phase::Authentication, |body| {
-            AuthResponse { token: Some(&token) }.encode(body)
-        })?;
-        message.secret = true;
-        secrecy::zeroize::Zeroize::zeroize(&mut { token });
+    fn answer(self, conversation: Conversation, token: &[u8]) -> Result<Step, ConnectError> {
+        // As large as it will be: a body that grows leaves copies of a secret behind.
+        let mut body = Vec::with_capacity(4 + token.len());
+        let encoded = AuthResponse { token: Some(token) }.encode(&mut body);
+        encoded.map_err(|error| ConnectError::protocol(Phase::Authentication, error.to_string()))?;
+        let message = Message { opcode: Opcode::AuthResponse, body, secret: true };
         let state = ExpectAuthAnswer { shared: self, conversation };
         Ok(Step::Send(message, Waiting::AuthAnswer(Box::new(state))))
     }
