@@ -75,9 +75,10 @@ impl Mishap {
         }
     }
 
-    /// Whether requests it strikes are never answered although their connection lives.
+    /// Whether requests it strikes are never answered although their connection lives, or not for a long time: a page that
+    /// comes byte by byte takes minutes.
     pub(crate) fn swallows(&self) -> bool {
-        matches!(self.kind, Kind::SwallowAnswers | Kind::SwallowRequests)
+        matches!(self.kind, Kind::SwallowAnswers | Kind::SwallowRequests | Kind::Trickle(_))
     }
 }
 
