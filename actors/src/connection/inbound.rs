@@ -43,6 +43,8 @@ pub(super) struct Inbound {
     /// The size of the last large body, which the next one is likely to have: pages of one query resemble each other.
     last_large: usize,
     max_length: u32,
+    /// A whole envelope has come since somebody asked.
+    delivered: bool,
 }
 
 /// An envelope under way that does not fit the buffer.
@@ -88,7 +90,15 @@ impl Inbound {
 
     /// One without a buffer, to stand in while the real one is lent out.
     pub(super) fn empty() -> Self {
-        Self { buffer: Vec::new(), start: 0, end: 0, large: None, last_large: 0, max_length: 0 }
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            large: None,
+            last_large: 0,
+            max_length: 0,
+            delivered: false,
+        }
     }
 
     /// Reads once, into the buffer or, when only the rest of a large body is missing, straight into that. Ready with how many
@@ -165,7 +175,13 @@ impl Inbound {
             }
             waiting = rest;
         }
+        self.delivered |= self.start != self.end - waiting.len();
         self.start = self.end - waiting.len();
+    }
+
+    /// Whether a whole envelope has come since the last time this was asked.
+    pub(super) fn take_delivered(&mut self) -> bool {
+        std::mem::take(&mut self.delivered)
     }
 
     /// Hands each whole envelope to `deliver`, which may stop the loop with an error of its own.
@@ -182,6 +198,7 @@ impl Inbound {
                 }
                 if let Some(Large { header, body }) = self.large.take() {
                     self.last_large = body.len();
+                    self.delivered = true;
                     deliver(header, Body::Owned(body.freeze()))?;
                 }
                 continue;
@@ -192,6 +209,7 @@ impl Inbound {
             if available.len() >= total {
                 let body = &available[HEADER_LEN..total];
                 self.start += total;
+                self.delivered = true;
                 deliver(header, Body::Borrowed(body))?;
             } else if total > READ_BUFFER {
                 self.start += HEADER_LEN;

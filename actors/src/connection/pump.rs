@@ -31,6 +31,8 @@ use crate::{
 const INLINE_BODY: usize = 2 * 1024;
 /// Reads in one poll before other actors get their turn.
 const READS_PER_POLL: usize = 16;
+/// Bytes of an envelope that is not whole yet which show that it is on its way.
+const PROGRESS: usize = 4 * 1024;
 /// How often callers that left are looked for.
 const ABANDONED_SWEEP_US: u64 = 100_000;
 /// `[int]` kind 1 of a RESULT: void.
@@ -133,7 +135,7 @@ impl ConnectionActor {
             Some(length) => {
                 self.coordinator.clock().refresh();
                 self.coordinator.callers().stir();
-                self.heartbeat.heard();
+                self.heartbeat.heard(length);
                 let mut stats = self.port.stats.borrow_mut();
                 stats.reads += 1;
                 stats.bytes_received += length as u64;
@@ -143,6 +145,9 @@ impl ConnectionActor {
         let mut inbound = std::mem::replace(&mut self.inbound, Inbound::empty());
         self.acknowledge(&mut inbound);
         let answered = inbound.envelopes(|header, body| self.answer(header, body));
+        if inbound.take_delivered() {
+            self.heartbeat.understood();
+        }
         self.inbound = inbound;
         answered?;
         Ok(read.is_some())
@@ -596,7 +601,9 @@ pub(super) struct Heartbeat {
     interval: Option<Duration>,
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
-    heard: bool,
+    /// Bytes since it last looked, and whether a whole envelope came with them.
+    bytes: usize,
+    understood: bool,
     asked: bool,
 }
 
@@ -612,14 +619,19 @@ impl Heartbeat {
             interval: settings.heartbeat_interval,
             timeout: settings.heartbeat_timeout,
             timer: None,
-            heard: false,
+            bytes: 0,
+            understood: false,
             asked: false,
         }
     }
 
-    /// Anything was received: the peer lives.
-    fn heard(&mut self) {
-        self.heard = true;
+    fn heard(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// A whole envelope was received.
+    fn understood(&mut self) {
+        self.understood = true;
     }
 
     fn answered(&mut self) {
@@ -634,8 +646,11 @@ impl Heartbeat {
                 return Beat::Nothing;
             }
             let next = tokio::time::Instant::now();
-            if std::mem::take(&mut self.heard) {
-                // Whatever was heard, the question is answered: the peer lives.
+            // A peer shows that it lives by an envelope, or by a good part of a large one. A few bytes are no sign: on a
+            // connection that is stuck in a body that never ends, what answers our questions vanishes in it.
+            let progress = std::mem::take(&mut self.bytes) >= PROGRESS;
+            if std::mem::take(&mut self.understood) || progress {
+                // Whatever it was, the question is answered.
                 self.asked = false;
                 timer.as_mut().reset(next + interval);
             } else if self.asked {
