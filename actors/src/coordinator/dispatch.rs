@@ -262,11 +262,9 @@ fn next_target(
     rng: &mut Rng,
 ) -> Option<(HostIndex, Option<u16>, RoutingQuality)> {
     let options = &request.options;
-    // Whoever chose the reactor did not know how long hosts take: a slow one is for the policy to judge.
     if let Some(aim) = request.progress.aim
         && request.progress.tried.is_empty()
         && pools.usable(aim.host)
-        && !pools.is_slow(aim.host)
     {
         return Some((aim.host, aim.shard, aim.quality));
     }

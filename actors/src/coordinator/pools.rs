@@ -119,13 +119,6 @@ impl Pools {
         }
     }
 
-    /// Whether a host takes much longer than the fastest one, by the usual measure.
-    pub(super) fn is_slow(&self, host: HostIndex) -> bool {
-        let slow = SlowHosts::default();
-        let limit_us = self.latencies_us.map(|(shortest, _)| slow.limit_us(shortest));
-        self.latency_us(host).zip(limit_us).is_some_and(|(takes_us, limit_us)| takes_us > limit_us)
-    }
-
     /// Every connection.
     pub(super) fn connections(&self) -> impl Iterator<Item = &ConnectionHandle> {
         self.hosts.iter().flat_map(|pool| &pool.connections)
@@ -180,12 +173,7 @@ mod tests {
         assert!(!Pools::default().may_be_slow(slow), "nothing is known");
         assert!(!measured(&[9_000_000]).may_be_slow(slow), "a host is not slow beside itself");
         assert!(!measured(&[500, 700, 2_500]).may_be_slow(slow));
-        let pools = measured(&[700, 2_501, 500]);
-        assert!(pools.may_be_slow(slow), "more than two milliseconds longer");
-        assert_eq!(
-            [0, 1, 2, 3, 9].map(|host| pools.is_slow(HostIndex(host))),
-            [false, true, false, false, false]
-        );
+        assert!(measured(&[700, 2_501, 500]).may_be_slow(slow), "more than two milliseconds longer");
         let mut recovered = measured(&[500, 90_000]);
         let mut next = [500_u64, 500].into_iter();
         recovered.measure_each(|pool| pool.note_latency(10_000, 10_000 * next.next().unwrap_or(500), 2));
