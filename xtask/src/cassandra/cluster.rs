@@ -47,6 +47,9 @@ pub(crate) struct Cluster {
     keep: bool,
 }
 
+/// How often a further node may try to join.
+const MOST_JOINS: u32 = 3;
+
 impl Cluster {
     /// Fetches what is needed, starts the nodes one after another and waits for each.
     pub(crate) fn start(tree: &Tree, name: &str, layout: &Layout) -> Result<Cluster, Stop> {
@@ -68,26 +71,40 @@ impl Cluster {
         };
         let mut cluster = Cluster { nodes: Vec::new(), directory, certificates, keep: false };
         for index in 0..layout.nodes {
-            let config = NodeConfig {
-                address: nth(first, index),
-                native_port: NATIVE_PORT,
-                storage_port: STORAGE_PORT,
-                jmx_port: free_port()?,
-                seed: first,
-                directory: cluster.directory.join(format!("node{}", index + 1)),
-                rack: format!("rack{}", index + 1),
-                auth: layout.auth,
-                crowded: layout.nodes > 1,
-                tls: cluster.certificates.clone().map(|certificates| ClientTls {
-                    certificates,
-                    clients_identify: layout.tls == Some(Tls::Identified),
-                }),
+            let mut attempt = 1;
+            let node = loop {
+                let config = NodeConfig {
+                    address: nth(first, index),
+                    native_port: NATIVE_PORT,
+                    storage_port: STORAGE_PORT,
+                    jmx_port: free_port()?,
+                    seed: first,
+                    directory: cluster.directory.join(format!("node{}", index + 1)),
+                    rack: format!("rack{}", index + 1),
+                    auth: layout.auth,
+                    crowded: layout.nodes > 1,
+                    tls: cluster.certificates.clone().map(|certificates| ClientTls {
+                        certificates,
+                        clients_identify: layout.tls == Some(Tls::Identified),
+                    }),
+                };
+                let directory = config.directory.clone();
+                let mut node = Node::new(config, installation.clone())?;
+                match node.start() {
+                    Ok(()) => break node,
+                    // One that joins gives up when its seed is busy for half a minute: it tries again with nothing in hand.
+                    Err(_) if index > 0 && attempt < MOST_JOINS => {
+                        attempt += 1;
+                        node.stop();
+                        let _ = std::fs::remove_dir_all(directory);
+                    }
+                    Err(stop) => {
+                        // What a failed start leaves behind is the only thing that explains it.
+                        cluster.keep = true;
+                        return Err(stop);
+                    }
+                }
             };
-            let mut node = Node::new(config, installation.clone())?;
-            let started = node.start();
-            // What a failed start leaves behind is the only thing that explains it.
-            cluster.keep |= started.is_err();
-            started?;
             cluster.nodes.push(node);
         }
         Ok(cluster)
