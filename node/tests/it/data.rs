@@ -269,3 +269,65 @@ fn system_tables_refuse_writes() {
         assert_eq!(error(client.query(cql)).0, 0x2100, "{cql}");
     }
 }
+
+/// A value of the wire: a length, which need not be true, and bytes.
+fn cell(length: i32, bytes: &[u8]) -> Vec<u8> {
+    [&length.to_be_bytes()[..], bytes].concat()
+}
+
+#[test]
+fn f107_hostile_bound_values_are_invalid_and_nothing_is_stored() {
+    let cluster = with_table();
+    let whole = |bytes: &[u8]| cell(bytes.len() as i32, bytes);
+    let types: [(&str, &[&[u8]]); 14] = [
+        ("int", &[b"", b"\0", b"\0\0\0\0\0"]),
+        ("bigint", &[b"\0\0\0\0", b"\0\0\0\0\0\0\0\0\0"]),
+        ("boolean", &[b"\0\0"]),
+        ("uuid", &[b"\0", b"0123456789abcdef0"]),
+        ("timeuuid", &[b"0123456789abcdef"]),
+        ("text", &[b"\xff", b"\xc3", b"\xed\xa0\x80"]),
+        ("ascii", &[b"\x80"]),
+        ("inet", &[b"\x7f\0\0", b"\x7f\0\0\0\0"]),
+        ("time", &[b"\xff\xff\xff\xff\xff\xff\xff\xff", b"\0"]),
+        ("duration", &[b"\x02", b"\x02\x01\x02"]),
+        ("decimal", &[b"\0\0"]),
+        // Counts and lengths that promise more than there is, or less than nothing.
+        ("list<int>", &[b"\x7f\xff\xff\xff", b"\0\0\0\x01\x7f\xff\xff\xff\0\0\0\x01", b"\0\0"]),
+        ("map<int, int>", &[b"\0\0\0\x01\0\0\0\x04\0\0\0\x01", b"\x7f\xff\xff\xff\0\0\0\x04"]),
+        ("vector<float, 2>", &[b"\0\0\0\0", b"\0\0\0\0\0\0\0\0\0"]),
+    ];
+    for (index, (name, values)) in types.iter().enumerate() {
+        let mut client = Client::v4(cluster.address(0));
+        let table = format!("ks.hostile{index}");
+        client.query(&format!("CREATE TABLE {table} (k int PRIMARY KEY, v {name})"));
+        let prepared = client.prepare(&format!("INSERT INTO {table} (k, v) VALUES (?, ?)"));
+        let mut insert = |bytes: &[u8]| {
+            let values = Values::Positional { count: 2, bytes };
+            let parameters = QueryParameters { values, ..QueryParameters::default() };
+            let id = &prepared.id;
+            client.ask(&Request::Execute(Execute {
+                id,
+                result_metadata_id: None,
+                parameters,
+                tablet_version_block: 0,
+            }))
+        };
+        let key = whole(&7i32.to_be_bytes());
+        for value in *values {
+            if value.is_empty() {
+                // An empty int is legacy, and no int.
+                continue;
+            }
+            let answer = insert(&[&key[..], &whole(value)].concat());
+            assert!(matches!(answer, Response::Error(_)), "{name} {value:?}: {answer:?}");
+            assert_eq!(error(answer).0, 0x2200, "{name} {value:?}");
+        }
+        // Lengths that the message has not got are no values at all.
+        for beyond in [cell(i32::MAX, b"x"), cell(5, b"x")] {
+            let (code, message) = error(insert(&[&key[..], &beyond].concat()));
+            assert!([0x000A, 0x2200].contains(&code), "{name}: {code:#x} {message}");
+        }
+        let stored = rows(client.query(&format!("SELECT k FROM {table}")));
+        assert_eq!(stored.row_count, 0, "{name}");
+    }
+}

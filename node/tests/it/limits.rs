@@ -135,3 +135,48 @@ fn a_client_that_does_not_read_its_events_is_disconnected() {
         }
     }
 }
+
+#[test]
+fn f110_ten_thousand_connects_a_thousand_half_open_and_twenty_thousand_statements_are_survived() {
+    let cluster = limited(|limits| {
+        limits.max_unready_connections = 200;
+        limits.max_prepared = 1_000;
+    });
+    let address = cluster.address(0);
+    let mut steady = Client::v4(address);
+    for _ in 0..10_000 {
+        drop(std::net::TcpStream::connect(address).unwrap());
+    }
+    assert!(!steady.is_closed());
+    let half_open: Vec<_> = (0..1_000).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while cluster.accepted(0) < 200 {
+        assert!(Instant::now() < deadline, "they are not accepted");
+        std::thread::yield_now();
+    }
+    // Whoever is ready is served, and no more than allowed hold a place.
+    assert!(!steady.is_closed());
+    assert!(cluster.connections(0) <= 201, "{} connections", cluster.connections(0));
+    drop(half_open);
+    while cluster.connections(0) > 1 {
+        assert!(Instant::now() < deadline, "places were not given back");
+        std::thread::yield_now();
+    }
+    Client::v4(address);
+    steady
+        .query("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+    steady.query("CREATE TABLE ks.t (k int PRIMARY KEY)");
+    let first = steady.prepare("SELECT k FROM ks.t WHERE k = 0");
+    for start in (1..20_000).step_by(500) {
+        for number in start..start + 500 {
+            let cql = format!("SELECT k FROM ks.t WHERE k = {number}");
+            let prepare = chorus_protocol::request::Prepare { cql: &cql, keyspace: None };
+            steady.send((number - start) as i16, &Request::Prepare(prepare));
+        }
+        for _ in 0..500 {
+            assert!(matches!(steady.answer().1, Response::Result(_)));
+        }
+    }
+    assert_eq!(cluster.prepared(0), 1_000);
+    assert_eq!(error(steady.execute(&first.id)).0, 0x2500);
+}
