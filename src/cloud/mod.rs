@@ -2,8 +2,8 @@
 //!
 //! A bundle is a zip with a `config.json`, the authority to trust, and a certificate to come with. [`SecureBundle::open`] reads
 //! it (into memory; nothing is unpacked), [`SecureBundle::builder`] asks the service that the bundle names where the hosts are,
-//! and returns a [`SessionBuilder`](crate::SessionBuilder) that knows: hosts are reached through a proxy by their identity
-//! ([`SniProxy`](crate::SniProxy)), in TLS both ways. Bundles and answers are not believed blindly: sizes are bounded before
+//! and returns a [`SessionBuilder`] that knows: hosts are reached through a proxy by their identity
+//! ([`SniProxy`]), in TLS both ways. Bundles and answers are not believed blindly: sizes are bounded before
 //! anything is read, and whatever is wrong is a [`BundleProblem`].
 //!
 //! ```no_run

@@ -1,5 +1,6 @@
 //! What the compiler and its tools can say without running anything.
 
+use super::cargo_tests::CLOUD;
 use crate::process;
 use crate::steps::Report;
 use crate::tree::Tree;
@@ -13,8 +14,9 @@ pub(super) fn fmt(tree: &Tree, report: &mut Report) {
 
 pub(super) fn clippy(tree: &Tree, report: &mut Report) {
     report.step("lints", || {
-        let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-        process::run("cargo clippy", tree.cargo().args(arguments))?;
+        let mut command = tree.cargo();
+        command.args(["clippy", "--workspace", "--all-targets", "--features", CLOUD, "--locked"]);
+        process::run("cargo clippy", command.args(["--", "-D", "warnings"]))?;
         Ok(String::new())
     });
 }
@@ -22,7 +24,9 @@ pub(super) fn clippy(tree: &Tree, report: &mut Report) {
 pub(super) fn doc(tree: &Tree, report: &mut Report) {
     report.step("documentation", || {
         let mut command = tree.cargo();
-        command.args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
+        command
+            .args(["doc", "--workspace", "--no-deps", "--features", CLOUD, "--locked"])
+            .env("RUSTDOCFLAGS", "-D warnings");
         process::run("cargo doc", &mut command)?;
         Ok(String::new())
     });
