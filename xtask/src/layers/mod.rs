@@ -49,6 +49,9 @@ struct Layer {
     run: fn(&Tree, &mut Report),
 }
 
+/// Runs only when it is named.
+const ROLLING_RESTART: &str = "rolling-restart";
+
 const LAYERS: &[Layer] = &[
     Layer { name: "fmt", about: "cargo fmt --check", run: sources::fmt },
     Layer { name: "clippy", about: "clippy on all targets, warnings denied", run: sources::clippy },
@@ -68,10 +71,11 @@ const LAYERS: &[Layer] = &[
         about: "the loader: README, real tables, a killed Cassandra, ten million rows",
         run: load::run,
     },
+    Layer { name: "three-nodes", about: "three real nodes: where replicas are", run: real::three_nodes },
     Layer {
-        name: "three-nodes",
-        about: "three real nodes: where replicas are, and a rolling restart under load",
-        run: real::three_nodes,
+        name: ROLLING_RESTART,
+        about: "three real nodes restarted one by one under load; only when named",
+        run: real::rolling_restart,
     },
     Layer { name: "prometheus", about: "a real Prometheus scrapes a running load", run: prometheus::run },
 ];
@@ -82,7 +86,7 @@ fn names() -> clap::builder::PossibleValuesParser {
 
 pub(crate) fn run(tree: &Tree, arguments: &TestArguments) -> Result<ExitCode, Stop> {
     let chosen = LAYERS.iter().filter(|layer| match arguments.only.as_slice() {
-        [] => true,
+        [] => layer.name != ROLLING_RESTART,
         only => only.iter().any(|name| name == layer.name),
     });
     if arguments.list {
