@@ -71,43 +71,52 @@ impl Cluster {
         };
         let mut cluster = Cluster { nodes: Vec::new(), directory, certificates, keep: false };
         for index in 0..layout.nodes {
-            let mut attempt = 1;
-            let node = loop {
-                let config = NodeConfig {
-                    address: nth(first, index),
-                    native_port: NATIVE_PORT,
-                    storage_port: STORAGE_PORT,
-                    jmx_port: free_port()?,
-                    seed: first,
-                    directory: cluster.directory.join(format!("node{}", index + 1)),
-                    rack: format!("rack{}", index + 1),
-                    auth: layout.auth,
-                    crowded: layout.nodes > 1,
-                    tls: cluster.certificates.clone().map(|certificates| ClientTls {
-                        certificates,
-                        clients_identify: layout.tls == Some(Tls::Identified),
-                    }),
-                };
-                let directory = config.directory.clone();
-                let mut node = Node::new(config, installation.clone())?;
-                match node.start() {
-                    Ok(()) => break node,
-                    // One that joins gives up when its seed is busy for half a minute: it tries again with nothing in hand.
-                    Err(_) if index > 0 && attempt < MOST_JOINS => {
-                        attempt += 1;
-                        node.stop();
-                        let _ = std::fs::remove_dir_all(directory);
-                    }
-                    Err(stop) => {
-                        // What a failed start leaves behind is the only thing that explains it.
-                        cluster.keep = true;
-                        return Err(stop);
-                    }
+            let mut attempts = 1;
+            while let Err(stop) = cluster.add_node(index, first, layout, &installation) {
+                // One that joins gives up when its seed is busy for half a minute: it tries again with nothing in hand.
+                if index == 0 || attempts == MOST_JOINS {
+                    // What a failed start leaves behind is the only thing that explains it.
+                    cluster.keep = true;
+                    return Err(stop);
                 }
-            };
-            cluster.nodes.push(node);
+                attempts += 1;
+                let _ = std::fs::remove_dir_all(cluster.node_directory(index));
+            }
         }
         Ok(cluster)
+    }
+
+    fn node_directory(&self, index: u8) -> PathBuf {
+        self.directory.join(format!("node{}", index + 1))
+    }
+
+    /// Starts one more node and waits for it.
+    fn add_node(
+        &mut self,
+        index: u8,
+        first: Ipv4Addr,
+        layout: &Layout,
+        installation: &Installation,
+    ) -> Result<(), Stop> {
+        let config = NodeConfig {
+            address: nth(first, index),
+            native_port: NATIVE_PORT,
+            storage_port: STORAGE_PORT,
+            jmx_port: free_port()?,
+            seed: first,
+            directory: self.node_directory(index),
+            rack: format!("rack{}", index + 1),
+            auth: layout.auth,
+            crowded: layout.nodes > 1,
+            tls: self.certificates.clone().map(|certificates| ClientTls {
+                certificates,
+                clients_identify: layout.tls == Some(Tls::Identified),
+            }),
+        };
+        let mut node = Node::new(config, installation.clone())?;
+        node.start()?;
+        self.nodes.push(node);
+        Ok(())
     }
 
     /// `HOST:PORT` of the first node.
