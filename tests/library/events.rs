@@ -82,6 +82,24 @@ async fn hosts_that_join_and_leave_are_told_to_every_listener() {
 }
 
 #[tokio::test]
+async fn a_host_whose_row_is_half_written_is_found_without_being_announced() {
+    let cluster = EmbeddedCluster::start(3).expect("starts");
+    cluster.set_half_known(2, true).expect("a member");
+    let session = attentive(&cluster).await;
+    assert_eq!(session.state().hosts.len(), 2, "what the row lacks cannot be made up");
+    let mut events = session.events();
+    cluster.set_half_known(2, false).expect("a member");
+    let added = first(&mut events, |event| match event {
+        ClusterEvent::HostAdded(host) => Some(host),
+        _ => None,
+    })
+    .await;
+    assert_eq!((added.address, &*added.rack), (cluster.address(2), "rack1"));
+    assert!(!added.tokens.is_empty());
+    eventually("it is connected to", || session.state().is_up(&added)).await;
+}
+
+#[tokio::test]
 async fn a_schema_change_is_told_as_what_is_different() {
     let cluster = EmbeddedCluster::start(1).expect("starts");
     let (session, other) = (attentive(&cluster).await, attentive(&cluster).await);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use actix::{Context, Handler};
-use chorus_topology::metadata::Severity;
+use actix::{AsyncContext, Context, Handler};
+use chorus_topology::metadata::{Severity, Warning};
 use chorus_topology::{ClusterState, differences};
 use tracing::{debug, warn};
 
@@ -11,7 +11,7 @@ use super::digest::Digested;
 use super::feed::ClusterEvent;
 use super::{ClusterActor, ControlMoved};
 use crate::connection::handshake::ConnectError;
-use crate::control::{ClusterRows, Urgency};
+use crate::control::{ClusterRows, Read, Scope, Urgency};
 use crate::engine::Agreement;
 
 impl ClusterActor {
@@ -27,6 +27,9 @@ impl ClusterActor {
         let agreement =
             Agreement { shape, compression, is_astra, frame_bytes: self.config.limits.frame_bytes };
         self.published.agreement.store(Arc::new(agreement));
+        if read.rows.members.is_some() {
+            self.look_again(&warnings, ctx);
+        }
         for warning in warnings {
             match warning.severity() {
                 Severity::Warn => warn!(%warning, "a part of the system tables is ignored"),
@@ -52,6 +55,20 @@ impl ClusterActor {
         }
         self.publish_plan(Urgency::None);
         self.decide(ctx);
+    }
+
+    /// Has members read again when rows of some are unfinished.
+    fn look_again(&mut self, warnings: &[Warning], ctx: &mut Context<Self>) {
+        if let Some(earlier) = self.second_look.take() {
+            ctx.cancel_future(earlier);
+        }
+        if let Some(pause) = self.unfinished.on_read(warnings) {
+            debug!(?pause, "the rows of some peers are unfinished: they are read again");
+            self.second_look = Some(ctx.run_later(pause, |actor, _| {
+                actor.second_look = None;
+                actor.control.do_send(Read { scope: Scope::topology(), answer: None });
+            }));
+        }
     }
 
     /// Tells what is different, now that it is published.

@@ -15,6 +15,7 @@ mod pause;
 mod policies;
 mod readiness;
 mod spread;
+mod unfinished;
 mod version;
 
 use std::collections::HashMap;
@@ -23,7 +24,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
+};
 use chorus_topology::{ClusterState, Host, HostIndex, Rng, RouteBuilder};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -61,6 +64,7 @@ use digest::Meanwhile;
 use members::Members;
 use policies::Awaiting;
 use readiness::{Readiness, readiness};
+use unfinished::Unfinished;
 
 /// How long `connect` waits for further hosts once the first one serves.
 const GRACE: Duration = Duration::from_millis(250);
@@ -110,6 +114,9 @@ pub(crate) struct ClusterActor {
     meanwhile: Meanwhile,
     /// When members were last read because of a tablet.
     stranger_sought: Option<Instant>,
+    /// Peers whose rows lack something, and the alarm that has them read again.
+    unfinished: Unfinished,
+    second_look: Option<SpawnHandle>,
     /// Trying every host because none is left.
     last_resort: bool,
     rng: Rng,
@@ -168,6 +175,8 @@ pub(crate) fn start(
             digesting: false,
             meanwhile: Meanwhile::default(),
             stranger_sought: None,
+            unfinished: Unfinished::default(),
+            second_look: None,
             last_resort: false,
             rng: Rng::from_entropy(),
             stopping: false,

@@ -156,6 +156,20 @@ impl EmbeddedCluster {
         Ok(())
     }
 
+    /// Makes the other nodes' rows of a node lack its rack and tokens, or have them again. So they are for a while after a node
+    /// has joined: news of it come in pieces. Clients are not told.
+    ///
+    /// # Errors
+    ///
+    /// When it was removed.
+    ///
+    /// # Panics
+    ///
+    /// When there is no node of that number.
+    pub fn set_half_known(&self, node: usize, half_known: bool) -> Result<(), StartError> {
+        self.change_member(&self.node(node), |member| member.half_known = half_known).map(drop)
+    }
+
     /// Gives a node another address, as if its machine had been replaced by one with the same data: it is stopped, if it is
     /// running, and started there, with its host id and tokens. Returns the new address. Clients are told that the old
     /// address is down and gone, and that the new one has come and is up.

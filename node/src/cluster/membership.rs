@@ -23,12 +23,14 @@ pub(crate) struct Member {
     pub(crate) tokens: Vec<i64>,
     /// How it is divided; `None` when it is not.
     pub(crate) shards: Option<Shards>,
+    /// Others have heard of it and not yet where it stands and what it owns.
+    pub(crate) half_known: bool,
 }
 
 impl Member {
     fn new(index: usize, seat: Seat, host_id: Uuid, tokens: Vec<i64>) -> Self {
         let Seat { address, datacenter, rack, shards } = seat;
-        Self { index, address, host_id, datacenter, rack, tokens, shards }
+        Self { index, address, host_id, datacenter, rack, tokens, shards, half_known: false }
     }
 
     /// How many shards it has, one that is not divided having one.

@@ -246,6 +246,7 @@ mod tests {
             rack: rack.to_owned(),
             tokens: vec![token],
             shards: None,
+            half_known: false,
         })
     }
 

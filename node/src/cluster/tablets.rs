@@ -266,6 +266,7 @@ mod tests {
                 rack: format!("rack{}", index % racks),
                 tokens: vec![index as i64],
                 shards: Some(Shards::new(shards)),
+                half_known: false,
             })
         };
         Membership { name: "test".to_owned(), members: (0..nodes).map(member).collect() }

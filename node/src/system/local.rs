@@ -49,11 +49,11 @@ pub(crate) fn peer_rows(membership: &Membership, own: &Member, catalog: &Catalog
                 cell::text(&peer.datacenter),
                 cell::uuid(peer.host_id),
                 None,
-                cell::text(&peer.rack),
+                rack(peer),
                 cell::text(RELEASE_VERSION),
                 cell::inet(peer.address.ip()),
                 cell::uuid(catalog.version()),
-                tokens(peer),
+                if peer.half_known { None } else { tokens(peer) },
             ]
         })
         .collect()
@@ -74,10 +74,10 @@ pub(crate) fn peer_v2_rows(membership: &Membership, own: &Member, catalog: &Cata
                 cell::int(i32::from(peer.address.port())),
                 None,
                 None,
-                cell::text(&peer.rack),
+                rack(peer),
                 cell::text(RELEASE_VERSION),
                 cell::uuid(catalog.version()),
-                tokens(peer),
+                if peer.half_known { None } else { tokens(peer) },
             ]
         })
         .collect()
@@ -92,6 +92,10 @@ fn shares_address(membership: &Membership, member: &Member) -> bool {
         .members
         .iter()
         .any(|other| other.index != member.index && other.address.ip() == member.address.ip())
+}
+
+fn rack(peer: &Member) -> Cell {
+    if peer.half_known { None } else { cell::text(&peer.rack) }
 }
 
 /// A set of text is sorted by bytes.

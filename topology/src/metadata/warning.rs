@@ -125,6 +125,19 @@ impl Warning {
             _ => Severity::Warn,
         }
     }
+
+    /// Whether it is about a peer whose row lacks what makes it a member. A node that has just joined has such a row until the
+    /// server has heard the rest.
+    pub fn is_unfinished_peer(&self) -> bool {
+        matches!(
+            self,
+            Self::PeerWithoutAddress { .. }
+                | Self::HostWithoutId { .. }
+                | Self::PeerWithoutDatacenter { .. }
+                | Self::PeerWithoutRack { .. }
+                | Self::PeerWithoutTokens { .. }
+        )
+    }
 }
 
 impl fmt::Display for Warning {
