@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 
 use super::node::{ClientTls, Installation, Node, NodeConfig};
-use super::{jars, java};
+use super::{acquainted, jars, java};
 use crate::certificates::Certificates;
 use crate::process::is_running;
 use crate::steps::Stop;
@@ -14,7 +14,7 @@ use crate::tree::Tree;
 
 /// Linux answers on all of 127.0.0.0/8, so every cluster has the usual ports on addresses of its own.
 const NATIVE_PORT: u16 = 9042;
-pub(crate) const STORAGE_PORT: u16 = 7000;
+pub(super) const STORAGE_PORT: u16 = 7000;
 
 /// What a cluster should look like.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub(crate) struct Cluster {
 const MOST_JOINS: u32 = 3;
 
 impl Cluster {
-    /// Fetches what is needed, starts the nodes one after another and waits for each.
+    /// Fetches what is needed, starts the nodes one after another, waits for each, and then until they know each other.
     pub(crate) fn start(tree: &Tree, name: &str, layout: &Layout) -> Result<Cluster, Stop> {
         let installation = Installation { java: java::find()?, jars: jars::fetch(tree)? };
         remove_leftovers(&tree.target.join("cassandra"));
@@ -82,6 +82,10 @@ impl Cluster {
                 attempts += 1;
                 let _ = std::fs::remove_dir_all(cluster.node_directory(index));
             }
+        }
+        if let Err(stop) = acquainted::wait(&cluster.nodes) {
+            cluster.keep = true;
+            return Err(stop);
         }
         Ok(cluster)
     }

@@ -126,6 +126,10 @@ impl Node {
         self.config.address
     }
 
+    pub(super) fn native_port(&self) -> u16 {
+        self.config.native_port
+    }
+
     /// Stops it in an orderly way.
     pub(crate) fn stop(&mut self) {
         self.process = None;

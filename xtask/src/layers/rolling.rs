@@ -1,11 +1,10 @@
 //! A rolling restart, as an operator does it, of a cluster that is written to and read from meanwhile: no request may fail.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::Ipv4Addr;
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cassandra::{Cluster, Node, STORAGE_PORT};
+use crate::cassandra::{Cluster, Node, up_line};
 use crate::process::{self, Process};
 use crate::steps::{Outcome, Stop};
 use crate::tree::Tree;
@@ -99,11 +98,6 @@ fn all_said_up(nodes: &[Node], heard: &[u64], restarted: usize) -> bool {
     let others = nodes.iter().enumerate().filter(|(index, _)| *index != restarted);
     let mut others = others.map(|(index, other)| (index, other.address()));
     others.all(|(index, other)| said_up(index, address) && said_up(restarted, other))
-}
-
-/// What a node logs when it sees another.
-fn up_line(of: Ipv4Addr) -> String {
-    format!("InetAddress /{of}:{STORAGE_PORT} is now UP")
 }
 
 /// Whether `nodetool status` shows that many nodes up and in normal state, and no other.
