@@ -46,7 +46,7 @@ pub use consistency::{Consistency, SerialConsistency, UnknownConsistency};
 pub use error::{CompressionError, DecodeError, EncodeError, FrameError, ValueError, ValueErrorReason};
 pub use frame::{
     Compression, CustomPayload, DEFAULT_MAX_FRAME_LENGTH, FrameHeader, FrameShape, HEADER_LEN, LENGTH_OFFSET,
-    Opcode, STREAM_OFFSET, begin_frame, finish_frame, flags,
+    Opcode, RequestExtensions, STREAM_OFFSET, begin_frame, finish_frame, flags,
 };
 pub use request::{Request, RequestEnvelope};
 pub use response::{

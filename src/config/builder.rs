@@ -448,6 +448,16 @@ impl SessionBuilder {
         self
     }
 
+    /// Whether ScyllaDB is asked for the versions of tablets. It then tells of a tablet whenever the session believes in an older
+    /// version of it, and names the leader of tablets in strongly consistent keyspaces, who is then asked first
+    /// ([`TokenAware::prefer_leader`](crate::policy::TokenAware::prefer_leader)). An experiment of ScyllaDB's, and unstable here as
+    /// there. Servers that do not offer it are served as ever. Defaults to false.
+    #[cfg(feature = "unstable-tablets-v2")]
+    pub fn tablet_versions(mut self, ask: bool) -> Self {
+        self.engine.tablet_versions = ask;
+        self
+    }
+
     /// Whether hosts of other datacenters get connections. Defaults to true.
     pub fn connect_to_remote_hosts(mut self, connect: bool) -> Self {
         self.engine.connect_to_remote_hosts = connect;

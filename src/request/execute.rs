@@ -20,7 +20,7 @@ use super::{Encoded, follow_up};
 use crate::Session;
 use crate::error::{Error, UsageProblem};
 use crate::result::{PagingState, QueryResult};
-use crate::statement::{BoundStatement, Prepared, PreparedStatement, Route};
+use crate::statement::{BoundStatement, Prepared, PreparedStatement, Route, Template};
 
 /// Encodes and returns the future that sends.
 #[inline]
@@ -79,6 +79,7 @@ fn begin<'s>(
     let timestamp = template.stamp().next();
     let written =
         template.write(prepared, metadata, timestamp, route, frame, |out| put_row(prepared, values, out))?;
+    Template::name_tablet(prepared, table, written, engine, frame);
     template.describe(prepared, table, written, options);
     Ok((request.send(), expected))
 }
@@ -164,6 +165,7 @@ pub(super) fn encode_bound(
             })?
         }
     };
+    Template::name_tablet(prepared, table, written, &session.inner.engine, frame);
     let mut options = RequestOptions::default();
     template.describe(prepared, table, written, &mut options);
     options.prepared = Preparations::One(Arc::clone(&prepared.preparation));

@@ -13,7 +13,7 @@ use super::answer::Expected;
 use super::execute::{expected_rows, put_row, table_of};
 use crate::Session;
 use crate::error::Error;
-use crate::statement::{PreparedStatement, Route, Written};
+use crate::statement::{PreparedStatement, Route, Template, Written};
 use crate::timestamp::Reserved;
 
 /// See the module documentation.
@@ -55,7 +55,9 @@ impl Executions {
         let timestamp = template.stamp().next_of(&mut self.timestamps);
         let metadata = expected.and_then(|expected| expected.metadata.as_deref());
         let put_values = |out: &mut Vec<u8>| put_row(prepared, values, out);
-        let written = template.write(prepared, metadata, timestamp, route, job.row(), put_values)?;
+        let frame = job.row();
+        let written = template.write(prepared, metadata, timestamp, route, frame, put_values)?;
+        Template::name_tablet(prepared, self.options.table, written, &session.inner.engine, frame);
         if self.options.consistency_offset != Some(written.consistency_at) {
             let table = self.options.table;
             self.options = shared_options(&self.statement, table, written)?;

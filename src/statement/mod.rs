@@ -18,5 +18,5 @@ pub(crate) use options::{PROXY_EXECUTE, StatementOptions};
 pub use options::{PageSize, Timeout};
 pub use prepared::PreparedStatement;
 pub(crate) use prepared::{Described, Prepared, ResultMetadata, kind_of};
-pub(crate) use template::{Route, Written, token_of};
+pub(crate) use template::{Route, Template, Written, token_of};
 pub use text::Statement;

@@ -20,4 +20,6 @@ mod schema;
 mod session;
 mod stage;
 mod statements;
+#[cfg(feature = "unstable-tablets-v2")]
+mod tablet_versions;
 mod traces;

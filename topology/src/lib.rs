@@ -46,5 +46,5 @@ pub use policies::speculative::{
 pub use rng::Rng;
 pub use routing::{
     Replica, Replicas, ReplicationFactor, ReplicationStrategy, Route, RouteBuilder, RouteHost,
-    TABLETS_V1_PAYLOAD_KEY, TABLETS_V2_PAYLOAD_KEY, TabletHint, UpHosts, View, ViewId,
+    TABLETS_V1_PAYLOAD_KEY, TABLETS_V2_PAYLOAD_KEY, TabletHint, UpHosts, View, ViewId, tablet_version_block,
 };

@@ -22,7 +22,8 @@ impl ClusterActor {
         let mut shape = read.shape;
         if self.contact.is_some() {
             // Statements were written by what was agreed first, and connections see to servers that differ.
-            shape.metadata_id = self.published.agreement.load().shape.metadata_id;
+            let agreed = self.published.agreement.load().shape;
+            shape = shape.with_request_extensions(agreed.request_extensions());
         }
         let agreement =
             Agreement { shape, compression, is_astra, frame_bytes: self.config.limits.frame_bytes };

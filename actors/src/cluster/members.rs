@@ -154,11 +154,14 @@ impl Members {
         info!(host = %host.address, endpoint = %host.endpoint, datacenter = %host.datacenter, rack = %host.rack, "new host");
         let mut connect = ConnectOptions::from_config(&self.config);
         connect.versions = Versions::Only(shape.version);
-        connect.metadata_ids = shape.metadata_id;
+        connect.request_extensions = shape.request_extensions();
         connect.directory = Arc::clone(&self.directory);
         let pool = PoolSettings {
             connect,
-            connection: ConnectionSettings { metadata_ids: shape.metadata_id, ..self.connection.clone() },
+            connection: ConnectionSettings {
+                request_extensions: shape.request_extensions(),
+                ..self.connection.clone()
+            },
             size: self.config.pool_size,
             shards: self.config.shard_awareness,
             reactors: self.coordinators.len(),

@@ -104,6 +104,8 @@ pub struct EngineConfig {
     pub pool_size: PoolSize,
     /// How far ScyllaDB's shards are taken into account. Defaults to [`ShardAwareness::Full`].
     pub shard_awareness: ShardAwareness,
+    /// Whether ScyllaDB is asked for the versions of tablets, an experiment of its that may change. Defaults to false.
+    pub tablet_versions: bool,
     /// Whether hosts of other datacenters get connections. Defaults to true.
     pub connect_to_remote_hosts: bool,
     /// Whether `connect` waits until every host was tried. Defaults to false: it returns when the first host is up,
@@ -176,6 +178,7 @@ impl EngineConfig {
             reprepare_on_up: true,
             pool_size: PoolSize::default(),
             shard_awareness: ShardAwareness::default(),
+            tablet_versions: false,
             connect_to_remote_hosts: true,
             wait_for_all_hosts: false,
             load_balancing: Arc::new(TokenAware::default()),

@@ -27,7 +27,7 @@ use std::{cell::RefCell, collections::VecDeque, net::SocketAddr, rc::Rc, time::D
 
 use actix::{Actor, AsyncContext, Context};
 use bytes::Bytes;
-use chorus_protocol::{Compression, FrameShape, response::Event};
+use chorus_protocol::{Compression, FrameShape, RequestExtensions, response::Event};
 use chorus_topology::HostIndex;
 
 pub(crate) use in_flight::{InFlight, Occupant};
@@ -68,8 +68,8 @@ pub(crate) struct ConnectionSettings {
     /// it.
     pub(crate) max_orphans: u32,
     pub(crate) orphan_age: Duration,
-    /// Whether the session's frames have ids of result metadata.
-    pub(crate) metadata_ids: bool,
+    /// What the session's requests look like.
+    pub(crate) request_extensions: RequestExtensions,
 }
 
 impl Default for ConnectionSettings {
@@ -81,7 +81,7 @@ impl Default for ConnectionSettings {
             heartbeat_timeout: Duration::from_secs(30),
             max_orphans: 256,
             orphan_age: Duration::from_secs(2),
-            metadata_ids: false,
+            request_extensions: RequestExtensions::default(),
         }
     }
 }
@@ -152,10 +152,9 @@ pub(crate) fn start(
     let (segments, outbound) = if segments {
         (Some(Segments::new(wire.compression, settings.max_frame)), Outbound::segments(wire.compression))
     } else {
-        let lacks_ids = settings.metadata_ids && !wire.shape.metadata_id;
-        let outbound = if lacks_ids { Outbound::older } else { Outbound::plain };
-        (None, outbound(wire.compression))
+        (None, Outbound::plain(wire.compression))
     };
+    let outbound = outbound.lacking(settings.request_extensions.without(wire.shape.request_extensions()));
     stage.start(ConnectionActor {
         port: Rc::clone(&port),
         coordinator: Rc::clone(coordinator),

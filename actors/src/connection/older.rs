@@ -1,14 +1,15 @@
-//! Speaking to a server that has no ids of result metadata where the session's frames have them.
+//! Speaking to a server that lacks extensions which the session's requests have.
 //!
-//! The nodes of a cluster that is being upgraded offer different extensions. One of them changes what frames look like, and
-//! frames are written before it is known who gets them: the first server decides for the whole session. A connection to one that
-//! lacks the extension takes the ids out of what is sent, and puts empty ones into what comes. Such a server describes the rows of
-//! every answer, so nothing is lost but the saving.
+//! The nodes of a cluster that is being upgraded offer different extensions. Two of them change what requests look like, and
+//! requests are written before it is known who gets them: the first server decides for the whole session. A connection to one that
+//! lacks ids of result metadata takes them out of what is sent, and puts empty ones into what comes. Such a server describes the
+//! rows of every answer, so nothing is lost but the saving. For one that lacks versions of tablets the byte that names one is left
+//! off; it tells of tablets in the first form.
 
 use bytes::Bytes;
 use chorus_protocol::response::Envelope;
 use chorus_protocol::wire::Reader;
-use chorus_protocol::{CustomPayload, HEADER_LEN, LENGTH_OFFSET, Opcode, flags};
+use chorus_protocol::{CustomPayload, HEADER_LEN, LENGTH_OFFSET, Opcode, RequestExtensions, flags};
 
 /// Where the opcode of an envelope is.
 const OPCODE_OFFSET: usize = 4;
@@ -17,38 +18,45 @@ const PREPARED: [u8; 4] = [0, 0, 0, 4];
 /// The flag of a request that asks for rows without their description.
 const SKIP_METADATA: u8 = 0x02;
 
-/// Writes an envelope of protocol v4 without the metadata id that EXECUTE has behind the id of the statement. Everything else, and
-/// what cannot be read, stays as it is.
+/// Writes an envelope without what the server lacks: of an EXECUTE the metadata id behind the id of the statement (before protocol
+/// v5), and the version of a tablet at its end. Everything else, and what cannot be read, stays as it is.
 #[cold]
-pub(super) fn take_metadata_id(envelope: &[u8], out: &mut Vec<u8>) {
+pub(super) fn take_extensions(lacks: RequestExtensions, envelope: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    if rewrite_execute(envelope, out).is_none() {
+    if rewrite_execute(lacks, envelope, out).is_none() {
         out.truncate(start);
         out.extend_from_slice(envelope);
     }
 }
 
-fn rewrite_execute(envelope: &[u8], out: &mut Vec<u8>) -> Option<()> {
+fn rewrite_execute(lacks: RequestExtensions, envelope: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let (header, body) = envelope.split_at_checked(HEADER_LEN)?;
     if header[OPCODE_OFFSET] != Opcode::Execute as u8 {
         return None;
     }
     let start = out.len();
-    let shared = Bytes::copy_from_slice(body);
-    let mut reader = Reader::new(&shared);
-    if header[1] & flags::CUSTOM_PAYLOAD != 0 {
-        CustomPayload::decode(&mut reader, &shared).ok()?;
-    }
-    reader.short_bytes("statement id").ok()?;
-    let before = body.len() - reader.rest().len();
-    reader.short_bytes("metadata id").ok()?;
-    let rest = reader.rest();
     out.extend_from_slice(header);
-    out.extend_from_slice(&body[..before]);
-    let rest_at = out.len();
-    out.extend_from_slice(rest);
-    // Behind the two bytes of the consistency.
-    *out.get_mut(rest_at + 2)? &= !SKIP_METADATA;
+    if lacks.metadata_id {
+        let shared = Bytes::copy_from_slice(body);
+        let mut reader = Reader::new(&shared);
+        if header[1] & flags::CUSTOM_PAYLOAD != 0 {
+            CustomPayload::decode(&mut reader, &shared).ok()?;
+        }
+        reader.short_bytes("statement id").ok()?;
+        let before = body.len() - reader.rest().len();
+        reader.short_bytes("metadata id").ok()?;
+        out.extend_from_slice(&body[..before]);
+        let rest_at = out.len();
+        out.extend_from_slice(reader.rest());
+        // Behind the two bytes of the consistency.
+        *out.get_mut(rest_at + 2)? &= !SKIP_METADATA;
+    } else {
+        out.extend_from_slice(body);
+    }
+    if lacks.tablets_v2 {
+        // The last byte, and nothing of a body without one.
+        (out.len() > start + HEADER_LEN).then(|| out.pop())?;
+    }
     let length = u32::try_from(out.len() - start - HEADER_LEN).ok()?;
     out[start + LENGTH_OFFSET..start + HEADER_LEN].copy_from_slice(&length.to_be_bytes());
     Some(())
@@ -81,11 +89,14 @@ mod tests {
 
     use super::*;
 
-    fn shapes() -> (FrameShape, FrameShape) {
-        let older = FrameShape::new(ProtocolVersion::V4);
-        let mut newer = older;
-        newer.metadata_id = true;
-        (older, newer)
+    /// All shapes a request of this version can have.
+    fn shapes(version: ProtocolVersion) -> Vec<FrameShape> {
+        let bare = FrameShape::new(version);
+        let ids: &[bool] = if bare.metadata_id { &[true] } else { &[false, true] };
+        let with = |metadata_id, tablets_v2| {
+            bare.with_request_extensions(RequestExtensions { metadata_id, tablets_v2 })
+        };
+        ids.iter().flat_map(|&id| [with(id, false), with(id, true)]).collect()
     }
 
     fn execute(shape: &FrameShape, payload: bool, skip_metadata: bool) -> Vec<u8> {
@@ -102,7 +113,7 @@ mod tests {
             ..QueryParameters::default()
         };
         let id = shape.metadata_id.then_some(&b"metadata"[..]);
-        Execute { id: b"statement", result_metadata_id: id, parameters, tablet_version_block: 0 }
+        Execute { id: b"statement", result_metadata_id: id, parameters, tablet_version_block: 0x7a }
             .encode(shape, &mut out)
             .unwrap();
         finish_frame(&mut out, start).unwrap();
@@ -110,18 +121,30 @@ mod tests {
     }
 
     #[test]
-    fn an_execute_without_the_id_is_what_an_older_server_would_have_been_sent() {
-        let (older, newer) = shapes();
-        for payload in [false, true] {
-            let mut out = b"before".to_vec();
-            take_metadata_id(&execute(&newer, payload, true), &mut out);
-            assert_eq!(out[6..], execute(&older, payload, false), "payload: {payload}");
+    fn an_execute_without_what_a_server_lacks_is_what_it_would_have_been_sent() {
+        for version in [ProtocolVersion::V4, ProtocolVersion::V5] {
+            for session in shapes(version) {
+                for host in shapes(version) {
+                    let (has, knows) = (session.request_extensions(), host.request_extensions());
+                    let lacks = has.without(knows);
+                    if lacks.is_empty() || !knows.without(has).is_empty() {
+                        continue;
+                    }
+                    for payload in [false, true] {
+                        let mut out = b"before".to_vec();
+                        take_extensions(lacks, &execute(&session, payload, session.metadata_id), &mut out);
+                        let expected = execute(&host, payload, host.metadata_id);
+                        assert_eq!(out[6..], expected, "{session:?} for {host:?}, payload: {payload}");
+                    }
+                }
+            }
         }
     }
 
     #[test]
     fn other_requests_and_what_cannot_be_read_stay_as_they_are() {
-        let (_, newer) = shapes();
+        let newer = *shapes(ProtocolVersion::V4).last().unwrap();
+        let lacks = newer.request_extensions();
         let mut query = Vec::new();
         let start = begin_frame(&mut query, newer.version, Opcode::Options, 0);
         Request::Options.encode(&newer, &mut query).unwrap();
@@ -129,9 +152,16 @@ mod tests {
         let whole = execute(&newer, false, true);
         for envelope in [&query[..], &whole[..HEADER_LEN + 5], &whole[..4], &[]] {
             let mut out = Vec::new();
-            take_metadata_id(envelope, &mut out);
+            take_extensions(lacks, envelope, &mut out);
             assert_eq!(out, envelope);
         }
+        let mut out = Vec::new();
+        take_extensions(
+            RequestExtensions { metadata_id: false, tablets_v2: true },
+            &whole[..HEADER_LEN],
+            &mut out,
+        );
+        assert_eq!(out, whole[..HEADER_LEN], "there is no byte to leave off");
     }
 
     #[test]

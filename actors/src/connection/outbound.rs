@@ -1,10 +1,11 @@
 //! Envelopes on their way to the socket: stream ids patched in, compressed or wrapped into segments as agreed.
 
 use chorus_protocol::{
-    Compression, CompressionError, HEADER_LEN, LENGTH_OFFSET, STREAM_OFFSET, flags, segment::SegmentEncoder,
+    Compression, CompressionError, HEADER_LEN, LENGTH_OFFSET, RequestExtensions, STREAM_OFFSET, flags,
+    segment::SegmentEncoder,
 };
 
-use super::older::take_metadata_id;
+use super::older::take_extensions;
 
 /// Bodies smaller than this are not worth compressing.
 const SMALLEST_COMPRESSED: usize = 512;
@@ -14,10 +15,27 @@ const MOST_UNSENT: usize = 256 * 1024;
 enum Layer {
     /// Envelopes as they are, bodies compressed with this.
     Plain(Option<Compression>),
-    /// The same for a server without ids of result metadata, where the session has them.
-    Older(Option<Compression>),
     /// Envelopes collected here, then cut into segments.
     Segments { encoder: SegmentEncoder, envelopes: Vec<u8> },
+    /// Envelopes without what the server lacks of the session's extensions, then as the layer below has them.
+    Older { lacks: RequestExtensions, below: Box<Layer> },
+}
+
+impl Layer {
+    /// The layer next to the socket.
+    fn lowest(&self) -> &Layer {
+        match self {
+            Layer::Older { below, .. } => below,
+            layer => layer,
+        }
+    }
+
+    fn lowest_mut(&mut self) -> &mut Layer {
+        match self {
+            Layer::Older { below, .. } => below,
+            layer => layer,
+        }
+    }
 }
 
 /// See the module documentation.
@@ -35,14 +53,17 @@ impl Outbound {
         Self::new(Layer::Plain(compression))
     }
 
-    /// For protocol v4 with a server that has no ids of result metadata, while the session writes them.
-    pub(crate) fn older(compression: Option<Compression>) -> Self {
-        Self::new(Layer::Older(compression))
-    }
-
     /// For protocol v5.
     pub(crate) fn segments(compression: Option<Compression>) -> Self {
         Self::new(Layer::Segments { encoder: SegmentEncoder::new(compression), envelopes: Vec::new() })
+    }
+
+    /// The same for a server that lacks some of the extensions that the session's requests have.
+    pub(crate) fn lacking(self, lacks: RequestExtensions) -> Self {
+        if lacks.is_empty() {
+            return self;
+        }
+        Self { layer: Layer::Older { lacks, below: Box::new(self.layer) }, ..self }
     }
 
     fn new(layer: Layer) -> Self {
@@ -56,8 +77,8 @@ impl Outbound {
 
     /// Whether the server has no ids of result metadata where the session has them.
     #[inline]
-    pub(crate) fn is_older(&self) -> bool {
-        matches!(self.layer, Layer::Older(_))
+    pub(crate) fn lacks_metadata_ids(&self) -> bool {
+        matches!(self.layer, Layer::Older { lacks: RequestExtensions { metadata_id: true, .. }, .. })
     }
 
     /// Whether frames go out as they are, so that a run of them can be appended in one copy.
@@ -75,12 +96,12 @@ impl Outbound {
     /// Appends one envelope under a stream id.
     #[inline(always)]
     pub(crate) fn append(&mut self, envelope: &[u8], stream: u16) {
-        self.frames += 1;
         let (target, compression) = match &mut self.layer {
             Layer::Plain(compression) => (&mut self.bytes, *compression),
             Layer::Segments { envelopes, .. } => (envelopes, None),
-            Layer::Older(_) => return self.append_older(envelope, stream),
+            Layer::Older { .. } => return self.append_older(envelope, stream),
         };
+        self.frames += 1;
         let start = target.len();
         match compression {
             Some(compression) if envelope.len() >= HEADER_LEN + SMALLEST_COMPRESSED => {
@@ -105,13 +126,14 @@ impl Outbound {
     #[cold]
     #[inline(never)]
     fn append_older(&mut self, envelope: &[u8], stream: u16) {
-        let Layer::Older(compression) = self.layer else { return };
+        let whole = std::mem::replace(&mut self.layer, Layer::Plain(None));
+        let Layer::Older { lacks, below } = whole else { unreachable!("whoever calls has looked") };
         let mut rewritten = Vec::with_capacity(envelope.len());
-        take_metadata_id(envelope, &mut rewritten);
-        self.frames -= 1;
-        self.layer = Layer::Plain(compression);
+        take_extensions(lacks, envelope, &mut rewritten);
+        self.layer = *below;
         self.append(&rewritten, stream);
-        self.layer = Layer::Older(compression);
+        let below = std::mem::replace(&mut self.layer, Layer::Plain(None));
+        self.layer = Layer::Older { lacks, below: Box::new(below) };
     }
 
     /// What the socket should take next. Wraps what was appended since into segments first.
@@ -120,7 +142,7 @@ impl Outbound {
     ///
     /// When LZ4 itself fails.
     pub(crate) fn unsent(&mut self) -> Result<&[u8], CompressionError> {
-        if let Layer::Segments { encoder, envelopes } = &mut self.layer
+        if let Layer::Segments { encoder, envelopes } = self.layer.lowest_mut()
             && !envelopes.is_empty()
         {
             encoder.encode(envelopes, &mut self.bytes)?;
@@ -132,8 +154,8 @@ impl Outbound {
     /// Whether everything appended was taken by the socket.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
-            && match &self.layer {
-                Layer::Plain(_) | Layer::Older(_) => true,
+            && match self.layer.lowest() {
+                Layer::Plain(_) | Layer::Older { .. } => true,
                 Layer::Segments { envelopes, .. } => envelopes.is_empty(),
             }
     }

@@ -204,7 +204,10 @@ impl ConnectionActor {
                     self.coordinator.failed(request, Cause::Database(error), &self.port);
                     return Ok(());
                 }
-                if self.outbound.is_older() && !request.progress.direct && !request.progress.reprepare {
+                if self.outbound.lacks_metadata_ids()
+                    && !request.progress.direct
+                    && !request.progress.reprepare
+                {
                     self.answer_older(request, &header, body.as_slice());
                     return Ok(());
                 }

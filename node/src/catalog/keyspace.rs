@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::scylla::TabletOptions;
+use super::scylla::{StrongConsistency, TabletOptions};
 use super::table::TableSchema;
 use super::user_type::UserType;
 use crate::cql::CqlError;
@@ -112,6 +112,8 @@ pub struct Keyspace {
     pub durable_writes: bool,
     /// How its tables are divided into tablets; `None` when the ring says where their partitions are.
     pub tablets: Option<TabletOptions>,
+    /// How its replicas agree; `None` for eventually. Stored and shown, and whose tablets have leaders.
+    pub consistency: Option<StrongConsistency>,
     pub(crate) tables: BTreeMap<String, Arc<TableSchema>>,
     pub(crate) types: BTreeMap<String, Arc<UserType>>,
 }
@@ -129,6 +131,7 @@ impl Keyspace {
             replication,
             durable_writes,
             tablets: None,
+            consistency: None,
             tables: BTreeMap::new(),
             types: BTreeMap::new(),
         }

@@ -23,7 +23,7 @@ pub use keyspace::{Keyspace, KeyspaceKind, Replication};
 pub(crate) use options::MAX_TTL;
 pub use options::{OptionValue, TableOptions};
 pub(crate) use scylla::RATE_LIMIT;
-pub use scylla::{Dialect, RateLimit, TabletOptions};
+pub use scylla::{Dialect, RateLimit, StrongConsistency, TabletOptions};
 pub(crate) use table::TableBuilder;
 pub use table::{IndexKind, IndexSchema, TableSchema};
 pub use user_type::UserType;

@@ -21,6 +21,15 @@ pub struct TabletOptions {
     pub initial: Option<u32>,
 }
 
+/// That the replicas of a keyspace agree on every write by way of a leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StrongConsistency {
+    /// Within each datacenter.
+    Local,
+    /// All of them.
+    Global,
+}
+
 /// How often one partition of a table may be asked for in a second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RateLimit {
@@ -63,6 +72,27 @@ impl TabletOptions {
             }
         }
         Ok((enabled != Some(false)).then_some(options))
+    }
+}
+
+impl StrongConsistency {
+    /// From the `consistency` of a keyspace; `None` when its replicas agree eventually.
+    pub(crate) fn parse(text: &str) -> Result<Option<Self>, CqlError> {
+        match text {
+            "eventual" => Ok(None),
+            "local" => Ok(Some(Self::Local)),
+            "global" => Ok(Some(Self::Global)),
+            _ => Err(CqlError::config(format!(
+                "Value for 'consistency' must be one of: eventual, local, global, but was '{text}'"
+            ))),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Global => "global",
+        }
     }
 }
 

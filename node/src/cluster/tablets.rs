@@ -21,7 +21,7 @@ pub struct Tablet {
     pub first: i64,
     /// The last token of the range.
     pub last: i64,
-    /// Number and shard of each node that serves it.
+    /// Number and shard of each node that serves it. Where replicas are strongly consistent the first is their leader.
     pub replicas: Vec<(usize, u16)>,
     /// Changes with the replicas.
     pub version: u64,
@@ -202,6 +202,20 @@ impl TabletStore {
         })
     }
 
+    /// Makes another of its replicas the leader of the tablet with `token`: the first of them.
+    pub(crate) fn elect(&self, table: Uuid, token: i64, leader: usize) -> Result<(), TabletError> {
+        self.change(table, |map| {
+            let mut map = map.clone();
+            let version = map.next_version();
+            let place = map.place(token);
+            let tablet = &mut map.0[place];
+            let replica = tablet.replicas.iter().position(|(node, _)| *node == leader);
+            tablet.replicas[..=replica.ok_or(TabletError::NotThere(leader))?].rotate_right(1);
+            tablet.version = version;
+            Ok(map)
+        })
+    }
+
     pub(crate) fn split(&self, table: Uuid) -> Result<(), TabletError> {
         self.change(table, |map| map.split().ok_or(TabletError::Count(map.0.len())))
     }
@@ -357,6 +371,21 @@ mod tests {
         assert_eq!(of().find(5).replicas, [(other, 1)]);
         assert_eq!(store.relocate(table.id, 5, node, (node, 1)), Err(TabletError::NotThere(node)));
         assert_eq!(store.split(Uuid::nil()), Err(TabletError::NoTablets));
+    }
+
+    #[test]
+    fn the_leader_of_a_tablet_is_its_first_replica() {
+        let (catalog, keyspace, table) = table(3, "{'enabled': true, 'initial': 2}");
+        let membership = membership(4, 1, 2);
+        let store = TabletStore::new(0);
+        let of = || store.of(&catalog, &keyspace, &table, &membership).unwrap().find(5).clone();
+        let before = of();
+        let [first, second, third] = before.replicas[..] else { panic!("{before:?}") };
+        assert_eq!(store.elect(table.id, 5, third.0), Ok(()));
+        assert_eq!(of().replicas, [third, first, second]);
+        assert!(of().version > before.version);
+        let outside = (0..4).find(|node| before.replicas.iter().all(|(other, _)| other != node)).unwrap();
+        assert_eq!(store.elect(table.id, 5, outside), Err(TabletError::NotThere(outside)));
     }
 
     #[test]

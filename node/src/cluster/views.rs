@@ -170,6 +170,23 @@ impl EmbeddedCluster {
         self.shared.tablets.relocate(table.id, token, from, (to, shard))
     }
 
+    /// Makes `leader` the leader of the tablet with `token`. That means something to clients where replicas are strongly
+    /// consistent (`consistency = 'global'`) and versions of tablets are told, [`Shards::tablets_v2`](super::Shards::tablets_v2).
+    ///
+    /// # Errors
+    ///
+    /// [`TabletError::NotThere`] when it has no replica of it.
+    pub fn elect_leader(
+        &self,
+        keyspace: &str,
+        table: &str,
+        token: i64,
+        leader: usize,
+    ) -> Result<(), TabletError> {
+        let (table, _) = self.tablet_map(keyspace, table)?;
+        self.shared.tablets.elect(table.id, token, leader)
+    }
+
     /// Halves every tablet of a table.
     ///
     /// # Errors

@@ -25,7 +25,8 @@ pub(crate) fn rows(table: &str, catalog: &Catalog) -> Vec<Row> {
             .filter_map(|keyspace| {
                 let initial = keyspace.tablets?.initial.unwrap_or_default();
                 let initial = cell::int(i32::try_from(initial).unwrap_or(i32::MAX));
-                Some(vec![cell::text(&keyspace.name), None, initial, None, None])
+                let consistency = keyspace.consistency.and_then(|mode| cell::text(mode.name()));
+                Some(vec![cell::text(&keyspace.name), consistency, initial, None, None])
             })
             .collect(),
         "types" => stored().flat_map(|keyspace| keyspace.types()).map(|typ| type_row(typ)).collect(),

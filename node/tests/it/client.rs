@@ -10,8 +10,8 @@ use chorus_protocol::request::{
 use chorus_protocol::segment::{SegmentDecoder, SegmentEncoder};
 use chorus_protocol::{
     Bytes, Compression, CustomPayload, Envelope, ErrorBody, FrameHeader, FrameShape, HEADER_LEN, Opcode,
-    PreparedBody, ProtocolVersion, Response, ResultBody, STREAM_OFFSET, Supported, begin_frame, finish_frame,
-    flags,
+    PreparedBody, ProtocolVersion, RequestExtensions, Response, ResultBody, STREAM_OFFSET, Supported,
+    begin_frame, finish_frame, flags,
 };
 
 /// How long an answer may take.
@@ -88,11 +88,14 @@ impl Client {
             other => panic!("{other:?}"),
         };
         let mut startup = Startup::new("3.0.0");
-        for (key, value) in supported.extension_echo(self.shape.version) {
+        // As clients do by default, the versions of tablets are left alone.
+        let wanted = RequestExtensions { metadata_id: true, tablets_v2: false };
+        let shape = supported.shape(self.shape.version, wanted);
+        for (key, value) in Supported::extension_echo(&shape) {
             startup.set(key, value);
         }
         assert_eq!(self.ask(&Request::Startup(startup)), Response::Ready);
-        self.shape = supported.shape(self.shape.version);
+        self.shape = shape;
         supported
     }
 

@@ -171,6 +171,44 @@ fn tablets_are_where_keyspaces_say_so_and_by_datacenter_only() {
 }
 
 #[test]
+fn strong_consistency_needs_tablets_and_is_told() {
+    let cluster = cluster(3, 2);
+    let mut client = Client::v4(cluster.address(0));
+    let told = |client: &mut Client| {
+        let text = "SELECT consistency FROM system_schema.scylla_keyspaces WHERE keyspace_name = 'ks'";
+        let Response::Result(ResultBody::Rows(rows)) = client.query(text) else { panic!("no rows") };
+        rows.rows::<(Option<String>,)>().unwrap().next().unwrap().unwrap().0
+    };
+    assert_eq!(told(&mut client), None);
+    for mode in ["local", "global"] {
+        client.query(&format!("ALTER KEYSPACE ks WITH consistency = '{mode}'"));
+        assert_eq!(told(&mut client).as_deref(), Some(mode));
+    }
+    let Response::Result(ResultBody::Rows(rows)) = client.query("DESCRIBE KEYSPACE ks") else {
+        panic!("no rows")
+    };
+    assert!(String::from_utf8_lossy(&rows.content).contains(" AND consistency = 'global';"));
+    client.query("ALTER KEYSPACE ks WITH consistency = 'eventual'");
+    assert_eq!(told(&mut client), None);
+    assert_eq!(error(client.query("ALTER KEYSPACE ks WITH consistency = 'perhaps'")).0, 0x2300);
+    let ring = "CREATE KEYSPACE ring WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 1} \
+                AND consistency = 'global'";
+    assert_eq!(error(client.query(ring)).0, 0x2300);
+
+    let tablet = cluster.tablets("ks", "t").unwrap().remove(3);
+    let outside = (0..3).find(|node| tablet.replicas.iter().all(|(other, _)| other != node));
+    if let Some(outside) = outside {
+        assert_eq!(
+            cluster.elect_leader("ks", "t", tablet.last, outside),
+            Err(TabletError::NotThere(outside))
+        );
+    }
+    let last = tablet.replicas.last().unwrap().0;
+    cluster.elect_leader("ks", "t", tablet.last, last).unwrap();
+    assert_eq!(cluster.tablets("ks", "t").unwrap()[3].replicas[0].0, last);
+}
+
+#[test]
 fn a_table_that_is_made_anew_has_tablets_of_its_own_and_a_node_that_leaves_none() {
     let cluster = cluster(3, 2);
     let before = cluster.tablets("ks", "t").unwrap();

@@ -14,4 +14,4 @@ pub use header::{
     finish_frame, flags,
 };
 pub use opcode::Opcode;
-pub use shape::FrameShape;
+pub use shape::{FrameShape, RequestExtensions};

@@ -25,6 +25,31 @@ pub struct FrameShape {
     pub reason_map: bool,
 }
 
+/// The extensions that change what requests look like. Requests are written before it is known who gets them, so a session has
+/// each of these on every connection whose server offers it, or on none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct RequestExtensions {
+    /// See [`FrameShape::metadata_id`].
+    pub metadata_id: bool,
+    /// See [`FrameShape::tablets_v2`].
+    pub tablets_v2: bool,
+}
+
+impl RequestExtensions {
+    /// Those of `self` that `other` has not.
+    pub const fn without(self, other: Self) -> Self {
+        Self {
+            metadata_id: self.metadata_id && !other.metadata_id,
+            tablets_v2: self.tablets_v2 && !other.tablets_v2,
+        }
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        !self.metadata_id && !self.tablets_v2
+    }
+}
+
 impl FrameShape {
     /// A connection of `version` with no extension.
     pub const fn new(version: ProtocolVersion) -> Self {
@@ -37,6 +62,18 @@ impl FrameShape {
             tablets_v2: false,
             reason_map: version.has_reason_map(),
         }
+    }
+
+    /// What requests look like on such a connection.
+    pub const fn request_extensions(&self) -> RequestExtensions {
+        RequestExtensions { metadata_id: self.metadata_id, tablets_v2: self.tablets_v2 }
+    }
+
+    /// The same with requests of that look.
+    pub const fn with_request_extensions(mut self, extensions: RequestExtensions) -> Self {
+        self.metadata_id = extensions.metadata_id;
+        self.tablets_v2 = extensions.tablets_v2;
+        self
     }
 
     /// Whether bind metadata flags mark a conditional statement (a lightweight transaction).

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::error::{DecodeError, EncodeError};
-use crate::frame::{Compression, FrameShape};
+use crate::frame::{Compression, FrameShape, RequestExtensions};
 use crate::token::Partitioner;
 use crate::version::ProtocolVersion;
 use crate::wire::{Reader, put_short_count, put_string, put_string_list};
@@ -56,11 +56,11 @@ const SHARDING_KEYS: [&str; 5] = [
 const LWT_MARK: &str = "SCYLLA_LWT_ADD_METADATA_MARK";
 const RATE_LIMIT: &str = "SCYLLA_RATE_LIMIT_ERROR";
 const TABLETS_V1: &str = "TABLETS_ROUTING_V1";
+/// An experiment of ScyllaDB's, which may get another name with any release.
+const TABLETS_V2: &str = "TABLETS_ROUTING_V2_EXPERIMENTAL";
+const METADATA_ID: &str = "SCYLLA_USE_METADATA_ID";
 
 impl Supported {
-    /// The key of the extension that gives version 4 ids of result metadata.
-    pub const METADATA_ID: &'static str = "SCYLLA_USE_METADATA_ID";
-
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self { options: reader.string_multimap("supported options")? })
     }
@@ -151,9 +151,14 @@ impl Supported {
         self.has(TABLETS_V1)
     }
 
+    /// Results can say where tablets live and in which version, and EXECUTE names the version its sender knows.
+    pub fn tablets_v2(&self) -> bool {
+        self.has(TABLETS_V2)
+    }
+
     /// Result metadata ids on v4.
     pub fn use_metadata_id(&self) -> bool {
-        self.has(Self::METADATA_ID)
+        self.has(METADATA_ID)
     }
 
     /// The id of the host that answered.
@@ -161,19 +166,21 @@ impl Supported {
         self.number("SCYLLA_HOST_ID")
     }
 
-    /// The shape of a connection of `version` that echoes [`extension_echo`](Self::extension_echo) in its STARTUP.
-    pub fn shape(&self, version: ProtocolVersion) -> FrameShape {
+    /// The shape of a connection of `version` with everything that is offered and changes no request, and of what changes
+    /// requests that which is `wanted`. It has that shape once STARTUP has said so with [`extension_echo`](Self::extension_echo).
+    pub fn shape(&self, version: ProtocolVersion, wanted: RequestExtensions) -> FrameShape {
         let mut shape = FrameShape::new(version);
         shape.lwt_mask = self.lwt_mask();
         shape.rate_limit_code = self.rate_limit_code();
-        shape.tablets_v1 = version.has_custom_payload() && self.tablets_v1();
-        shape.metadata_id |= version == ProtocolVersion::V4 && self.use_metadata_id();
+        shape.tablets_v2 = wanted.tablets_v2 && version.has_custom_payload() && self.tablets_v2();
+        // Who knows both forms is told the second alone.
+        shape.tablets_v1 = !shape.tablets_v2 && version.has_custom_payload() && self.tablets_v1();
+        shape.metadata_id |= wanted.metadata_id && version == ProtocolVersion::V4 && self.use_metadata_id();
         shape
     }
 
-    /// The STARTUP options that switch on exactly the extensions of [`shape`](Self::shape).
-    pub fn extension_echo(&self, version: ProtocolVersion) -> Vec<(String, String)> {
-        let shape = self.shape(version);
+    /// The STARTUP options that switch on exactly the extensions of a shape that was offered.
+    pub fn extension_echo(shape: &FrameShape) -> Vec<(String, String)> {
         let mut echo = Vec::new();
         if let Some(mask) = shape.lwt_mask {
             echo.push((LWT_MARK.to_owned(), mask.to_string()));
@@ -181,7 +188,8 @@ impl Supported {
         let switches = [
             (shape.rate_limit_code.is_some(), RATE_LIMIT),
             (shape.tablets_v1, TABLETS_V1),
-            (version == ProtocolVersion::V4 && shape.metadata_id, Self::METADATA_ID),
+            (shape.tablets_v2, TABLETS_V2),
+            (shape.version == ProtocolVersion::V4 && shape.metadata_id, METADATA_ID),
         ];
         echo.extend(
             switches.into_iter().filter(|(on, _)| *on).map(|(_, key)| (key.to_owned(), String::new())),
@@ -195,6 +203,8 @@ mod tests {
     use super::*;
     use crate::response::Response;
     use crate::vectors::{V4, check_cuts, check_response};
+
+    const IDS: RequestExtensions = RequestExtensions { metadata_id: true, tablets_v2: false };
 
     fn supported(options: &[(&str, &[&str])]) -> Supported {
         let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
@@ -255,9 +265,9 @@ mod tests {
 
     #[test]
     fn exactly_what_shapes_the_connection_is_echoed() {
-        let shape = scylla().shape(ProtocolVersion::V4);
+        let shape = scylla().shape(ProtocolVersion::V4, IDS);
         assert!(shape.tablets_v1 && shape.metadata_id && shape.lwt_mask.is_some());
-        let echo = scylla().extension_echo(ProtocolVersion::V4);
+        let echo = Supported::extension_echo(&shape);
         let echo: Vec<_> = echo.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(
             echo,
@@ -268,8 +278,26 @@ mod tests {
                 ("SCYLLA_USE_METADATA_ID", ""),
             ]
         );
-        assert_eq!(Supported::default().shape(ProtocolVersion::V4), V4);
-        assert_eq!(Supported::default().extension_echo(ProtocolVersion::V5), []);
+        assert_eq!(Supported::default().shape(ProtocolVersion::V4, IDS), V4);
+        assert_eq!(Supported::extension_echo(&FrameShape::new(ProtocolVersion::V5)), []);
+    }
+
+    #[test]
+    fn what_changes_requests_is_taken_only_when_it_is_wanted_and_offered() {
+        let all = RequestExtensions { tablets_v2: true, ..IDS };
+        let mut offers = scylla();
+        let shape = offers.shape(ProtocolVersion::V4, RequestExtensions::default());
+        assert!(shape.tablets_v1 && shape.request_extensions().is_empty());
+        let shape = offers.shape(ProtocolVersion::V4, all);
+        assert!(shape.tablets_v1 && shape.request_extensions() == IDS, "versions are not offered");
+        offers.options.push((TABLETS_V2.to_owned(), vec![String::new()]));
+        assert!(offers.shape(ProtocolVersion::V4, IDS).tablets_v1, "nor wanted");
+        let shape = offers.shape(ProtocolVersion::V4, all);
+        assert!(!shape.tablets_v1 && shape.request_extensions() == all);
+        let echo = Supported::extension_echo(&shape);
+        let named = |key: &str| echo.iter().any(|(known, _)| known == key);
+        assert!(named(TABLETS_V2) && named(METADATA_ID) && !named(TABLETS_V1), "never both forms");
+        assert!(!offers.shape(ProtocolVersion::V3, all).tablets_v2, "answers have no room for it");
     }
 
     #[test]

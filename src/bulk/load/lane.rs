@@ -7,7 +7,7 @@ use chorus_protocol::token::Token;
 
 use crate::bulk::row::BindError;
 use crate::error::UsageProblem;
-use crate::statement::Route;
+use crate::statement::{Route, Template};
 use crate::{Error, PreparedStatement, Session};
 
 /// Bytes of rows that travel together: small against the window, so that answers to one chunk come while others are
@@ -67,7 +67,11 @@ impl Lane {
             })
         });
         match (written, failed) {
-            (Ok(written), _) => Ok(written.token),
+            (Ok(written), _) => {
+                let (prepared, engine) = (&self.statement.shared, &self.session.inner.engine);
+                Template::name_tablet(prepared, self.options.table, written, engine, frame);
+                Ok(written.token)
+            }
             (Err(_), Some(error)) => Err(PutError::Bind(error)),
             (Err(error), None) => Err(PutError::Row(error)),
         }

@@ -38,6 +38,8 @@ pub use replication::{ReplicationFactor, ReplicationFactorError, ReplicationStra
 pub use ring::{Ring, RingPosition};
 pub use route::{Replica, Replicas, ReplicasIter, Route, UpHosts};
 pub use sites::{Site, Sites};
-pub use tablet_payload::{TABLETS_V1_PAYLOAD_KEY, TABLETS_V2_PAYLOAD_KEY, TabletHint, TabletPayloadError};
+pub use tablet_payload::{
+    TABLETS_V1_PAYLOAD_KEY, TABLETS_V2_PAYLOAD_KEY, TabletHint, TabletPayloadError, tablet_version_block,
+};
 pub use tablets::{KnownTablet, Tablet, TabletMap};
 pub use view::{View, ViewId};

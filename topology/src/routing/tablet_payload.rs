@@ -60,6 +60,14 @@ impl TabletHint {
     }
 }
 
+/// The byte by which an EXECUTE names the version of a tablet: four of the version's bits in its low half, and which four in its high
+/// half. `chance` decides about the latter, so that many requests together name all of them.
+#[inline]
+pub fn tablet_version_block(version: u64, chance: u8) -> u8 {
+    let place = chance & 0x0f;
+    place << 4 | (version >> (4 * u32::from(place))) as u8 & 0x0f
+}
+
 /// Why a tablet payload could not be used. The response that carried it is not affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -138,6 +146,14 @@ mod tests {
         let expected = TabletHint { version: Some(u64::MAX), ..expected() };
         assert_eq!(TabletHint::parse_versioned(&versioned), Ok(expected));
         assert_eq!(TabletHint::parse_versioned(&vector()), Err(TabletPayloadError::Malformed));
+    }
+
+    #[test]
+    fn a_block_names_any_four_bits_of_a_version() {
+        for place in 0..16 {
+            assert_eq!(tablet_version_block(0xfedc_ba98_7654_3210, place), place << 4 | place);
+            assert_eq!(tablet_version_block(0xfedc_ba98_7654_3210, place | 0xf0), place << 4 | place);
+        }
     }
 
     #[test]

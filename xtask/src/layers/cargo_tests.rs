@@ -7,11 +7,18 @@ use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
 
 /// Off by default, and to be tried and looked at all the same.
-pub(super) const CLOUD: &str = "chorus-cql/cloud";
+pub(super) const FEATURES: &str = "chorus-cql/cloud,chorus-cql/unstable-tablets-v2";
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
     report.step("unit, doc and embedded tests", || {
-        counted(tree.cargo().args(["test", "--workspace", "--features", CLOUD, "--locked", "--no-fail-fast"]))
+        counted(tree.cargo().args([
+            "test",
+            "--workspace",
+            "--features",
+            FEATURES,
+            "--locked",
+            "--no-fail-fast",
+        ]))
     });
 }
 

@@ -1,6 +1,6 @@
 //! What the compiler and its tools can say without running anything.
 
-use super::cargo_tests::CLOUD;
+use super::cargo_tests::FEATURES;
 use crate::process;
 use crate::steps::Report;
 use crate::tree::Tree;
@@ -15,7 +15,7 @@ pub(super) fn fmt(tree: &Tree, report: &mut Report) {
 pub(super) fn clippy(tree: &Tree, report: &mut Report) {
     report.step("lints", || {
         let mut command = tree.cargo();
-        command.args(["clippy", "--workspace", "--all-targets", "--features", CLOUD, "--locked"]);
+        command.args(["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--locked"]);
         process::run("cargo clippy", command.args(["--", "-D", "warnings"]))?;
         Ok(String::new())
     });
@@ -25,7 +25,7 @@ pub(super) fn doc(tree: &Tree, report: &mut Report) {
     report.step("documentation", || {
         let mut command = tree.cargo();
         command
-            .args(["doc", "--workspace", "--no-deps", "--features", CLOUD, "--locked"])
+            .args(["doc", "--workspace", "--no-deps", "--features", FEATURES, "--locked"])
             .env("RUSTDOCFLAGS", "-D warnings");
         process::run("cargo doc", &mut command)?;
         Ok(String::new())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chorus_protocol::{Compression, ProtocolVersion};
+use chorus_protocol::{Compression, ProtocolVersion, RequestExtensions};
 
 use crate::auth::AuthProvider;
 use crate::config::{ApplicationInfo, Directory, EngineConfig, Resolver, TcpOptions, report};
@@ -81,9 +81,9 @@ pub(crate) struct ConnectOptions {
     pub(crate) resolver: Arc<dyn Resolver>,
     /// Whether extensions of ScyllaDB are asked for.
     pub(crate) extensions: bool,
-    /// Whether ids of result metadata are, on version 4. They change what frames look like, so a session either has them on every
-    /// connection whose server does, or on none.
-    pub(crate) metadata_ids: bool,
+    /// Which of those that change requests: all the configuration wants until the first connection of a session has found out
+    /// what there is, then what that one agreed on.
+    pub(crate) request_extensions: RequestExtensions,
 }
 
 impl ConnectOptions {
@@ -108,7 +108,7 @@ impl ConnectOptions {
             tcp: config.tcp,
             resolver: Arc::clone(&config.resolver),
             extensions: true,
-            metadata_ids: true,
+            request_extensions: RequestExtensions { metadata_id: true, tablets_v2: config.tablet_versions },
         }
     }
 

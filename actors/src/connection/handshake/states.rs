@@ -146,12 +146,8 @@ impl ExpectSupported {
         }
         if self.options.extensions {
             // An extension is active only if it was offered *and* echoed.
-            let mut wanted = supported.clone();
-            if !self.options.metadata_ids {
-                wanted.options.retain(|(key, _)| key != Supported::METADATA_ID);
-            }
-            shape = wanted.shape(self.version);
-            entries.extend(wanted.extension_echo(self.version));
+            shape = supported.shape(self.version, self.options.request_extensions);
+            entries.extend(Supported::extension_echo(&shape));
         }
         if self.options.no_compact && self.version < ProtocolVersion::V5 {
             entries.push(("NO_COMPACT".to_owned(), "true".to_owned()));

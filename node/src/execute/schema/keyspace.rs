@@ -3,7 +3,7 @@
 use chorus_protocol::response::{SchemaChangeKind, SchemaTarget};
 
 use super::{Change, changed, check_keyspace_name, check_user_keyspace};
-use crate::catalog::{Dialect, Keyspace, KeyspaceKind, Replication, TabletOptions};
+use crate::catalog::{Dialect, Keyspace, KeyspaceKind, Replication, StrongConsistency, TabletOptions};
 use crate::cql::ast::{AlterKeyspace, CreateKeyspace, OptionValue, Options};
 use crate::cql::{CqlError, CqlErrorKind};
 use crate::execute::database::Database;
@@ -15,6 +15,8 @@ struct Written {
     durable_writes: Option<bool>,
     /// `Some(None)` when it says that there shall be no tablets.
     tablets: Option<Option<TabletOptions>>,
+    /// `Some(None)` when it says eventually.
+    consistency: Option<Option<StrongConsistency>>,
 }
 
 impl Database {
@@ -36,6 +38,7 @@ impl Database {
         let durable_writes = written.durable_writes.unwrap_or(true);
         let mut keyspace = Keyspace::new(&create.name, KeyspaceKind::User, replication, durable_writes);
         keyspace.tablets = written.tablets.flatten();
+        keyspace.consistency = written.consistency.flatten();
         check_tablets(&keyspace)?;
         self.set_catalog(catalog.with_keyspace(keyspace));
         changed(SchemaChangeKind::Created, &create.name, SchemaTarget::Keyspace)
@@ -60,6 +63,7 @@ impl Database {
             }
             keyspace.tablets = tablets;
         }
+        keyspace.consistency = written.consistency.unwrap_or(keyspace.consistency);
         check_tablets(&keyspace)?;
         self.set_catalog(catalog.with_keyspace(keyspace));
         changed(SchemaChangeKind::Updated, &alter.name, SchemaTarget::Keyspace)
@@ -100,6 +104,9 @@ impl Database {
                 ("tablets", OptionValue::Map(entries)) if self.options.dialect == Dialect::Scylla => {
                     written.tablets = Some(TabletOptions::parse(entries)?);
                 }
+                ("consistency", OptionValue::Text(text)) if self.options.dialect == Dialect::Scylla => {
+                    written.consistency = Some(StrongConsistency::parse(text)?);
+                }
                 ("replication" | "durable_writes", _) => {
                     return Err(CqlError::syntax(format!("Invalid value for property '{option}'")));
                 }
@@ -128,8 +135,11 @@ impl Database {
     }
 }
 
-/// Tablets are placed by datacenter.
+/// Tablets are placed by datacenter, and leaders are those of tablets.
 fn check_tablets(keyspace: &Keyspace) -> Result<(), CqlError> {
+    if keyspace.consistency.is_some() && keyspace.tablets.is_none() {
+        return Err(CqlError::config("Strong consistency is supported with tablets only"));
+    }
     if keyspace.tablets.is_none() || keyspace.replication.class.ends_with("NetworkTopologyStrategy") {
         return Ok(());
     }

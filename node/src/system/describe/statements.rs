@@ -51,9 +51,12 @@ pub(super) fn keyspace(keyspace: &Keyspace) -> String {
             format!(" AND tablets = {{'enabled': true, 'initial': {initial}}}")
         }
     };
+    let consistency = keyspace
+        .consistency
+        .map_or_else(String::new, |mode| format!(" AND consistency = {}", string(mode.name())));
     // Two blanks, as in Cassandra.
     format!(
-        "CREATE KEYSPACE {name} WITH replication = {replication}}}  AND durable_writes = {}{tablets};",
+        "CREATE KEYSPACE {name} WITH replication = {replication}}}  AND durable_writes = {}{tablets}{consistency};",
         keyspace.durable_writes
     )
 }
