@@ -1,5 +1,6 @@
 //! Requests the engine makes for itself: their frames, and their answers taken apart.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -66,6 +67,9 @@ impl InternalError {
         match cause {
             Self::Request(error) => match error.kind() {
                 RequestErrorKind::ConnectionLost { .. } => ConnectError::Closed { during },
+                RequestErrorKind::Database(body) if during == Phase::Probe => {
+                    ConnectError::Server(Arc::new(body.clone()))
+                }
                 RequestErrorKind::Timeout { after, .. } => ConnectError::Timeout { during, limit: *after },
                 _ if during == Phase::Metadata => ConnectError::Metadata { reason: self.to_string().into() },
                 _ => ConnectError::protocol(during, self.to_string()),

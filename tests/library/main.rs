@@ -7,6 +7,7 @@ mod bulk;
 mod concurrent;
 mod errors;
 mod events;
+mod leaving;
 mod metrics;
 mod paging;
 mod policies;

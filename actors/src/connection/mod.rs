@@ -101,6 +101,11 @@ pub(crate) enum ConnectionFact {
         /// The connection.
         id: u64,
     },
+    /// The server says that it serves nobody, on whatever connection. This one takes nothing new already.
+    OutOfService {
+        /// The connection.
+        id: u64,
+    },
 }
 
 /// Where a connection's facts and the server's events go. Called from inside the pump: must only note or send.
@@ -124,6 +129,7 @@ pub(crate) struct ConnectionActor {
     in_flight: InFlight,
     heartbeat: pump::Heartbeat,
     saturated: bool,
+    out_of_service: bool,
     last_abandoned_sweep_us: u64,
 }
 
@@ -167,6 +173,7 @@ pub(crate) fn start(
         outbound,
         in_flight: InFlight::new(),
         saturated: false,
+        out_of_service: false,
         last_abandoned_sweep_us: 0,
     });
     port

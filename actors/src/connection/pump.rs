@@ -185,7 +185,12 @@ impl ConnectionActor {
         match occupant {
             Occupant::Free => {}
             Occupant::Orphan { .. } => self.port.stats.borrow_mut().late_answers += 1,
-            Occupant::Heartbeat => self.heartbeat.answered(),
+            Occupant::Heartbeat => {
+                self.heartbeat.answered();
+                if failed {
+                    self.error(&header, body.as_slice());
+                }
+            }
             Occupant::Row { chunk, row } => {
                 if failed {
                     let error = self.error(&header, body.as_slice());
@@ -296,8 +301,21 @@ impl ConnectionActor {
         })
     }
 
-    /// Decodes an ERROR. One that cannot be understood is an error all the same, with as much of its words as can be read.
-    fn error(&self, header: &FrameHeader, body: &[u8]) -> ErrorBody {
+    /// Decodes an ERROR, and leaves the server alone if that is what it wants.
+    fn error(&mut self, header: &FrameHeader, body: &[u8]) -> ErrorBody {
+        let error = self.decode_error(header, body);
+        if error.is_out_of_service() && !std::mem::replace(&mut self.out_of_service, true) {
+            tracing::debug!(address = %self.port.address, message = error.message, "the server serves nobody");
+            self.port.drain();
+            // What was not written yet would be refused as well.
+            self.coordinator.reclaim(&self.port);
+            (self.owner.fact)(ConnectionFact::OutOfService { id: self.port.id });
+        }
+        error
+    }
+
+    /// One that cannot be understood is an error all the same, with as much of its words as can be read.
+    fn decode_error(&self, header: &FrameHeader, body: &[u8]) -> ErrorBody {
         let open = || -> Result<Bytes, String> {
             let body = self.plain(header.flags, body)?;
             Ok(Envelope::split(header.flags, body).map_err(|error| error.to_string())?.body)

@@ -417,15 +417,18 @@ impl Handler<LinkFact> for ControlActor {
     type Result = ();
 
     fn handle(&mut self, LinkFact(fact): LinkFact, ctx: &mut Self::Context) {
+        let is_closed = matches!(fact, ConnectionFact::Closed { .. });
         let (id, why) = match fact {
             ConnectionFact::Closed { id, reason, .. } => (id, reason.to_string()),
             // So few requests cannot all go unanswered on a connection that is worth keeping.
             ConnectionFact::Saturated { id } => (id, "too many unanswered requests".to_owned()),
+            ConnectionFact::OutOfService { id } => (id, "the server serves nobody".to_owned()),
         };
         if self.link.as_ref().is_none_or(|link| link.id() != id) {
             return;
         }
         match &self.stopped {
+            Some(_) if !is_closed => {}
             Some(closed) => {
                 // Whoever shut the session down may have stopped waiting.
                 let _ = closed.send(1);

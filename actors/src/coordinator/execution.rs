@@ -51,6 +51,8 @@ pub(super) struct Circumstances {
     pub(super) in_flight: u32,
     /// How long the host takes to answer, when that is known.
     pub(super) latency_us: Option<u32>,
+    /// It has lately answered nothing but refusals.
+    pub(super) refuses: bool,
 }
 
 /// Who decides, and what that may cost.
@@ -82,11 +84,12 @@ impl Judge<'_> {
                 if !is_for_policy(&body.error) {
                     return Effect::Fail(error_kind(cause));
                 }
-                true
+                !body.is_out_of_service()
             }
             Cause::ConnectionLost { written, .. } => *written,
             Cause::Returned => false,
         };
+        let is_answer = matches!(cause, Cause::Database(_));
         let effect = match self.decide(request, &cause, written, host) {
             RetryDecision::SameHost(consistency) => resend(request, true, consistency, None),
             RetryDecision::NextHost(consistency) => resend(request, false, consistency, None),
@@ -100,10 +103,16 @@ impl Judge<'_> {
         if cannot_be_carried_out(request, &effect, host.now_us) {
             return Effect::Fail(error_kind(cause));
         }
-        // The budget is there so that retries cannot multiply load. A request that never left, and the first move of one
-        // whose connection broke, cannot: they are as many as were in flight there, once.
-        let moves_house = matches!(cause, Cause::ConnectionLost { .. }) && request.progress.retries == 0;
-        if written && !moves_house && !self.budget.try_spend() {
+        // The budget is there so that retries cannot multiply load. A request that never left cannot, nor can the first move
+        // of one whose connection broke or whose host does nothing for anybody: that host has no load from them.
+        let left = match &cause {
+            Cause::Database(body) => body.is_out_of_service() || host.refuses && is_refusal(&body.error),
+            Cause::ConnectionLost { .. } => true,
+            _ => false,
+        };
+        let elsewhere = matches!(effect, Effect::Resend { same_host: false, .. });
+        let moves_house = left && request.progress.retries == 0 && (elsewhere || !is_answer);
+        if (written || is_answer) && !moves_house && !self.budget.try_spend() {
             *self.refusals += 1;
             return Effect::Fail(error_kind(cause));
         }
@@ -161,6 +170,11 @@ fn cannot_be_carried_out(request: &Request, effect: &Effect, now_us: u64) -> boo
     let deadline_us = request.progress.deadline_us;
     let pause_us = after.map_or(0, |after| u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
     elsewhere || (pause_us > 0 && deadline_us != 0 && now_us.saturating_add(pause_us) >= deadline_us)
+}
+
+/// Whether the server did nothing because it cannot now, whatever it was asked.
+pub(super) fn is_refusal(error: &DbError) -> bool {
+    matches!(error, DbError::Overloaded | DbError::IsBootstrapping)
 }
 
 /// The attempt as the final error lists it.
@@ -339,6 +353,32 @@ mod tests {
         let (effect, refusals) = spend(1, said(DbError::Overloaded));
         assert!(fails(&effect) && refusals == 1);
         assert!(!fails(&spend(0, lost(true)).0), "still free");
+    }
+
+    #[test]
+    fn a_host_that_serves_nobody_is_left_once_for_nothing_whatever_the_statement() {
+        let leaving = || Cause::Database(ErrorBody::new(DbError::Overloaded, "Server is shutting down"));
+        let mut budget = RetryBudget::new(1, 0);
+        let mut spend = |retries, idempotent, cause, refuses| {
+            let mut request = request();
+            (request.progress.retries, request.options.idempotent) = (retries, idempotent);
+            let host = Circumstances { refuses, ..Circumstances::default() };
+            !fails(&judge_within(&DefaultRetry::new(), &mut budget, &request, cause, host).0)
+        };
+        for _ in 0..100 {
+            assert!(spend(0, true, leaving(), false));
+            assert!(spend(0, false, leaving(), false), "nothing of it was executed");
+            assert!(spend(0, false, said(DbError::IsBootstrapping), false));
+            assert!(spend(0, true, said(DbError::Overloaded), true), "it refuses whatever comes");
+            assert!(!spend(0, false, said(DbError::Overloaded), true), "some of it may have been executed");
+        }
+        assert!(spend(1, true, leaving(), false), "the one retry there is");
+        assert!(!spend(1, true, leaving(), false) && !spend(0, true, said(DbError::Overloaded), false));
+        assert!(!spend(0, true, said(DbError::ServerError), true), "that says nothing of other requests");
+        let again = Stubborn(RetryDecision::SameHost(None));
+        let mut empty = RetryBudget::new(0, 0);
+        let effect = judge_within(&again, &mut empty, &request(), leaving(), Circumstances::default()).0;
+        assert!(fails(&effect), "asking the same host again is no move");
     }
 
     #[test]

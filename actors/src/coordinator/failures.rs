@@ -6,7 +6,7 @@ use chorus_protocol::{
     Consistency, Opcode,
     response::{DbError, ErrorBody},
 };
-use chorus_topology::{HostIndex, Load};
+use chorus_topology::HostIndex;
 
 use super::{
     CoordinatorActor, Parked, execution,
@@ -14,6 +14,7 @@ use super::{
     pools::Pick,
     port::{Cause, Failed},
 };
+use crate::connection::ConnectionHandle;
 use crate::request::{Attempt, CloseReason, Outcome, Request, RequestErrorKind};
 
 impl CoordinatorActor {
@@ -51,10 +52,14 @@ impl CoordinatorActor {
             return;
         }
         request.learn_from_race();
-        if let Cause::Database(body) = &cause
-            && matches!(body.error, DbError::Overloaded | DbError::RateLimitReached { .. })
-        {
-            self.port.stats.borrow_mut().refused_for_load += 1;
+        if let Cause::Database(body) = &cause {
+            let for_load = matches!(body.error, DbError::Overloaded | DbError::RateLimitReached { .. });
+            if for_load && !body.is_out_of_service() {
+                self.port.stats.borrow_mut().refused_for_load += 1;
+            }
+            if execution::is_refusal(&body.error) {
+                self.port.pools.borrow_mut().note_refusal(connection.host);
+            }
         }
         if let Some(error) = execution::attempt_error(&cause) {
             request.progress.attempts.push(Attempt { host: connection.address, error });
@@ -67,11 +72,7 @@ impl CoordinatorActor {
             request.progress.reprepares = 0;
         }
         let policies = Arc::clone(request.options.policies.as_ref().unwrap_or(&self.policies));
-        let host = Circumstances {
-            now_us: self.port.clock().now_us(),
-            in_flight: connection.in_flight(),
-            latency_us: self.port.pools.borrow().latency_us(connection.host),
-        };
+        let host = self.circumstances(&connection);
         let effect = if self.draining.as_ref().is_some_and(|draining| draining.expired) {
             Effect::Fail(match &cause {
                 // It could have been carried out yet, if there were time.
@@ -127,6 +128,16 @@ impl CoordinatorActor {
                     None => self.resend(request, host),
                 }
             }
+        }
+    }
+
+    fn circumstances(&self, connection: &ConnectionHandle) -> Circumstances {
+        let pools = self.port.pools.borrow();
+        Circumstances {
+            now_us: self.port.clock().now_us(),
+            in_flight: connection.in_flight(),
+            latency_us: pools.answers_in_us(connection.host),
+            refuses: pools.refuses(connection.host),
         }
     }
 

@@ -15,7 +15,16 @@ pub(super) struct HostPool {
     latency: HostLatency,
     /// The same as a plain number, microseconds; zero when it is not known.
     latency_us: u32,
+    /// Requests it refused for what it is at, whatever they were, since it was last measured.
+    refused: u32,
+    /// Refusals were all it answered when it was last measured, which counts until then; zero when they were not.
+    refuses_until_us: u64,
 }
+
+/// Refusals in one period that say something about the host.
+const FEWEST_REFUSALS: u32 = 8;
+/// How long a host that did nothing but refuse, and is spared, is taken to do so. Then it gets its next chance.
+const REFUSES_US: u64 = 10_000_000;
 
 impl HostPool {
     pub(super) fn connections(&self) -> &[ConnectionHandle] {
@@ -24,8 +33,28 @@ impl HostPool {
 
     /// Notes answers that came since the last time.
     pub(super) fn note_latency(&mut self, answers: u64, sum_us: u64, now_us: u64) {
+        let refused = std::mem::take(&mut self.refused);
+        // Counted a moment after the answers, so that the two need not be equal.
+        if refused >= FEWEST_REFUSALS && u64::from(refused) * 8 >= answers * 7 {
+            self.refuses_until_us = now_us.saturating_add(REFUSES_US);
+        } else if answers > 0 || now_us >= self.refuses_until_us {
+            self.refuses_until_us = 0;
+        }
+        if self.refuses() {
+            // Nothing is as fast as a refusal: by it the host would be the best of all.
+            return;
+        }
         self.latency.record(answers, sum_us, now_us);
         self.latency_us = self.latency.current_us(now_us).unwrap_or(0);
+    }
+
+    fn refuses(&self) -> bool {
+        self.refuses_until_us > 0
+    }
+
+    /// How long it takes as far as choosing it is concerned: a host that only refuses is the slowest there is.
+    fn seems_us(&self) -> u32 {
+        if self.refuses() { u32::MAX } else { self.latency_us }
     }
 }
 
@@ -112,11 +141,29 @@ impl Pools {
         self.latencies_us = None;
         for pool in &mut self.hosts {
             measure(pool);
-            if pool.latency_us > 0 {
-                let (shortest, longest) = self.latencies_us.unwrap_or((pool.latency_us, pool.latency_us));
-                self.latencies_us = Some((shortest.min(pool.latency_us), longest.max(pool.latency_us)));
+            let seems_us = pool.seems_us();
+            if seems_us > 0 {
+                let (shortest, longest) = self.latencies_us.unwrap_or((seems_us, seems_us));
+                self.latencies_us = Some((shortest.min(seems_us), longest.max(seems_us)));
             }
         }
+    }
+
+    /// A host refused a request for what it is at, whatever the request was.
+    pub(super) fn note_refusal(&mut self, host: HostIndex) {
+        if let Some(pool) = self.hosts.get_mut(host.0 as usize) {
+            pool.refused = pool.refused.saturating_add(1);
+        }
+    }
+
+    /// Whether a host has lately answered nothing but refusals.
+    pub(super) fn refuses(&self, host: HostIndex) -> bool {
+        self.hosts.get(host.0 as usize).is_some_and(HostPool::refuses)
+    }
+
+    /// How long a host takes to answer, microseconds, when that is known.
+    pub(super) fn answers_in_us(&self, host: HostIndex) -> Option<u32> {
+        self.hosts.get(host.0 as usize).map(|pool| pool.latency_us).filter(|latency| *latency > 0)
     }
 
     /// Every connection.
@@ -140,7 +187,7 @@ impl Load for Pools {
     }
 
     fn latency_us(&self, host: HostIndex) -> Option<u32> {
-        self.hosts.get(host.0 as usize).map(|pool| pool.latency_us).filter(|latency| *latency > 0)
+        self.hosts.get(host.0 as usize).map(HostPool::seems_us).filter(|latency| *latency > 0)
     }
 
     // The limit grows with the best: where none is beyond that of the fastest of all, none is among any of them.
@@ -165,6 +212,27 @@ mod tests {
             }
         });
         pools
+    }
+
+    #[test]
+    fn a_host_that_only_refuses_is_the_slowest_until_it_does_not_or_for_ten_seconds() {
+        let host = HostIndex(0);
+        let period = |pools: &mut Pools, refused: u32, answers: u64, now_us| {
+            (0..refused).for_each(|_| pools.note_refusal(host));
+            pools.measure_each(|pool| pool.note_latency(answers, answers * 500, now_us));
+            pools.latency_us(host)
+        };
+        let mut pools = measured(&[500]);
+        assert_eq!(period(&mut pools, FEWEST_REFUSALS - 1, 7, 2), Some(500), "too few to tell");
+        assert_eq!(period(&mut pools, 50, 100, 3), Some(500), "it does other things as well");
+        assert_eq!(period(&mut pools, 50, 50, 4), Some(u32::MAX));
+        assert!(pools.refuses(host));
+        assert_eq!(pools.answers_in_us(host), Some(500), "refusals are no answers");
+        assert_eq!(period(&mut pools, 0, 0, 5), Some(u32::MAX), "nothing is news");
+        assert_eq!(period(&mut pools, 1, 20, 6), Some(500), "it serves again");
+        period(&mut pools, 50, 50, 7);
+        assert_eq!(period(&mut pools, 0, 0, 6 + REFUSES_US), Some(u32::MAX));
+        assert_ne!(period(&mut pools, 0, 0, 7 + REFUSES_US), Some(u32::MAX), "its next chance");
     }
 
     #[test]

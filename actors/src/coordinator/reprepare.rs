@@ -123,7 +123,8 @@ impl CoordinatorActor {
         self.port.fail(request, RequestErrorKind::PreparedIdChanged { cql });
     }
 
-    /// The PREPARE itself failed: so do those that wait for it, except that a lost connection only moves them.
+    /// The PREPARE itself failed: so do those that wait for it, except that a lost connection, and a host that serves nobody, only
+    /// moves them.
     pub(super) fn reprepare_failed(
         &mut self,
         prepare: Box<Request>,
@@ -140,6 +141,8 @@ impl CoordinatorActor {
                     let in_flight = connection.in_flight();
                     self.port.fail(request, RequestErrorKind::Timeout { after, written: false, in_flight });
                 }
+                // Every host of the plan once, as it would have been sent to them.
+                Cause::Database(body) if body.is_out_of_service() => self.resend(request, None),
                 Cause::Database(_) => self.port.fail(request, execution::error_kind(cause.clone())),
             }
         }

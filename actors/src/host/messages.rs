@@ -66,6 +66,12 @@ pub(crate) struct ConnectionLost {
     pub(crate) kind: ConnectionFailureKind,
 }
 
+/// From a pool: the server says that it serves nobody, see
+/// [`is_out_of_service`](chorus_protocol::ErrorBody::is_out_of_service). Sent for each connection that was told so.
+#[derive(Message, Debug, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct OutOfService;
+
 /// From the cluster: somebody said something about the host.
 #[derive(Message, Debug, Clone, Copy, PartialEq, Eq)]
 #[rtype(result = "()")]

@@ -29,8 +29,8 @@ use crate::reactor::Stage;
 
 pub use messages::KeyspaceRefused;
 pub(crate) use messages::{
-    AskSchemaVersion, Connected, ConnectionLost, DialFailed, Hint, PermitsBack, PoolOpened, PoolState,
-    PrepareThere, Stop, UseKeyspace,
+    AskSchemaVersion, Connected, ConnectionLost, DialFailed, Hint, OutOfService, PermitsBack, PoolOpened,
+    PoolState, PrepareThere, Stop, UseKeyspace,
 };
 use permits::Permits;
 use state::{Announcement, Effects, Failure, Machine};
@@ -315,6 +315,18 @@ impl Handler<ConnectionLost> for HostActor {
             true => self.machine.on_convicted(Failure::Unreachable),
             false => self.machine.on_lost(lived, self.usable()),
         };
+        self.perform(effects, ctx);
+    }
+}
+
+impl Handler<OutOfService> for HostActor {
+    type Result = ();
+
+    /// As if it were down already, on every reactor. When it is dialled again it is asked whether it serves before it counts as
+    /// up.
+    fn handle(&mut self, _: OutOfService, ctx: &mut Self::Context) {
+        info!(host = %self.setup.host.address, "host says that it serves nobody");
+        let effects = self.machine.on_convicted(Failure::Unreachable);
         self.perform(effects, ctx);
     }
 }

@@ -10,13 +10,14 @@ use tracing::warn;
 
 use super::PoolActor;
 use super::dial::{Dial, Dialled, shards_of};
-use super::messages::Fact;
+use super::messages::{Fact, PROBE_TIMEOUT};
 use super::slots::{ConnectionId, Shard, Verdict};
 use super::teach::Lessons;
 use crate::config::ShardAwareness;
 use crate::connection::handshake::{ConnectError, Established, Phase};
 use crate::connection::{self, ConnectionHandle, Owner, Wire};
 use crate::host::{Connected, DialFailed, PermitsBack, PoolState};
+use crate::internal::{ask, options_frame};
 
 impl PoolActor {
     /// Tells the host the whole state, if it changed.
@@ -82,7 +83,15 @@ impl PoolActor {
         let known = self.setup.settings.statements.as_ref().filter(|_| is_first && newcomer.is_ok());
         let statements = known.map(|known| known.alive()).unwrap_or_default();
         let (taught, arrived) = (Rc::clone(&self.taught), Instant::now());
+        let on_probation = self.on_probation;
         async move {
+            if let Ok(newcomer) = &newcomer
+                && on_probation
+                && let Err(error) = newcomer.probe().await
+            {
+                newcomer.handle.close();
+                return (Err(error), port_failed);
+            }
             if let Ok(newcomer) = &newcomer
                 && !statements.is_empty()
             {
@@ -134,6 +143,7 @@ impl PoolActor {
 
     fn take_in(&mut self, newcomer: Newcomer, wanted: Shard) {
         let Newcomer { handle, sharding, shard, port } = newcomer;
+        self.on_probation = false;
         self.shard_port.learn(port);
         if wanted.is_some() && shard != wanted {
             // Believe SCYLLA_SHARD, not the port.
@@ -194,6 +204,16 @@ struct Newcomer {
     sharding: Option<Sharding>,
     shard: Shard,
     port: Option<u16>,
+}
+
+impl Newcomer {
+    /// Whether the server serves. One that leaves lets connections in, and refuses what is asked on them.
+    async fn probe(&self) -> Result<(), ConnectError> {
+        match ask(&self.handle, Ok(options_frame(&self.handle.shape)), PROBE_TIMEOUT).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.into_connect(Phase::Probe)),
+        }
+    }
 }
 
 /// Closes connections that no request was ever sent on.

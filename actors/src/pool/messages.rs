@@ -34,7 +34,8 @@ pub(crate) struct MayConnect {
 #[rtype(result = "()")]
 pub(crate) struct Probe;
 
-/// From the host: it was convicted. Connections take nothing new, finish what they are at, and end.
+/// From the host: it was convicted, or serves nobody. Connections take nothing new, finish what they are at, and end; the next
+/// one is asked whether it is served before requests are let onto it.
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct Dismiss;

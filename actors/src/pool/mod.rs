@@ -30,7 +30,9 @@ use crate::config::{PoolSize, ShardAwareness};
 use crate::connection::handshake::{ConnectOptions, use_statement};
 use crate::connection::{ConnectionFact, ConnectionHandle, ConnectionSettings};
 use crate::coordinator::CoordinatorPort;
-use crate::host::{ConnectionLost, KeyspaceRefused, PermitsBack, PoolOpened, PoolState, Stop, UseKeyspace};
+use crate::host::{
+    ConnectionLost, KeyspaceRefused, OutOfService, PermitsBack, PoolOpened, PoolState, Stop, UseKeyspace,
+};
 use crate::internal::{ask, options_frame, query_frame};
 use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::reactor::Stage;
@@ -74,6 +76,8 @@ pub(crate) struct PoolActor {
     shard_port: ShardPort,
     /// When the host was last told the statements of the session. Held while it is told: others that arrive meanwhile wait.
     taught: Rc<tokio::sync::Mutex<Option<Instant>>>,
+    /// The host was convicted: its next connection is tried before requests are let onto it.
+    on_probation: bool,
     rng: Rng,
     reported: Option<PoolState>,
     stopping: Option<Stopping>,
@@ -120,6 +124,7 @@ impl PoolActor {
             since: HashMap::new(),
             shard_port: ShardPort::default(),
             taught: Rc::default(),
+            on_probation: false,
             rng: Rng::from_entropy(),
             reported: None,
             stopping: None,
@@ -203,6 +208,11 @@ impl Handler<Fact> for PoolActor {
                 self.slots.replace(ConnectionId(id));
                 self.report();
             }
+            // One that leaves was told of before.
+            ConnectionFact::OutOfService { id } if self.slots.serves(ConnectionId(id)) => {
+                self.setup.owner.do_send(OutOfService);
+            }
+            ConnectionFact::OutOfService { .. } => {}
         }
     }
 }
@@ -215,7 +225,10 @@ impl Handler<Probe> for PoolActor {
             let timeout = PROBE_TIMEOUT.min(self.setup.settings.connection.heartbeat_timeout);
             let probe = async move {
                 let answer = ask(&handle, Ok(options_frame(&handle.shape)), timeout);
-                if let Err(error) = answer.await {
+                // One that leaves says so in an error, and lets what it is at be answered.
+                if let Err(error) = answer.await
+                    && !error.is_database()
+                {
                     debug!(address = %handle.address, %error, "a probed connection did not answer");
                     handle.close();
                 }
@@ -229,6 +242,7 @@ impl Handler<Dismiss> for PoolActor {
     type Result = ();
 
     fn handle(&mut self, _: Dismiss, _: &mut Self::Context) {
+        self.on_probation = true;
         for id in self.slots.dismiss() {
             if let Some(handle) = self.slots.handle(id) {
                 self.coordinator.remove_connection(handle);

@@ -184,6 +184,11 @@ impl<H> Slots<H> {
         self.entries.iter().find(|entry| entry.id == id).map(|entry| &entry.handle)
     }
 
+    /// Whether requests may use it.
+    pub(crate) fn serves(&self, id: ConnectionId) -> bool {
+        self.entries.iter().any(|entry| entry.id == id && entry.stage != Stage::Leaving)
+    }
+
     /// Removes a connection and gives its handle back.
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<H> {
         let at = self.entries.iter().position(|entry| entry.id == id)?;

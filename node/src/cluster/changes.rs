@@ -86,11 +86,35 @@ impl EmbeddedCluster {
             return false;
         }
         self.shared.mark(node.index, false);
+        node.leaving.store(false, Ordering::Relaxed);
         if !node.wait_until_gone(PATIENCE) {
             tracing::error!(node = node.index, "connections are still there");
         }
         node.prepared.clear();
         true
+    }
+
+    /// Makes a node leave its clients in good order, as one that is drained before it is restarted: it still lets clients in, and
+    /// answers every request after their handshakes with the error that it is overloaded, "Server is shutting down". So it stays
+    /// until it is [stopped](Self::stop_node). Clients of other nodes are not told.
+    ///
+    /// Without effect on a node that is stopped already.
+    ///
+    /// # Panics
+    ///
+    /// When there is no node of that number.
+    pub fn drain_node(&self, node: usize) {
+        let node = self.node(node);
+        node.leaving.store(!*node.stopped.borrow(), Ordering::Relaxed);
+    }
+
+    /// How many requests a node has refused because it was [leaving](Self::drain_node), in all.
+    ///
+    /// # Panics
+    ///
+    /// When there is no node of that number.
+    pub fn turned_away(&self, node: usize) -> u64 {
+        self.node(node).counters.turned_away.load(Ordering::Relaxed)
     }
 
     /// Starts a node that was stopped, at its old address. Clients of other nodes are told that it is up.

@@ -1,6 +1,6 @@
 //! One member of a cluster as its connections see it.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -156,6 +156,8 @@ pub(crate) struct Node {
     pub(crate) stopped: watch::Sender<bool>,
     /// True while it does nothing for anybody, as a process that is suspended.
     pub(crate) frozen: watch::Sender<bool>,
+    /// True from when it is told to leave until it is stopped.
+    pub(crate) leaving: AtomicBool,
     presence: Presence,
     /// What it shows to clients that connect from now on; they are served plainly without it.
     #[cfg(feature = "tls")]
@@ -167,6 +169,8 @@ pub(crate) struct Node {
 pub(crate) struct Counters {
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
+    /// Requests refused because it was leaving.
+    pub(crate) turned_away: AtomicU64,
 }
 
 /// How many listeners and connections there are, for whoever waits for the last one.
@@ -193,6 +197,7 @@ impl Node {
             counters: Counters::default(),
             stopped,
             frozen,
+            leaving: AtomicBool::new(false),
             presence: Presence::default(),
             #[cfg(feature = "tls")]
             tls: RwLock::default(),

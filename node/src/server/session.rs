@@ -245,6 +245,11 @@ impl Session {
         body: &[u8],
         out: &mut Outbound,
     ) -> Flow {
+        if self.phase == Phase::Ready && self.node.leaving.load(Ordering::Relaxed) {
+            self.node.counters.turned_away.fetch_add(1, Ordering::Relaxed);
+            self.reply(header, out).error(DbError::Overloaded, "Server is shutting down".to_owned());
+            return Flow::Continue;
+        }
         if self.node.shared.faults.is_empty() {
             return self.dispatch(header, opcode, body, out);
         }

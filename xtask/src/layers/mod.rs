@@ -49,9 +49,6 @@ struct Layer {
     run: fn(&Tree, &mut Report),
 }
 
-/// Runs only when it is named.
-const ROLLING_RESTART: &str = "rolling-restart";
-
 const LAYERS: &[Layer] = &[
     Layer { name: "fmt", about: "cargo fmt --check", run: sources::fmt },
     Layer { name: "clippy", about: "clippy on all targets, warnings denied", run: sources::clippy },
@@ -71,11 +68,10 @@ const LAYERS: &[Layer] = &[
         about: "the loader: README, real tables, a killed Cassandra, ten million rows",
         run: load::run,
     },
-    Layer { name: "three-nodes", about: "three real nodes: where replicas are", run: real::three_nodes },
     Layer {
-        name: ROLLING_RESTART,
-        about: "three real nodes restarted one by one under load; only when named",
-        run: real::rolling_restart,
+        name: "three-nodes",
+        about: "three real nodes: where replicas are, and a rolling restart under load",
+        run: real::three_nodes,
     },
     Layer { name: "prometheus", about: "a real Prometheus scrapes a running load", run: prometheus::run },
 ];
@@ -85,10 +81,8 @@ fn names() -> clap::builder::PossibleValuesParser {
 }
 
 pub(crate) fn run(tree: &Tree, arguments: &TestArguments) -> Result<ExitCode, Stop> {
-    let chosen = LAYERS.iter().filter(|layer| match arguments.only.as_slice() {
-        [] => layer.name != ROLLING_RESTART,
-        only => only.iter().any(|name| name == layer.name),
-    });
+    let only = &arguments.only;
+    let chosen = LAYERS.iter().filter(|layer| only.is_empty() || only.iter().any(|name| name == layer.name));
     if arguments.list {
         chosen.for_each(|layer| println!("{:<14}{}", layer.name, layer.about));
         return Ok(ExitCode::SUCCESS);

@@ -48,7 +48,7 @@ const THREE_NODES: &str = "three_nodes";
 pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
     let layout = Layout { nodes: 3, auth: false, tls: None, first: None };
     let cluster = start_as(tree, report, "three Cassandras start", "three", &layout);
-    let Some(cluster) = cluster else { return };
+    let Some(mut cluster) = cluster else { return };
     report.step("our tests, three Cassandras", || {
         let mut command = tree.cargo();
         command
@@ -56,13 +56,6 @@ pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
             .env("CHORUS_CASSANDRA_NODES", cluster.contact_points().join(","));
         cargo_tests::counted(&mut command)
     });
-}
-
-/// Only when named: requests failed in one run of three, because a node that shuts down refuses them faster than they may be retried.
-pub(super) fn rolling_restart(tree: &Tree, report: &mut Report) {
-    let layout = Layout { nodes: 3, auth: false, tls: None, first: None };
-    let cluster = start_as(tree, report, "three Cassandras start", "rolling", &layout);
-    let Some(mut cluster) = cluster else { return };
     report.step("a rolling restart under load", || rolling::run(tree, &mut cluster));
 }
 

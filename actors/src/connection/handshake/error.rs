@@ -281,6 +281,8 @@ pub enum Phase {
     Authentication,
     /// Waiting for the keyspace to be set.
     Keyspace,
+    /// Asking a host that served nobody before whether it does now.
+    Probe,
     /// Telling the host the statements of the session.
     Statements,
     /// Registering for events.
@@ -298,6 +300,7 @@ impl fmt::Display for Phase {
             Self::Startup => "waiting for READY",
             Self::Authentication => "waiting for the authenticator",
             Self::Keyspace => "waiting for the keyspace to be set",
+            Self::Probe => "asking whether it serves again",
             Self::Statements => "preparing the statements of the session",
             Self::Register => "registering for events",
             Self::Metadata => "reading the system tables",

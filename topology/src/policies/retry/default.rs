@@ -12,7 +12,7 @@ use crate::rng::Rng;
 /// | read timeout, enough replicas answered but none with the data | the same host, once |
 /// | write timeout of a batch log | the same host, once |
 /// | unavailable | the next host, once |
-/// | bootstrapping | the next host |
+/// | bootstrapping, or overloaded as it is shutting down | the next host |
 /// | overloaded, truncate or server error, connection lost | the next host, if that is safe |
 /// | anything else | the caller |
 ///
