@@ -13,7 +13,10 @@
 
 use std::time::Duration;
 
-use chorus_protocol::{Consistency, response::DbError};
+use chorus_protocol::{
+    Consistency,
+    response::{DbError, ErrorBody},
+};
 use chorus_topology::{Failure, FailureCause, RetryBudget, RetryDecision, RetryPolicy, Rng, is_for_policy};
 
 use super::port::Cause;
@@ -84,7 +87,7 @@ impl Judge<'_> {
                 if !is_for_policy(&body.error) {
                     return Effect::Fail(error_kind(cause));
                 }
-                !body.is_out_of_service()
+                !did_nothing(body)
             }
             Cause::ConnectionLost { written, .. } => *written,
             Cause::Returned => false,
@@ -106,7 +109,7 @@ impl Judge<'_> {
         // The budget is there so that retries cannot multiply load. A request that never left cannot, nor can the first move
         // of one whose connection broke or whose host does nothing for anybody: that host has no load from them.
         let left = match &cause {
-            Cause::Database(body) => body.is_out_of_service() || host.refuses && is_refusal(&body.error),
+            Cause::Database(body) => did_nothing(body) || host.refuses && is_refusal(&body.error),
             Cause::ConnectionLost { .. } => true,
             _ => false,
         };
@@ -172,6 +175,11 @@ fn cannot_be_carried_out(request: &Request, effect: &Effect, now_us: u64) -> boo
     elsewhere || (pause_us > 0 && deadline_us != 0 && now_us.saturating_add(pause_us) >= deadline_us)
 }
 
+/// Whether the server has certainly not begun to execute what it was asked.
+fn did_nothing(body: &ErrorBody) -> bool {
+    body.is_out_of_service() || body.error == DbError::IsBootstrapping
+}
+
 /// Whether the server did nothing because it cannot now, whatever it was asked.
 pub(super) fn is_refusal(error: &DbError) -> bool {
     matches!(error, DbError::Overloaded | DbError::IsBootstrapping)
@@ -203,7 +211,7 @@ pub(super) fn error_kind(cause: Cause) -> RequestErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chorus_protocol::response::{ErrorBody, OperationKind, WriteType};
+    use chorus_protocol::response::{OperationKind, WriteType};
     use chorus_topology::{DefaultRetry, HostIndex};
 
     /// Says the same whatever happened, and notes how often it was asked.

@@ -49,18 +49,14 @@ impl ErrorBody {
         Ok(Self { code, message, error: DbError::Other { code } })
     }
 
-    /// Whether the server says that it serves nobody now: it shuts down, or has not joined its cluster yet. It has not begun to
-    /// execute what it was asked, and every other request on any connection to it is answered likewise.
+    /// Whether the server says that it serves nobody any more: it shuts down. It has not begun to execute what it was asked,
+    /// and every other request on any connection to it is answered likewise.
     ///
-    /// Apache Cassandra 4.1 and later answer so from the moment they are told to stop until the last request that was before
-    /// that is done; only then they close their connections. There is no code of its own for it: clients of the time would
+    /// Apache Cassandra 5.0 answers so from the moment it is told to stop until the last request that was before that is done;
+    /// only then it closes its connections. There is no code of its own for it: clients of the time would
     /// have taken any other for a broken server.
     pub fn is_out_of_service(&self) -> bool {
-        match self.error {
-            DbError::IsBootstrapping => true,
-            DbError::Overloaded => self.message.to_ascii_lowercase().contains("shutting down"),
-            _ => false,
-        }
+        self.error == DbError::Overloaded && self.message.to_ascii_lowercase().contains("shutting down")
     }
 
     /// Appends the body.
@@ -84,10 +80,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_leaves_or_joins_says_so_and_one_that_is_busy_does_not() {
+    fn a_server_that_leaves_says_so_and_one_that_is_busy_or_joins_does_not() {
         let says = |error, message| ErrorBody::new(error, message).is_out_of_service();
         assert!(says(DbError::Overloaded, "Server is shutting down"));
-        assert!(says(DbError::IsBootstrapping, "Cannot read from a bootstrapping node"));
+        assert!(!says(DbError::IsBootstrapping, "Cannot read from a bootstrapping node"));
         assert!(!says(DbError::Overloaded, "Query timed out before it could start"));
         assert!(!says(DbError::Invalid, "unconfigured table shutting down"));
     }

@@ -69,8 +69,8 @@ pub struct Failure<'f> {
     pub retry_count: u32,
     /// Whether the statement may be executed twice with the effect of once, as its author says.
     pub idempotent: bool,
-    /// Whether the server may have begun to execute it. Not when no byte of it left, nor when the server
-    /// [serves nobody](chorus_protocol::ErrorBody::is_out_of_service).
+    /// Whether the server may have begun to execute it. Not when no byte of it left, nor when the server joins or
+    /// [leaves](chorus_protocol::ErrorBody::is_out_of_service).
     pub written: bool,
     /// Whether the statement only reads.
     pub is_read: bool,
