@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 
 use crate::Session;
 use crate::error::{Error, ResultProblem};
+use crate::observe::{CallSpan, SpanOf};
 use crate::request::{AnyStatement, send};
 use crate::result::{PagingState, QueryResult, RowCursor};
 
@@ -38,6 +39,8 @@ pub struct Pages {
     state: State,
     /// Of the pages that were handed out, where they were traced.
     tracing_ids: Vec<Uuid>,
+    /// The span of all pages together, if somebody wants one.
+    span: Option<Arc<CallSpan>>,
 }
 
 enum State {
@@ -52,8 +55,9 @@ enum State {
 impl Pages {
     /// Fetches the first page.
     pub(crate) async fn open(session: Session, statement: AnyStatement) -> Result<Self, Error> {
-        let first = send(&session, &statement, None)?.finish(&session).await?;
-        Ok(Self { session, statement, state: State::Here(first), tracing_ids: Vec::new() })
+        let span = session.inner.observers.pages_span(&session, &statement);
+        let first = send(&session, &statement, None, SpanOf::Call(span.as_ref()))?.finish(&session).await?;
+        Ok(Self { session, statement, state: State::Here(first), tracing_ids: Vec::new(), span })
     }
 
     /// The next page; `None` after the last. Pages may be empty although others follow.
@@ -91,7 +95,7 @@ impl Pages {
 
     /// Sends for a page without waiting for it.
     fn fetch(&self, page: &PagingState) -> Result<State, Error> {
-        let mut sent = send(&self.session, &self.statement, Some(page))?;
+        let mut sent = send(&self.session, &self.statement, Some(page), SpanOf::Call(self.span.as_ref()))?;
         // A full queue is no reason to fail: the request is then handed over when the page is waited for.
         let _ = sent.reply.try_send();
         let session = self.session.clone();

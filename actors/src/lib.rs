@@ -45,7 +45,7 @@ pub use metrics::{
 };
 pub use reactor::Placement;
 pub use request::{
-    Attempt, AttemptError, CloseReason, ExecutionPolicies, PendingReply, Preparation, Preparations, Reply,
-    RequestBuilder, RequestError, RequestErrorKind, RequestKind, RequestOptions,
+    Attempt, AttemptError, CloseReason, Effort, ExecutionPolicies, PendingReply, Preparation, Preparations,
+    Reply, RequestBuilder, RequestError, RequestErrorKind, RequestKind, RequestOptions,
 };
 pub use shutdown::ShutdownReport;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use chorus_actors::{BulkJob, BulkOptions, CompletedChunk, RequestError, RowOutcome};
@@ -15,7 +16,7 @@ use super::Source;
 use super::awaited::Awaited;
 use crate::Session;
 use crate::error::Error;
-use crate::listener::Listened;
+use crate::observe::{Call, CallSpan, Observed};
 use crate::request::{Expected, follow_up, read_parts};
 use crate::result::QueryResult;
 
@@ -36,8 +37,10 @@ pub(super) struct Driver<S> {
     exhausted: bool,
     /// How to read the rows of requests in flight, for those that return any.
     expected: Awaited<Expected>,
-    /// Whom to tell of the ends of requests in flight, where somebody listens.
-    listened: Awaited<Box<Listened>>,
+    /// Whom to tell of the ends of requests in flight, where somebody watches.
+    observed: Awaited<Box<Observed>>,
+    /// The span of the job, if somebody wants one.
+    span: Option<Arc<CallSpan>>,
     /// Results that wait until the schema is agreed upon.
     follow_ups: FuturesUnordered<BoxFuture<'static, Arrival>>,
     /// Outcomes in the order they arrived.
@@ -49,6 +52,7 @@ impl<S: Source> Driver<S> {
     pub(super) fn new(session: Session, source: S, concurrency: usize) -> Self {
         let options = BulkOptions { concurrency, keep_replies: true, ..BulkOptions::default() };
         let job = session.inner.engine.bulk(options);
+        let span = session.inner.observers.job_span(&session, Call::Concurrent, source.statement());
         Self {
             session,
             source,
@@ -57,7 +61,8 @@ impl<S: Source> Driver<S> {
             next: 0,
             exhausted: false,
             expected: Awaited::new(),
-            listened: Awaited::new(),
+            observed: Awaited::new(),
+            span,
             follow_ups: FuturesUnordered::new(),
             arrived: VecDeque::new(),
             broken: None,
@@ -132,8 +137,8 @@ impl<S: Source> Driver<S> {
                     if let Some(expected) = work.expected {
                         self.expected.put(index, expected);
                     }
-                    if let Some(listened) = work.listened {
-                        self.listened.put(index, listened);
+                    if let Some(observed) = work.observed {
+                        self.observed.put(index, observed);
                     }
                     if let Err(error) = self.job.commit(index, work.token, work.options) {
                         self.give_up(error);
@@ -141,7 +146,8 @@ impl<S: Source> Driver<S> {
                 }
                 Some(Err(error)) => {
                     self.next += 1;
-                    self.arrived.push_back((index, Err(error.at(index))));
+                    let outcome = Err(error.at(index));
+                    self.arrive(index, None, outcome);
                 }
             }
         }
@@ -150,7 +156,7 @@ impl<S: Source> Driver<S> {
     fn read(&mut self, mut chunk: CompletedChunk) {
         for (index, outcome) in chunk.into_rows() {
             let expected = self.expected.take(index);
-            let listened = self.listened.take(index);
+            let observed = self.observed.take(index);
             let result = match outcome {
                 RowOutcome::Applied => Ok((QueryResult::void(HostIndex(0)), None)),
                 RowOutcome::Failed(error) => Err(error.into()),
@@ -161,26 +167,27 @@ impl<S: Source> Driver<S> {
             match result {
                 Ok((result, Some(effect))) => {
                     let session = self.session.clone();
+                    let span = self.span.clone();
                     self.follow_ups.push(Box::pin(async move {
                         let result = follow_up(&session, result, effect).await;
                         let outcome = result.map_err(|error| error.at(index));
-                        tell(listened, &outcome);
+                        tell(&session, observed, &outcome);
+                        count(span.as_deref(), &outcome);
                         (index, outcome)
                     }));
                 }
-                Ok((result, None)) => {
-                    let outcome = Ok(result);
-                    tell(listened, &outcome);
-                    self.arrived.push_back((index, outcome));
-                }
-                Err(error) => {
-                    let outcome = Err(error.at(index));
-                    tell(listened, &outcome);
-                    self.arrived.push_back((index, outcome));
-                }
+                Ok((result, None)) => self.arrive(index, observed, Ok(result)),
+                Err(error) => self.arrive(index, observed, Err(error.at(index))),
             }
         }
         self.job.recycle(chunk);
+    }
+
+    #[inline]
+    fn arrive(&mut self, index: u64, observed: Option<Box<Observed>>, outcome: Result<QueryResult, Error>) {
+        tell(&self.session, observed, &outcome);
+        count(self.span.as_deref(), &outcome);
+        self.arrived.push_back((index, outcome));
     }
 
     #[cold]
@@ -190,9 +197,29 @@ impl<S: Source> Driver<S> {
     }
 }
 
+impl<S> Drop for Driver<S> {
+    fn drop(&mut self) {
+        if let Some(span) = &self.span
+            && self.job.outstanding() + self.follow_ups.len() > 0
+        {
+            span.cancelled();
+        }
+    }
+}
+
 #[inline]
-fn tell(listened: Option<Box<Listened>>, outcome: &Result<QueryResult, Error>) {
-    if let Some(listened) = listened {
-        listened.end(outcome);
+fn count(span: Option<&CallSpan>, outcome: &Result<QueryResult, Error>) {
+    if let Some(span) = span {
+        match outcome {
+            Ok(_) => span.items_succeeded(1, 0),
+            Err(error) => span.item_failed(error),
+        }
+    }
+}
+
+#[inline]
+fn tell(session: &Session, observed: Option<Box<Observed>>, outcome: &Result<QueryResult, Error>) {
+    if let Some(observed) = observed {
+        observed.end(session, outcome);
     }
 }

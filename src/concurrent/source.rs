@@ -9,7 +9,7 @@ use chorus_protocol::IntoRow;
 use self::sealed::Work;
 use crate::Session;
 use crate::error::Error;
-use crate::listener::Listened;
+use crate::observe::{Observed, SpanOf};
 use crate::request::{self, AnyStatement, Executions, Expected};
 use crate::statement::PreparedStatement;
 
@@ -24,15 +24,15 @@ pub(crate) mod sealed {
     use chorus_actors::{BulkJob, RequestOptions};
     use chorus_protocol::token::Token;
 
-    use super::{Error, Expected, Listened, Session};
+    use super::{Error, Expected, Observed, PreparedStatement, Session};
 
     /// One request that was written.
     pub struct Work<'s> {
         pub(crate) token: Option<Token>,
         pub(crate) options: &'s Arc<RequestOptions>,
         pub(crate) expected: Option<Expected>,
-        /// Told to listeners when it has ended.
-        pub(crate) listened: Option<Box<Listened>>,
+        /// Told to those who watch when it has ended.
+        pub(crate) observed: Option<Box<Observed>>,
     }
 
     pub trait Source {
@@ -42,6 +42,11 @@ pub(crate) mod sealed {
 
         /// How many items are left at least, to size the results.
         fn remaining(&self) -> usize;
+
+        /// The one statement of all items, if it is one.
+        fn statement(&self) -> Option<&PreparedStatement> {
+            None
+        }
     }
 }
 
@@ -74,9 +79,9 @@ where
         };
         job.row().extend_from_slice(&self.frame);
         self.options = Arc::new(encoded.options);
-        let listened = session.inner.listeners.statement(&statement);
+        let observed = session.inner.observers.statement(session, &statement, SpanOf::Call(None));
         let token = self.options.token;
-        Some(Ok(Work { token, options: &self.options, expected: encoded.expected, listened }))
+        Some(Ok(Work { token, options: &self.options, expected: encoded.expected, observed }))
     }
 
     fn remaining(&self) -> usize {
@@ -93,6 +98,16 @@ pub struct ValueSource<I> {
 impl<I> ValueSource<I> {
     pub(crate) fn new(statement: PreparedStatement, rows: I) -> Self {
         Self { executions: Executions::new(statement), rows }
+    }
+}
+
+/// Begins to watch a row that was written a moment ago, so that its values fit.
+#[cold]
+fn observe(session: &Session, statement: &PreparedStatement, values: &impl IntoRow) -> Option<Box<Observed>> {
+    let (observers, span) = (&session.inner.observers, SpanOf::Call(None));
+    match observers.wants_values().then(|| statement.bind_ref(values)) {
+        Some(Ok(bound)) => observers.statement(session, &AnyStatement::Bound(bound), span),
+        _ => observers.execution(session, statement, span),
     }
 }
 
@@ -113,8 +128,11 @@ where
         let expected = self.executions.expected();
         Some(match self.executions.write(session, &values, expected.as_ref(), job) {
             Ok(token) => {
-                let listened = session.inner.listeners.execution(self.executions.statement());
-                Ok(Work { token, options: self.executions.options(), expected, listened })
+                let observed = match session.inner.observers.any() {
+                    false => None,
+                    true => observe(session, self.executions.statement(), &values),
+                };
+                Ok(Work { token, options: self.executions.options(), expected, observed })
             }
             Err(error) => Err(error),
         })
@@ -122,5 +140,9 @@ where
 
     fn remaining(&self) -> usize {
         self.rows.size_hint().0
+    }
+
+    fn statement(&self) -> Option<&PreparedStatement> {
+        Some(self.executions.statement())
     }
 }

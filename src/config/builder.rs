@@ -17,7 +17,7 @@ use chorus_topology::{
 
 use super::{ExecutionProfile, IntoContactPoint, Profiles, SessionConfig, Speculation};
 use crate::error::{ConfigProblem, Error};
-use crate::listener::RequestListener;
+use crate::observe::Observation;
 use crate::statement::{PageSize, StatementCache, Timeout};
 use crate::timestamp::{MonotonicTimestampGenerator, TimestampGenerator};
 use crate::trace::TraceOptions;
@@ -48,7 +48,7 @@ pub struct SessionBuilder {
     profile: ExecutionProfile,
     profiles: BTreeMap<Arc<str>, ExecutionProfile>,
     timestamps: Option<Arc<dyn TimestampGenerator>>,
-    pub(super) listeners: Vec<Arc<dyn RequestListener>>,
+    pub(super) observation: Observation,
     pub(super) trace_limit: Option<Duration>,
     /// TLS takes only certificates for the addresses of servers.
     #[cfg(feature = "tls")]
@@ -67,7 +67,7 @@ impl SessionBuilder {
             profile: ExecutionProfile::default(),
             profiles: BTreeMap::new(),
             timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),
-            listeners: Vec::new(),
+            observation: Observation::default(),
             trace_limit: Some(TraceOptions::DEFAULT_LIMIT),
             #[cfg(feature = "tls")]
             insists_on_addresses: false,
@@ -127,7 +127,7 @@ impl SessionBuilder {
             profiles: Arc::new(Profiles::new(self.profiles)),
             described: Arc::new(StatementCache::new()),
             timestamps: self.timestamps,
-            listeners: self.listeners,
+            observation: self.observation,
             trace_limit: self.trace_limit,
         })
     }
@@ -496,7 +496,7 @@ impl SessionBuilder {
         }
     }
 
-    fn report(&mut self, problem: ConfigProblem) {
+    pub(super) fn report(&mut self, problem: ConfigProblem) {
         self.problem.get_or_insert(problem);
     }
 }

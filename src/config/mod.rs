@@ -22,7 +22,7 @@ pub(crate) use profiles::Profiles;
 #[cfg(feature = "tls")]
 pub use tls::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 
-use crate::listener::RequestListener;
+use crate::observe::Observation;
 use crate::statement::{Described, StatementCache};
 use crate::timestamp::TimestampGenerator;
 
@@ -37,7 +37,7 @@ pub(crate) struct SessionConfig {
     pub(crate) described: Arc<StatementCache<Described>>,
     /// `None` leaves timestamps to the server.
     pub(crate) timestamps: Option<Arc<dyn TimestampGenerator>>,
-    pub(crate) listeners: Vec<Arc<dyn RequestListener>>,
+    pub(crate) observation: Observation,
     /// `None` waits for traces for ever.
     pub(crate) trace_limit: Option<Duration>,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use chorus_actors::{Attempt as RequestAttempt, AttemptError, ConnectAttempt};
 use chorus_protocol::response::ErrorBody;
@@ -32,6 +33,19 @@ impl<'a> Attempt<'a> {
         match self.0 {
             Stage::Connect(attempt) => attempt.endpoint.as_ref(),
             Stage::Request(_) => None,
+        }
+    }
+
+    /// When that was known, counted from when the engine took the request; `None` for an attempt to connect.
+    pub fn after(&self) -> Option<Duration> {
+        self.of_request().map(|(_, after)| after)
+    }
+
+    /// The attempt at a request that it is.
+    pub(crate) fn of_request(&self) -> Option<(&'a RequestAttempt, Duration)> {
+        match self.0 {
+            Stage::Connect(_) => None,
+            Stage::Request(attempt) => Some((attempt, attempt.after)),
         }
     }
 

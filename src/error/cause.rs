@@ -53,6 +53,9 @@ pub enum ConfigProblem {
         /// The setting.
         setting: &'static str,
     },
+    /// A log of slow requests that logs one in zero of them, or no line a second.
+    #[error("the log of slow requests would never log one")]
+    SilentLog,
     /// A blocking session has no runtime around it on which the engine could live.
     #[error("a blocking session needs a dedicated placement: there is no runtime for the engine to live on")]
     NoRuntime,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use chorus_actors::config::ConfigError;
 use chorus_actors::{
-    Attempt as RequestAttempt, AttemptError, ConnectAttempt, ConnectError, ControlError, RequestError,
-    RequestErrorKind, TlsProblem, UseKeyspaceError,
+    Attempt as RequestAttempt, AttemptError, ConnectAttempt, ConnectError, ControlError, Effort,
+    RequestError, RequestErrorKind, TlsProblem, UseKeyspaceError,
 };
 use chorus_protocol::response::{DbError, ErrorBody};
 use chorus_protocol::{DecodeError, EncodeError, ValueError};
@@ -86,12 +86,24 @@ impl Error {
     /// The hosts that were tried and what happened at each, oldest first. Includes the last one only when the failure is
     /// not that host's own answer.
     pub fn attempts(&self) -> impl ExactSizeIterator<Item = Attempt<'_>> {
+        self.attempts_made()
+    }
+
+    pub(crate) fn attempts_made(&self) -> Attempts<'_> {
         let (connect, request): (&[ConnectAttempt], &[RequestAttempt]) = match self.cause() {
             Cause::Connect(error) => (error.attempts(), &[]),
             Cause::Request(error) => (&[], error.attempts()),
             _ => (&[], &[]),
         };
         Attempts { connect: connect.iter(), request: request.iter() }
+    }
+
+    /// What the engine did for a request that failed.
+    pub(crate) fn effort(&self) -> Option<Effort> {
+        match self.cause() {
+            Cause::Request(error) => Some(error.effort()),
+            _ => None,
+        }
     }
 
     /// Why no connection could be secured, when it is that; of several hosts, at the first where it was.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use chorus_protocol::IntoRow;
 use super::BulkReport;
 use crate::Session;
 use crate::error::Error;
+use crate::observe::{Call, CallSpan};
 use crate::request::Executions;
 use crate::statement::PreparedStatement;
 
@@ -28,6 +30,8 @@ pub struct BulkSink {
     errors_allowed: usize,
     started: Instant,
     report: BulkReport,
+    /// The span of the job, if somebody wants one.
+    span: Option<Arc<CallSpan>>,
 }
 
 impl BulkSink {
@@ -38,6 +42,7 @@ impl BulkSink {
         errors_allowed: usize,
     ) -> Self {
         Self {
+            span: session.inner.observers.job_span(&session, Call::Bulk, Some(&statement)),
             job: session.inner.engine.bulk(options),
             session,
             executions: Executions::new(statement),
@@ -93,7 +98,7 @@ impl BulkSink {
     pub async fn finish(mut self) -> Result<BulkReport, Error> {
         self.flush().await?;
         self.report.elapsed = self.started.elapsed();
-        Ok(self.report)
+        Ok(std::mem::take(&mut self.report))
     }
 
     /// What is known so far; rows under way are missing.
@@ -129,8 +134,12 @@ impl BulkSink {
     }
 
     fn absorb(&mut self, chunk: CompletedChunk) -> Result<(), Error> {
-        self.report.written += (chunk.len() - chunk.failed()) as u64;
+        let written = (chunk.len() - chunk.failed()) as u64;
+        self.report.written += written;
         self.report.retries += chunk.retries();
+        if let Some(span) = &self.span {
+            span.items_succeeded(written, chunk.retries());
+        }
         let failures: Vec<Error> =
             chunk.failures().map(|(row, error)| Error::from(error.clone()).at(chunk.tags()[row])).collect();
         self.job.recycle(chunk);
@@ -138,6 +147,9 @@ impl BulkSink {
     }
 
     fn fail(&mut self, error: Error) -> Result<(), Error> {
+        if let Some(span) = &self.span {
+            span.item_failed(&error);
+        }
         if self.report.failed.len() >= self.errors_allowed {
             return Err(error);
         }
@@ -161,6 +173,16 @@ impl BulkSink {
             }
         })
         .await
+    }
+}
+
+impl Drop for BulkSink {
+    fn drop(&mut self) {
+        if let Some(span) = &self.span
+            && self.job.outstanding() > 0
+        {
+            span.cancelled();
+        }
     }
 }
 

@@ -23,8 +23,8 @@ pub(crate) async fn batch(session: &Session, batch: &Batch) -> Result<QueryResul
     let mut request = session.inner.engine.request();
     let options = encode(session, batch, request.frame())?;
     request.options(options);
-    let listened = session.inner.listeners.batch(batch);
-    super::finish(session, request.send(), None, listened).await
+    let observed = session.inner.observers.batch(session, batch);
+    super::finish(session, request.send(), None, observed).await
 }
 
 /// Writes a whole BATCH into the empty `frame`. The first member whose partition is known decides where it goes.

@@ -16,9 +16,10 @@ use chorus_topology::TableId;
 use futures::future::BoxFuture;
 
 use super::answer::{self, Expected};
-use super::{Encoded, follow_up};
+use super::{AnyStatement, Encoded, follow_up};
 use crate::Session;
 use crate::error::{Error, UsageProblem};
+use crate::observe::SpanOf;
 use crate::result::{PagingState, QueryResult};
 use crate::statement::{BoundStatement, Prepared, PreparedStatement, Route, Template};
 
@@ -29,8 +30,8 @@ pub(crate) fn execute<'s>(
     statement: &PreparedStatement,
     values: &impl IntoRow,
 ) -> Execute<'s> {
-    if session.inner.listeners.any() {
-        return execute_listened(session, statement, values);
+    if session.inner.observers.any() {
+        return execute_observed(session, statement, values);
     }
     match begin(session, statement, values) {
         Ok((reply, expected)) => Execute { session, expected, stage: Stage::Sent(reply) },
@@ -38,9 +39,9 @@ pub(crate) fn execute<'s>(
     }
 }
 
-/// The same where somebody wants to be told.
+/// The same where somebody watches.
 #[cold]
-fn execute_listened<'s>(
+fn execute_observed<'s>(
     session: &'s Session,
     statement: &PreparedStatement,
     values: &impl IntoRow,
@@ -49,10 +50,16 @@ fn execute_listened<'s>(
         Ok(begun) => begun,
         Err(error) => return Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
     };
+    let observers = &session.inner.observers;
+    // They were encoded a moment ago, so they fit.
+    let bound = observers.wants_values().then(|| statement.bind_ref(values).ok()).flatten();
     let statement = statement.clone();
     let request = async move {
-        let listened = session.inner.listeners.execution(&statement);
-        super::finish(session, reply, expected, listened).await
+        let observed = match bound {
+            Some(bound) => observers.statement(session, &AnyStatement::Bound(bound), SpanOf::Request),
+            None => observers.execution(session, &statement, SpanOf::Request),
+        };
+        super::finish(session, reply, expected, observed).await
     };
     Execute { session, expected: None, stage: Stage::FollowUp(Box::pin(request)) }
 }

@@ -40,31 +40,46 @@ pub(crate) use prepare::prepare;
 pub(crate) use query::query;
 pub(crate) use settings::{Defaults, Settings, Stamp};
 
+use chorus_actors::{PendingReply, Reply};
+use tracing::Instrument;
+
 use crate::Session;
 use crate::error::Error;
-use crate::listener::Listened;
+use crate::observe::Observed;
 use crate::result::QueryResult;
 
 /// Waits for an answer and does what follows from it.
 async fn finish(
     session: &Session,
-    reply: chorus_actors::PendingReply<'_>,
+    reply: PendingReply<'_>,
     expected: Option<Expected>,
-    listened: Option<Box<Listened>>,
+    observed: Option<Box<Observed>>,
 ) -> Result<QueryResult, Error> {
-    let outcome = settle(session, reply, expected).await;
-    if let Some(listened) = listened {
-        listened.end(&outcome);
+    match observed {
+        None => settle(session, reply.await?, expected).await,
+        Some(observed) => finish_observed(session, reply, expected, observed).await,
     }
+}
+
+/// The same where somebody watches.
+async fn finish_observed(
+    session: &Session,
+    reply: PendingReply<'_>,
+    expected: Option<Expected>,
+    mut observed: Box<Observed>,
+) -> Result<QueryResult, Error> {
+    let span = observed.span();
+    let request = async {
+        let reply = reply.await?;
+        observed.note(reply.effort());
+        settle(session, reply, expected).await
+    };
+    let outcome = request.instrument(span).await;
+    observed.end(session, &outcome);
     outcome
 }
 
-async fn settle(
-    session: &Session,
-    reply: chorus_actors::PendingReply<'_>,
-    expected: Option<Expected>,
-) -> Result<QueryResult, Error> {
-    let reply = reply.await?;
+async fn settle(session: &Session, reply: Reply, expected: Option<Expected>) -> Result<QueryResult, Error> {
     let (result, effect) = answer::read(reply, &session.inner.engine, expected.as_ref())?;
     match effect {
         None => Ok(result),

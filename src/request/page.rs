@@ -7,7 +7,7 @@ use super::answer::Expected;
 use super::{AnyStatement, encode, query};
 use crate::Session;
 use crate::error::Error;
-use crate::listener::Listened;
+use crate::observe::{Observed, SpanOf};
 use crate::result::{PagingState, QueryResult};
 use crate::statement::PreparedStatement;
 use crate::stream::Pages;
@@ -16,14 +16,14 @@ use crate::stream::Pages;
 pub(crate) struct Sent {
     pub(crate) reply: PendingReply<'static>,
     pub(crate) expected: Option<Expected>,
-    /// Told to listeners when it has ended.
-    pub(super) listened: Option<Box<Listened>>,
+    /// Told to those who watch when it has ended.
+    pub(super) observed: Option<Box<Observed>>,
 }
 
 impl Sent {
     /// The result, and whatever has to be done before.
     pub(crate) async fn finish(self, session: &Session) -> Result<QueryResult, Error> {
-        super::finish(session, self.reply, self.expected, self.listened).await
+        super::finish(session, self.reply, self.expected, self.observed).await
     }
 }
 
@@ -32,12 +32,13 @@ pub(crate) fn send(
     session: &Session,
     statement: &AnyStatement,
     page: Option<&PagingState>,
+    span: SpanOf<'_>,
 ) -> Result<Sent, Error> {
     let mut request = session.inner.engine.request();
     let encoded = encode(session, statement, page, request.frame())?;
     request.options(encoded.options);
-    let listened = session.inner.listeners.statement(statement);
-    Ok(Sent { reply: request.send(), expected: encoded.expected, listened })
+    let observed = session.inner.observers.statement(session, statement, span);
+    Ok(Sent { reply: request.send(), expected: encoded.expected, observed })
 }
 
 /// One page of a prepared statement.
@@ -48,7 +49,7 @@ pub(crate) async fn execute_page(
     page: Option<PagingState>,
 ) -> Result<QueryResult, Error> {
     let statement = AnyStatement::Bound(statement.bind(values)?);
-    send(session, &statement, page.as_ref())?.finish(session).await
+    send(session, &statement, page.as_ref(), SpanOf::Request)?.finish(session).await
 }
 
 /// All pages of a prepared statement, the first of which is here.

@@ -7,6 +7,7 @@ use chorus_actors::{Preparation, Preparations, RequestKind};
 use chorus_protocol::request::Prepare;
 use chorus_protocol::response::{Response, ResultBody};
 use chorus_protocol::{ColumnSpec, Opcode, begin_frame, finish_frame};
+use tracing::Instrument;
 
 use super::Settings;
 use super::answer::open_envelope;
@@ -20,8 +21,15 @@ const ELSEWHERE: Duration = Duration::from_secs(1);
 
 /// The prepared form of a text, with the text's options.
 pub(crate) async fn prepare(session: &Session, statement: Statement) -> Result<PreparedStatement, Error> {
-    let shared = prepare_shared(session, &statement).await?;
-    PreparedStatement::new(shared, statement.options)
+    let span = session.inner.observers.prepare_span(session, &statement);
+    let shared = match &span {
+        None => prepare_shared(session, &statement).await,
+        Some(span) => prepare_shared(session, &statement).instrument(span.span().clone()).await,
+    };
+    if let (Some(span), Err(error)) = (span, &shared) {
+        span.failed(error);
+    }
+    PreparedStatement::new(shared?, statement.options)
 }
 
 /// The prepared form of a text, asked for once however many callers want it.

@@ -13,6 +13,7 @@ use super::prepare::prepare_shared;
 use super::{AnyStatement, Settings};
 use crate::Session;
 use crate::error::Error;
+use crate::observe::SpanOf;
 use crate::result::{PagingState, QueryResult};
 use crate::statement::{PreparedStatement, Statement, kind_of};
 
@@ -24,7 +25,7 @@ pub(crate) async fn query(
     page: Option<PagingState>,
 ) -> Result<QueryResult, Error> {
     let statement = with_values(session, statement, values).await?;
-    send(session, &statement, page.as_ref())?.finish(session).await
+    send(session, &statement, page.as_ref(), SpanOf::Request)?.finish(session).await
 }
 
 /// The statement that carries the values: the text itself when there are none.

@@ -205,6 +205,10 @@ impl QueryResult {
     /// The attempts that failed before this answer came, the oldest first: hosts that had no connection, errors that the retry
     /// policy or speculation made up for. Nearly always none. Items of concurrent work do not tell theirs.
     pub fn attempts(&self) -> impl ExactSizeIterator<Item = Attempt<'_>> {
+        self.attempts_made()
+    }
+
+    pub(crate) fn attempts_made(&self) -> Attempts<'_> {
         Attempts::of_request(self.content.as_ref().map_or(&[], |content| &content.attempts))
     }
 

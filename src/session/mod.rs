@@ -17,7 +17,7 @@ use crate::concurrent::{Concurrent, StatementSource, ValueSource};
 use crate::config::{ExecutionProfile, Profiles, SessionConfig};
 use crate::error::Error;
 use crate::ingest::BulkInsert;
-use crate::listener::Listeners;
+use crate::observe::{Observers, SpanOf};
 use crate::request::{self, AnyStatement, Defaults, Execute};
 use crate::result::{PagingState, QueryResult};
 use crate::statement::{Batch, Described, Prepared, PreparedStatement, Statement, StatementCache};
@@ -52,7 +52,7 @@ pub(crate) struct Inner {
     /// `None` waits for traces for ever.
     pub(crate) trace_limit: Option<Duration>,
     pub(crate) profiles: Arc<Profiles>,
-    pub(crate) listeners: Listeners,
+    pub(crate) observers: Observers,
     id: Uuid,
 }
 
@@ -95,7 +95,7 @@ impl Session {
                 schema_agreement_timeout,
                 trace_limit: config.trace_limit,
                 profiles: config.profiles,
-                listeners: Listeners::new(config.listeners),
+                observers: Observers::new(config.observation),
                 id: Uuid::new_v4(),
             }),
         })
@@ -249,7 +249,7 @@ impl Session {
         statement: impl Into<AnyStatement>,
         page: Option<PagingState>,
     ) -> Result<QueryResult, Error> {
-        request::send(self, &statement.into(), page.as_ref())?.finish(self).await
+        request::send(self, &statement.into(), page.as_ref(), SpanOf::Request)?.finish(self).await
     }
 
     /// Carries out a statement of any kind and returns its result page by page; see [`Pages`].

@@ -8,7 +8,7 @@ use chorus_actors::ControlError;
 use crate::Session;
 use crate::config::ExecutionProfile;
 use crate::error::{Error, UsageProblem};
-use crate::listener::RequestListener;
+use crate::observe::RequestListener;
 
 /// How long a new profile may take to connect to its hosts.
 const PROFILE_PATIENCE: Duration = Duration::from_secs(5);
@@ -69,11 +69,11 @@ impl Session {
 
     /// Tells a listener of every request from now on; see [`RequestListener`].
     pub fn add_request_listener(&self, listener: &Arc<dyn RequestListener>) {
-        self.inner.listeners.add(listener);
+        self.inner.observers.add(listener);
     }
 
     /// Tells a listener of no further request. Of those under way it still learns the end. False when it was not there.
     pub fn remove_request_listener(&self, listener: &Arc<dyn RequestListener>) -> bool {
-        self.inner.listeners.remove(listener)
+        self.inner.observers.remove(listener)
     }
 }

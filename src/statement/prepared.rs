@@ -1,8 +1,8 @@
 //! A statement the server has parsed.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use super::BoundStatement;
 use super::options::{StatementOptions, page_size_setter, statement_setters};
 use super::template::Template;
 use crate::error::Error;
+use crate::observe::Outline;
 use crate::request::Defaults;
 
 /// A statement the server has parsed: its bind markers, their types and its partition key are known.
@@ -107,7 +108,11 @@ impl PreparedStatement {
     ///
     /// [`ErrorKind::Values`](crate::ErrorKind::Values) when a value does not fit its bind marker, or their number differs.
     pub fn bind(&self, values: impl IntoRow) -> Result<BoundStatement, Error> {
-        BoundStatement::new(self.clone(), &values)
+        self.bind_ref(&values)
+    }
+
+    pub(crate) fn bind_ref(&self, values: &impl IntoRow) -> Result<BoundStatement, Error> {
+        BoundStatement::new(self.clone(), values)
     }
 
     /// After a setter.
@@ -146,6 +151,8 @@ pub(crate) struct Prepared {
     described: Arc<Described>,
     pub(crate) defaults: Arc<Defaults>,
     table: TableCell,
+    /// For spans and logs, made when one of them asks first.
+    outline: OnceLock<Arc<Outline>>,
     /// Set while a server sends a new metadata id without columns, so that it is logged once.
     pub(crate) warned_of_metadata: AtomicBool,
 }
@@ -198,6 +205,7 @@ impl Prepared {
             shape: described.shape,
             defaults,
             table: TableCell::default(),
+            outline: OnceLock::new(),
             warned_of_metadata: AtomicBool::new(false),
             described,
         }
@@ -207,6 +215,11 @@ impl Prepared {
     #[inline]
     pub(crate) fn table(&self, engine: &Engine) -> Option<TableId> {
         self.table.get_or_find(|| self.find_table(&engine.peek_route()))
+    }
+
+    /// The statement without its values.
+    pub(crate) fn outline(&self) -> &Arc<Outline> {
+        self.outline.get_or_init(|| Arc::new(Outline::of(&self.preparation.cql)))
     }
 
     /// The number of the statement's table in any engine's terms.

@@ -146,6 +146,11 @@ impl Template {
         })
     }
 
+    /// What the statement is sent with.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Where write timestamps come from.
     #[inline]
     pub(crate) fn stamp(&self) -> &Stamp {

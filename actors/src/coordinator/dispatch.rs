@@ -141,7 +141,8 @@ impl CoordinatorActor {
                         && !request.progress.attempts.iter().any(|attempt| attempt.host == host)
                     {
                         let error = AttemptError::NotConnected;
-                        request.progress.attempts.push(Attempt { host, error });
+                        let after = request.progress.since_admitted(port.clock().now_us());
+                        request.progress.attempts.push(Attempt { host, error, after });
                     }
                 }
             }

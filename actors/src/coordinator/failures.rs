@@ -62,7 +62,8 @@ impl CoordinatorActor {
             }
         }
         if let Some(error) = execution::attempt_error(&cause) {
-            request.progress.attempts.push(Attempt { host: connection.address, error });
+            let after = request.progress.since_admitted(self.port.clock().now_us());
+            request.progress.attempts.push(Attempt { host: connection.address, error, after });
         }
         if let Cause::Database(ErrorBody { error: DbError::Unprepared { .. }, .. }) = &cause
             && request.progress.forgetful != Some(connection.host)

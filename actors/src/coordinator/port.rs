@@ -16,7 +16,7 @@ use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port, Work},
     reactor::{Callers, Clock, Relay, Stage, deadline_after},
-    request::{CloseReason, Outcome, Request, RequestError, RequestErrorKind, RowHome},
+    request::{CloseReason, Outcome, Request, RequestErrorKind, RowHome},
 };
 
 /// Why an attempt failed.
@@ -340,8 +340,7 @@ impl CoordinatorPort {
         let Some(kind) = request.leave_race(kind, all) else { return };
         let total = self.clock.now_us().saturating_sub(request.progress.admitted_us);
         self.stats.borrow_mut().failed(&request, &kind, total);
-        let attempts = std::mem::take(&mut request.progress.attempts);
-        request.outcome = Outcome::Failed(RequestError::new(kind, attempts));
+        request.outcome = request.failure(kind);
         self.finish(request);
     }
 

@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use chorus_protocol::response::{DbError, ErrorBody};
 
+use super::Effort;
 use crate::TlsProblem;
 
 /// A request that failed for good: the reason, and every attempt before it.
@@ -16,6 +17,7 @@ pub struct RequestError {
 struct Inner {
     kind: RequestErrorKind,
     attempts: Vec<Attempt>,
+    effort: Effort,
 }
 
 /// Why a request failed.
@@ -80,6 +82,8 @@ pub struct Attempt {
     pub host: SocketAddr,
     /// What happened there.
     pub error: AttemptError,
+    /// When that was known, counted from when the engine took the request.
+    pub after: Duration,
 }
 
 /// What happened to one attempt.
@@ -168,7 +172,17 @@ impl RequestErrorKind {
 
 impl RequestError {
     pub(crate) fn new(kind: RequestErrorKind, attempts: Vec<Attempt>) -> Self {
-        Self { inner: Box::new(Inner { kind, attempts }) }
+        Self { inner: Box::new(Inner { kind, attempts, effort: Effort::default() }) }
+    }
+
+    pub(crate) fn after(mut self, effort: Effort) -> Self {
+        self.inner.effort = effort;
+        self
+    }
+
+    /// What was done for it all the same.
+    pub fn effort(&self) -> Effort {
+        self.inner.effort
     }
 
     /// Why it failed.

@@ -7,6 +7,7 @@
 //! its slot lost and wakes the caller.
 
 mod builder;
+mod effort;
 mod error;
 mod lost;
 mod options;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use chorus_topology::HostIndex;
 
 pub use builder::RequestBuilder;
+pub use effort::Effort;
 pub use error::{Attempt, AttemptError, CloseReason, RequestError, RequestErrorKind};
 pub(crate) use lost::take_lost_rows;
 pub use options::{ExecutionPolicies, Preparation, Preparations, RequestKind, RequestOptions};
@@ -29,7 +31,7 @@ pub use reply::Reply;
 pub(crate) use slot::Slot;
 
 use chorus_topology::{RoutingQuality, Target};
-use std::{sync::Arc, task::Waker};
+use std::{sync::Arc, task::Waker, time::Duration};
 
 /// A request and everything the engine remembers about it.
 pub(crate) struct Request {
@@ -97,6 +99,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// How long ago the coordinator took it.
+    pub(crate) fn since_admitted(&self, now_us: u64) -> Duration {
+        Duration::from_micros(now_us.saturating_sub(self.admitted_us))
+    }
+
     /// Forgets everything but the capacity of the lists. The times stay: they are set before they are read.
     #[inline]
     fn reset(&mut self) {
@@ -185,10 +192,15 @@ impl Request {
         slot.complete(self, waker)
     }
 
+    /// How it ends with an error.
+    pub(crate) fn failure(&mut self, kind: RequestErrorKind) -> Outcome {
+        let attempts = std::mem::take(&mut self.progress.attempts);
+        Outcome::Failed(RequestError::new(kind, attempts).after(Effort::of(&self.progress)))
+    }
+
     /// Ends the request with an error; see [`Request::finish`].
     pub(crate) fn fail(mut self: Box<Self>, kind: RequestErrorKind) -> Option<Waker> {
-        let attempts = std::mem::take(&mut self.progress.attempts);
-        self.outcome = Outcome::Failed(RequestError::new(kind, attempts));
+        self.outcome = self.failure(kind);
         self.finish()
     }
 }

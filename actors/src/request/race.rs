@@ -229,7 +229,11 @@ mod tests {
     }
 
     fn failure(port: u16) -> Attempt {
-        Attempt { host: ([10, 0, 0, 1], port).into(), error: AttemptError::Busy }
+        Attempt {
+            host: ([10, 0, 0, 1], port).into(),
+            error: AttemptError::Busy,
+            after: std::time::Duration::ZERO,
+        }
     }
 
     #[test]

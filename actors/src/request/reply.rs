@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chorus_protocol::Opcode;
 use chorus_topology::HostIndex;
 
-use super::{Attempt, Request, Slot, pool};
+use super::{Attempt, Effort, Request, Slot, pool};
 
 /// What a server answered. The body is the envelope's body as it came off the wire: possibly compressed, with
 /// the optional tracing id, warnings and payload in front, as [`flags`](Self::flags) say.
@@ -72,6 +72,11 @@ impl Reply {
             Some((request, _)) => &request.progress.attempts,
             None => &[],
         }
+    }
+
+    /// What was done for it.
+    pub fn effort(&self) -> Effort {
+        self.inner.as_ref().map_or_else(Effort::default, |(request, _)| Effort::of(&request.progress))
     }
 
     /// Whether there were such attempts.
