@@ -35,6 +35,15 @@
 
 #![forbid(unsafe_code)]
 
+/// The Rust in the pages is compiled with the documentation.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/tracing.md")]
+    mod tracing {}
+}
+
 pub mod auth;
 pub mod blocking;
 #[cfg(feature = "bulk")]

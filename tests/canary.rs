@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chorus::{Session, SessionBuilder, Statement, TlsConfig};
+use chorus::{RequestSpans, Session, SessionBuilder, SlowRequestLog, Statement, TlsConfig};
 use chorus_node::{EmbeddedCluster, Fault, NodeTls, Requests};
 
 const PASSWORD: &str = "canary-password-7f3a";
@@ -36,7 +36,10 @@ fn identity() -> (String, String) {
 }
 
 fn builder(cluster: &EmbeddedCluster, tls: &TlsConfig, password: &str) -> SessionBuilder {
-    Session::builder().contact_points(cluster.addresses()).credentials("me", password).tls(tls.clone())
+    let builder = Session::builder().contact_points(cluster.addresses());
+    let slow = SlowRequestLog::over(Duration::ZERO).lines_a_second(u32::MAX);
+    let builder = builder.request_spans(RequestSpans::new()).slow_requests(slow);
+    builder.credentials("me", password).tls(tls.clone())
 }
 
 #[tokio::test]
@@ -65,6 +68,9 @@ async fn f89_nothing_secret_shows_in_the_log_of_everything_or_in_any_error() {
     session.query("CREATE TABLE ks.t (id int PRIMARY KEY, v text)", ()).await.unwrap();
     let insert = session.prepare("INSERT INTO ks.t (id, v) VALUES (?, ?)").await.unwrap();
     session.execute(&insert, (1, VALUE)).await.unwrap();
+    session.query(format!("INSERT INTO ks.t (id, v) VALUES (1, '{VALUE}')"), ()).await.unwrap();
+    let nonsense = session.query(format!("INSERT INTO '{VALUE}'"), ()).await;
+    assert!(nonsense.is_err());
     session.bulk(&insert).load((0..500).map(|id| (id, VALUE))).await.unwrap();
     // A value of the wrong type, one that is not answered in time, one whose connection breaks.
     let misfit = session.execute(&insert, (VALUE, 1)).await.unwrap_err();
@@ -83,9 +89,16 @@ async fn f89_nothing_secret_shows_in_the_log_of_everything_or_in_any_error() {
 
     let log = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
     // It did listen, to all levels and to each thing that happened.
-    for heard in
-        ["TRACE", "secured", "authentication failed", "host is up", "connection closed", "a dial failed"]
-    {
+    for heard in [
+        "TRACE",
+        "secured",
+        "authentication failed",
+        "host is up",
+        "connection closed",
+        "a dial failed",
+        "a request was slow",
+        "db.query.text",
+    ] {
         assert!(log.contains(heard), "no {heard} in {log}");
     }
     told.push(log);

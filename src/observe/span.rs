@@ -224,6 +224,29 @@ impl CallSpan {
         }
     }
 
+    /// Counts items that failed and were told of elsewhere.
+    #[cfg(feature = "bulk")]
+    pub(crate) fn items_failed(&self, items: u64) {
+        self.failed.fetch_add(items, Ordering::Relaxed);
+    }
+
+    /// Says how a load of a file ended.
+    #[cfg(feature = "bulk")]
+    pub(crate) fn load_ended(&self, ending: &crate::bulk::Ending) {
+        use crate::bulk::Ending;
+
+        let reason = match ending {
+            Ending::Complete => return,
+            Ending::Interrupted => return self.cancelled(),
+            Ending::ServerLost(error) | Ending::Refused(error) => return self.failed(error),
+            Ending::TooManyRejects => "too_many_rejects",
+            Ending::SourceFailed(_) => "source_failed",
+            Ending::RejectsFailed(_) => "rejects_failed",
+        };
+        self.span.record("otel.status_code", "ERROR");
+        self.span.record("error.type", reason);
+    }
+
     fn answered_by(&self, session: &Session, host: Option<HostIndex>) {
         let route = session.inner.engine.peek_route();
         let Some(host) = host.and_then(|host| route.host(host)).map(|known| &known.host) else { return };

@@ -15,10 +15,13 @@ mod pool_state;
 mod prepare;
 mod processes;
 mod profiles;
+mod recorder;
 mod routing;
 mod runtimes;
 mod schema;
 mod session;
+mod slow;
+mod spans;
 mod stage;
 mod statements;
 #[cfg(feature = "unstable-tablets-v2")]

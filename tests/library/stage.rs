@@ -37,9 +37,17 @@ impl Stage {
 
     /// That many nodes, each of which has every row, and the table `numbers`.
     pub(crate) async fn of(nodes: usize) -> Self {
+        Self::of_with(nodes, |builder| builder).await
+    }
+
+    /// The same, and a session with these settings.
+    pub(crate) async fn of_with(
+        nodes: usize,
+        configure: impl FnOnce(SessionBuilder) -> SessionBuilder,
+    ) -> Self {
         let cluster = EmbeddedCluster::start(nodes).expect("the nodes start");
         let builder = Session::builder().contact_points(cluster.addresses()).wait_for_all_hosts(true);
-        let session = builder.connect().await.expect("the nodes are reachable");
+        let session = configure(builder).connect().await.expect("the nodes are reachable");
         let stage = Self { cluster, session };
         stage.run(&KEYSPACE.replace("_factor': 1", &format!("_factor': {nodes}"))).await;
         stage.session.use_keyspace("ks").await.expect("it was just created");

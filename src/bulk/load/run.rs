@@ -20,6 +20,7 @@ use crate::bulk::rejects::{RejectFiles, RejectLog, RejectStage, Rejection};
 use crate::bulk::report::{Ending, LatencySummary, LoadReport};
 use crate::bulk::row::RowPlan;
 use crate::bulk::source::{Block, SourceError};
+use crate::observe::Call;
 
 /// Bytes of blocks kept for rows without an outcome before reading waits for them.
 const HELD_LIMIT: usize = 48 << 20;
@@ -86,6 +87,10 @@ pub(super) async fn run(loader: BulkLoader, plan: Plan) -> LoadReport {
         .unwrap_or_else(|| RejectFiles::named_after(&source_name, std::path::Path::new("")));
     let log = RejectLog::new(files, header.raw);
     let started = Instant::now();
+    let span = target.as_ref().and_then(|target| {
+        let session = &loader.session;
+        session.inner.observers.job_span(session, Call::Bulk, Some(&target.statement))
+    });
     let lane =
         target.map(|target| (Lane::new(&loader.session, target.statement, loader.concurrency), target.rows));
     let (lane, rows) = match lane {
@@ -119,6 +124,11 @@ pub(super) async fn run(loader: BulkLoader, plan: Plan) -> LoadReport {
     };
     run.drive().await;
     let ending = run.end();
+    if let Some(span) = span {
+        span.items_succeeded(run.counts.written, run.counts.retried);
+        span.items_failed(run.log.count());
+        span.load_ended(&ending);
+    }
     report(&run.loader, source_name, ending, &run.log, &cpu, &run.summary())
 }
 

@@ -3,6 +3,7 @@
 //! * [`sources`]: format, lints, documentation.
 //! * [`dependencies`]: licences and sources.
 //! * [`cargo_tests`]: unit, documentation and embedded-node tests, with cargo.
+//! * [`examples`]: each program there runs to its end.
 //! * [`instructions`]: what the hot path takes, and took before.
 //! * [`foreign`]: other people's clients against the embedded node.
 //! * [`real`]: our tests and other people's clients against a real Cassandra.
@@ -15,6 +16,7 @@
 mod cargo_tests;
 mod dependencies;
 mod embedded_node;
+mod examples;
 mod foreign;
 mod load;
 mod prometheus;
@@ -55,6 +57,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "doc", about: "cargo doc, warnings denied", run: sources::doc },
     Layer { name: "dependencies", about: "licences and sources against deny.toml", run: dependencies::run },
     Layer { name: "tests", about: "unit, doc and embedded-node tests", run: cargo_tests::run },
+    Layer { name: "examples", about: "every example runs to its end, on embedded nodes", run: examples::run },
     Layer {
         name: "instructions",
         about: "instructions and allocations of the hot path, against their limits and the commit before",
