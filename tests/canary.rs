@@ -48,6 +48,7 @@ async fn f89_nothing_secret_shows_in_the_log_of_everything_or_in_any_error() {
     let writer = log.clone();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new("trace"))
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .init();
