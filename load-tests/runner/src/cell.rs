@@ -19,6 +19,8 @@ pub(crate) struct Surroundings {
     pub(crate) delay_ms: u64,
     pub(crate) lz4: bool,
     pub(crate) tls: bool,
+    /// It looks for requests for a while before it sleeps, as ScyllaDB does.
+    pub(crate) poll: bool,
     pub(crate) cores: Cores,
 }
 
@@ -36,7 +38,8 @@ pub(crate) enum Cores {
 
 impl Default for Surroundings {
     fn default() -> Surroundings {
-        Surroundings { hosts: 1, shards: 0, delay_ms: 0, lz4: false, tls: false, cores: Cores::Apart }
+        let cores = Cores::Apart;
+        Surroundings { hosts: 1, shards: 0, delay_ms: 0, lz4: false, tls: false, poll: false, cores }
     }
 }
 
@@ -53,7 +56,7 @@ impl FromStr for Cell {
             let (single, whole) = (SINGLE.join(", "), WHOLE.join(", "));
             format!(
                 "{text}: one of {single} with @ and a number, or {whole}; after that any of +hosts=N, +shards=N, \
-                 +delay=MS, +lz4, +tls, +one-core, +two-cores, +unpinned"
+                 +delay=MS, +lz4, +tls, +poll, +one-core, +two-cores, +unpinned"
             )
         };
         let mut parts = text.split('+');
@@ -82,6 +85,7 @@ impl Surroundings {
             Some(("delay", number)) => self.delay_ms = number.parse().ok()?,
             None if part == "lz4" => self.lz4 = true,
             None if part == "tls" => self.tls = true,
+            None if part == "poll" => self.poll = true,
             None if part == "one-core" => self.cores = Cores::One,
             None if part == "two-cores" => self.cores = Cores::Two,
             None if part == "unpinned" => self.cores = Cores::Any,
@@ -98,7 +102,7 @@ impl std::fmt::Display for Cell {
             write!(formatter, "@{concurrency}")?;
         }
         let usual = Surroundings::default();
-        let Surroundings { hosts, shards, delay_ms, lz4, tls, cores } = self.surroundings;
+        let Surroundings { hosts, shards, delay_ms, lz4, tls, poll, cores } = self.surroundings;
         let numbers = [
             ("hosts", u64::from(hosts), u64::from(usual.hosts)),
             ("shards", u64::from(shards), u64::from(usual.shards)),
@@ -112,6 +116,7 @@ impl std::fmt::Display for Cell {
         let words = [
             ("lz4", lz4),
             ("tls", tls),
+            ("poll", poll),
             ("one-core", cores == Cores::One),
             ("two-cores", cores == Cores::Two),
             ("unpinned", cores == Cores::Any),
@@ -137,9 +142,14 @@ mod tests {
 
     #[test]
     fn a_cell_reads_as_it_was_written() {
-        for text in
-            ["bulk", "insert@1+unpinned", "idle+hosts=3", "read@64+shards=2+delay=1+lz4", "csv+tls+two-cores"]
-        {
+        for text in [
+            "bulk",
+            "insert@1+unpinned",
+            "idle+hosts=3",
+            "read@64+shards=2+delay=1+lz4",
+            "csv+tls+two-cores",
+            "insert@64+poll",
+        ] {
             assert_eq!(text.parse::<Cell>().expect("it is one").to_string(), text);
         }
         let cell: Cell = "bulk+one-core+hosts=2".parse().expect("it is one");

@@ -36,6 +36,9 @@ impl<'a> Sinks<'a> {
     }
 }
 
+/// What ScyllaDB's reactors do unless told otherwise (Seastar's `--idle-poll-time-us`).
+const IDLE_POLL_US: &str = "200";
+
 /// Stopped when dropped.
 pub(crate) struct Sink {
     surroundings: Surroundings,
@@ -54,6 +57,9 @@ impl Sink {
         command.args(["--shards", &surroundings.shards.to_string()]);
         if surroundings.delay_ms > 0 {
             command.args(["--delay-ms", &surroundings.delay_ms.to_string()]);
+        }
+        if surroundings.poll {
+            command.args(["--idle-poll-us", IDLE_POLL_US]);
         }
         if surroundings.lz4 {
             command.arg("--lz4");

@@ -11,7 +11,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::catalog::Catalog;
 use crate::connection;
-use crate::wire::{Delayed, Direct};
+use crate::wire::{Delayed, Direct, Polling};
 
 /// What all hosts have in common.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) shards: u16,
     pub(crate) shard_aware_port: u16,
     pub(crate) delay: Duration,
+    /// How long a connection looks for requests before it sleeps.
+    pub(crate) poll: Duration,
     /// Whether compression is offered.
     pub(crate) lz4: bool,
     pub(crate) tls: Option<Arc<ServerConfig>>,
@@ -70,10 +72,11 @@ fn talk(socket: TcpStream, host: &Host, shard: u16) -> io::Result<()> {
         let session = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
         return connection::run(Direct(StreamOwned::new(session, socket)), host, shard);
     }
-    if host.settings.delay.is_zero() {
-        connection::run(Direct(socket), host, shard)
-    } else {
-        connection::run(Delayed::new(socket, host.settings.delay)?, host, shard)
+    let Settings { delay, poll, .. } = host.settings;
+    match (delay.is_zero(), poll.is_zero()) {
+        (false, _) => connection::run(Delayed::new(socket, delay)?, host, shard),
+        (true, false) => connection::run(Polling::new(socket, poll), host, shard),
+        (true, true) => connection::run(Direct(socket), host, shard),
     }
 }
 
@@ -96,8 +99,15 @@ impl Host {
 /// For tests: one host that is nobody's neighbour.
 #[cfg(test)]
 pub(crate) fn test_host(shards: u16, lz4: bool) -> Host {
-    let settings =
-        Settings { port: 9042, shards, shard_aware_port: 19042, delay: Duration::ZERO, lz4, tls: None };
+    let settings = Settings {
+        port: 9042,
+        shards,
+        shard_aware_port: 19042,
+        delay: Duration::ZERO,
+        poll: Duration::ZERO,
+        lz4,
+        tls: None,
+    };
     Host::new(&[Ipv4Addr::LOCALHOST], 0, settings)
 }
 

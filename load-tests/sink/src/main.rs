@@ -8,7 +8,7 @@
 //! * [`answers`]: the bodies of answers that are made when asked for; [`rows`]: of those made once.
 //! * [`host`]: accepts connections; knows its shards.
 //! * [`connection`]: the loop that turns requests into answers, one thread a connection.
-//! * [`wire`]: where answers go: at once, late, or encrypted ([`tls`]).
+//! * [`wire`]: where answers go: at once, late, or encrypted ([`tls`]); and how requests are waited for.
 //! * [`lz4`]: compressed bodies.
 
 mod answers;
@@ -49,6 +49,9 @@ struct Arguments {
     /// Hold every answer back for this long
     #[arg(long, default_value_t = 0)]
     delay_ms: u64,
+    /// Look for requests for this long before sleeping, as a reactor of ScyllaDB does (its default: 200)
+    #[arg(long, default_value_t = 0, conflicts_with_all = ["delay_ms", "tls_certificate"])]
+    idle_poll_us: u64,
     /// Offer LZ4
     #[arg(long)]
     lz4: bool,
@@ -71,6 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         shards: arguments.shards,
         shard_aware_port: arguments.shard_aware_port,
         delay: Duration::from_millis(arguments.delay_ms),
+        poll: Duration::from_micros(arguments.idle_poll_us),
         lz4: arguments.lz4,
         tls,
     };

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
+use rustix::net::RecvFlags;
+
 /// The client's end of a connection.
 pub(crate) trait Wire {
     /// Waits for bytes of the client; zero when it is gone.
@@ -35,6 +37,38 @@ impl<S: Read + Write> Wire for Direct<S> {
         }
         answers.clear();
         Ok(())
+    }
+}
+
+/// As a reactor of ScyllaDB reads: it looks again and again for a while before it lets the system put it to sleep.
+///
+/// A client that writes to somebody who is awake has nobody to wake.
+pub(crate) struct Polling {
+    direct: Direct<TcpStream>,
+    patience: Duration,
+}
+
+impl Polling {
+    pub(crate) fn new(socket: TcpStream, patience: Duration) -> Polling {
+        Polling { direct: Direct(socket), patience }
+    }
+}
+
+impl Wire for Polling {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let since = Instant::now();
+        loop {
+            match rustix::net::recv(&self.direct.0, &mut *into, RecvFlags::DONTWAIT) {
+                Ok((read, _)) => return Ok(read),
+                Err(rustix::io::Errno::AGAIN) if since.elapsed() < self.patience => std::hint::spin_loop(),
+                Err(rustix::io::Errno::AGAIN) => return self.direct.read(into),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn send(&mut self, answers: &mut Vec<u8>, rows: &[u8]) -> io::Result<()> {
+        self.direct.send(answers, rows)
     }
 }
 
@@ -106,6 +140,31 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn one_that_polls_reads_what_comes_while_it_looks_and_what_comes_long_after() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let mut client = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        let (socket, _) = listener.accept().expect("somebody connected");
+        let patience = Duration::from_millis(20);
+        let mut wire = Polling::new(socket, patience);
+        for pause in [Duration::ZERO, patience / 4, patience * 3] {
+            let late = std::thread::spawn({
+                let mut client = client.try_clone().expect("a handle");
+                move || {
+                    std::thread::sleep(pause);
+                    client.write_all(b"seven..")
+                }
+            });
+            let mut read = [0; 7];
+            assert_eq!(wire.read(&mut read).expect("the client is there"), 7);
+            late.join().expect("no panic").expect("the socket takes seven bytes");
+            wire.send(&mut read.to_vec(), &[]).expect("the client is there");
+            client.read_exact(&mut read).expect("they came back");
+        }
+        drop(client);
+        assert_eq!(wire.read(&mut [0; 7]).expect("the end is no error"), 0);
     }
 
     #[test]
