@@ -5,8 +5,12 @@ use std::collections::HashMap;
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
+use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Fields, GenericParam, Generics, Ident, Lifetime, LitStr, Path, Type};
+use syn::{
+    Data, DeriveInput, Error, Fields, GenericParam, Generics, Ident, Lifetime, LitStr, Path, Token, Type,
+    token,
+};
 
 /// A struct with named fields.
 pub(crate) struct Record {
@@ -29,6 +33,8 @@ pub(crate) struct Field {
     pub(crate) default: bool,
     /// There is no column.
     pub(crate) skip: bool,
+    /// There is no column of this name: the columns of the field's own fields stand in its place.
+    pub(crate) flatten: bool,
 }
 
 impl Record {
@@ -56,7 +62,26 @@ impl Record {
 
     /// Fields that have a column.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &Field> {
-        self.fields.iter().filter(|field| !field.skip)
+        self.fields.iter().filter(|field| field.has_column())
+    }
+
+    /// Fields that stand for several columns.
+    pub(crate) fn flattened(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.flatten)
+    }
+
+    /// Whether a type parameter is the type of a field that stands for several columns.
+    fn is_flattened(&self, parameter: &Ident) -> bool {
+        self.flattened().any(|field| matches!(&field.typ, Type::Path(typ) if typ.path.is_ident(parameter)))
+    }
+
+    /// For user-defined types, whose fields are those of the type.
+    pub(crate) fn without_flattened(self) -> Result<Self, Error> {
+        let flattened = self.flattened().next().map(|field| field.ident.span());
+        let Some(place) = flattened else { return Ok(self) };
+        let message = "`flatten` is for rows; a user-defined type is written and read as a whole, and one within it is a \
+                       field like others";
+        Err(Error::new(place, message))
     }
 
     /// The generics of an implementation that reads: with the frame's lifetime, and every type parameter readable.
@@ -67,7 +92,10 @@ impl Record {
             generics.params.insert(0, GenericParam::Lifetime(syn::LifetimeParam::new(frame.clone())));
         }
         for parameter in generics.type_params_mut() {
-            parameter.bounds.push(syn::parse_quote!(#protocol::value::FromCql<#frame>));
+            parameter.bounds.push(match self.is_flattened(&parameter.ident) {
+                true => syn::parse_quote!(#protocol::row::FromRow<#frame>),
+                false => syn::parse_quote!(#protocol::value::FromCql<#frame>),
+            });
         }
         generics
     }
@@ -77,7 +105,10 @@ impl Record {
         let protocol = &self.protocol;
         let mut generics = self.generics.clone();
         for parameter in generics.type_params_mut() {
-            parameter.bounds.push(syn::parse_quote!(#protocol::value::ToCql));
+            parameter.bounds.push(match self.is_flattened(&parameter.ident) {
+                true => syn::parse_quote!(#protocol::row::IntoNamedRow),
+                false => syn::parse_quote!(#protocol::value::ToCql),
+            });
         }
         generics
     }
@@ -88,13 +119,40 @@ fn library_path(input: &DeriveInput) -> Result<Path, Error> {
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("chorus")) {
         attribute.parse_nested_meta(|meta| {
             if !meta.path.is_ident("crate") {
-                return Err(meta.error("unknown attribute of a struct; there is `crate = \"path\"`"));
+                let name = name_of(&meta);
+                return Err(meta
+                    .error(format!("unknown attribute `{name}` of a struct; there is `crate = \"path\"`")));
             }
-            library = meta.value()?.parse::<LitStr>()?.parse()?;
+            library = text_of(&meta)?.parse()?;
             Ok(())
         })?;
     }
     Ok(library)
+}
+
+/// The name of an attribute as it was written.
+fn name_of(meta: &ParseNestedMeta<'_>) -> String {
+    let path = &meta.path;
+    quote!(#path).to_string()
+}
+
+/// The text that an attribute is set to.
+fn text_of(meta: &ParseNestedMeta<'_>) -> Result<LitStr, Error> {
+    let name = name_of(meta);
+    let wanted = |_| meta.error(format!("`{name}` is set to a text in quotes: `{name} = \"..\"`"));
+    meta.value().map_err(wanted)?.parse().map_err(wanted)
+}
+
+/// Notes an attribute that is there or not.
+fn switch(on: &mut bool, meta: &ParseNestedMeta<'_>) -> Result<(), Error> {
+    let name = name_of(meta);
+    if meta.input.peek(Token![=]) || meta.input.peek(token::Paren) {
+        return Err(meta.error(format!("`{name}` takes no value")));
+    }
+    match std::mem::replace(on, true) {
+        false => Ok(()),
+        true => Err(meta.error(format!("`{name}` is given twice"))),
+    }
 }
 
 fn frame_lifetime(generics: &Generics) -> Result<Lifetime, Error> {
@@ -111,7 +169,7 @@ fn frame_lifetime(generics: &Generics) -> Result<Lifetime, Error> {
 
 fn refuse_duplicates(fields: &[Field]) -> Result<(), Error> {
     let mut seen = HashMap::new();
-    for field in fields.iter().filter(|field| !field.skip) {
+    for field in fields.iter().filter(|field| field.has_column()) {
         if let Some(first) = seen.insert(&field.column, &field.ident) {
             let message = format!("column \"{}\" already belongs to field `{first}`", field.column);
             return Err(Error::new(field.ident.span(), message));
@@ -123,161 +181,50 @@ fn refuse_duplicates(fields: &[Field]) -> Result<(), Error> {
 impl Field {
     fn parse(field: &syn::Field) -> Result<Self, Error> {
         let ident = field.ident.clone().expect("fields of a struct with named fields have names");
-        let (mut rename, mut default, mut skip) = (None, false, false);
+        let mut rename: Option<String> = None;
+        let (mut default, mut skip, mut flatten) = (false, false, false);
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("chorus")) {
             attribute.parse_nested_meta(|meta| {
                 if meta.path.is_ident("rename") {
-                    let name: LitStr = meta.value()?.parse()?;
+                    let name = text_of(&meta)?;
                     if name.value().is_empty() {
-                        return Err(Error::new(name.span(), "a column's name is not empty"));
+                        return Err(Error::new(name.span(), "a column's name is not empty: see `rename`"));
                     }
-                    rename = Some(name.value());
+                    match rename.replace(name.value()) {
+                        None => Ok(()),
+                        Some(_) => Err(meta.error("`rename` is given twice")),
+                    }
                 } else if meta.path.is_ident("default") {
-                    default = true;
+                    switch(&mut default, &meta)
                 } else if meta.path.is_ident("skip") {
-                    skip = true;
+                    switch(&mut skip, &meta)
+                } else if meta.path.is_ident("flatten") {
+                    switch(&mut flatten, &meta)
                 } else {
-                    let known =
-                        "unknown attribute of a field; there are `rename = \"name\"`, `default` and `skip`";
-                    return Err(meta.error(known));
+                    let known = "there are `rename = \"name\"`, `default`, `skip` and `flatten`";
+                    let name = name_of(&meta);
+                    Err(meta.error(format!("unknown attribute `{name}` of a field; {known}")))
                 }
-                Ok(())
             })?;
         }
-        if skip && (rename.is_some() || default) {
-            let message = "a skipped field has no column: `rename` and `default` mean nothing here";
+        if skip && (rename.is_some() || default || flatten) {
+            let message =
+                "a field with `skip` has no column: `rename`, `default` and `flatten` mean nothing here";
+            return Err(Error::new(field.span(), message));
+        }
+        if flatten && (rename.is_some() || default) {
+            let message = "a field with `flatten` has no column of its own: `rename` and `default` belong to the fields of \
+                           its struct";
             return Err(Error::new(field.span(), message));
         }
         let column = rename.unwrap_or_else(|| ident.unraw().to_string());
-        Ok(Self { ident, typ: field.ty.clone(), column, default, skip })
+        Ok(Self { ident, typ: field.ty.clone(), column, default, skip, flatten })
+    }
+
+    fn has_column(&self) -> bool {
+        !self.skip && !self.flatten
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use syn::parse_quote;
-
-    use super::*;
-
-    fn error_of(input: DeriveInput) -> String {
-        match Record::parse(input) {
-            Ok(_) => panic!("accepted"),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_a_row_is_refused_with_a_reason() {
-        for (input, reason) in [
-            (
-                parse_quote!(
-                    enum A {
-                        B,
-                    }
-                ),
-                "only structs",
-            ),
-            (parse_quote!(union A { b: u8 }), "only structs"),
-            (
-                parse_quote!(
-                    struct A(i32);
-                ),
-                "named fields",
-            ),
-            (
-                parse_quote!(
-                    struct A;
-                ),
-                "named fields",
-            ),
-            (
-                parse_quote!(
-                    struct A<'a, 'b> {
-                        a: &'a str,
-                        b: &'b str,
-                    }
-                ),
-                "at most one lifetime",
-            ),
-            (
-                parse_quote!(
-                    struct A {
-                        #[chorus(rename = "b")]
-                        a: i32,
-                        b: i32,
-                    }
-                ),
-                "already belongs to field `a`",
-            ),
-            (
-                parse_quote!(
-                    struct A {
-                        #[chorus(renamed = "b")]
-                        a: i32,
-                    }
-                ),
-                "unknown attribute of a field",
-            ),
-            (
-                parse_quote!(
-                    struct A {
-                        #[chorus(rename = "")]
-                        a: i32,
-                    }
-                ),
-                "not empty",
-            ),
-            (
-                parse_quote!(
-                    struct A {
-                        #[chorus(skip, default)]
-                        a: i32,
-                    }
-                ),
-                "mean nothing",
-            ),
-            (
-                parse_quote!(
-                    #[chorus(rename_all = "x")]
-                    struct A {
-                        a: i32,
-                    }
-                ),
-                "unknown attribute of a struct",
-            ),
-        ] {
-            let error = error_of(input);
-            assert!(error.contains(reason), "{error}");
-        }
-    }
-
-    #[test]
-    fn columns_are_named_like_fields_unless_renamed() {
-        let record = Record::parse(parse_quote! {
-            struct A<'a, T> {
-                r#type: &'a str,
-                #[chorus(rename = "Other", default)]
-                b: T,
-                #[chorus(skip)]
-                c: u8,
-            }
-        });
-        let record = record.unwrap_or_else(|error| panic!("{error}"));
-        let columns: Vec<_> = record.columns().map(|field| (field.column.as_str(), field.default)).collect();
-        assert_eq!(columns, [("type", false), ("Other", true)]);
-        assert_eq!(record.frame.ident, "a");
-    }
-
-    #[test]
-    fn skipped_fields_do_not_collide() {
-        let input = parse_quote!(
-            struct A {
-                #[chorus(rename = "b")]
-                a: i32,
-                #[chorus(skip)]
-                b: i32,
-            }
-        );
-        assert!(Record::parse(input).is_ok());
-    }
-}
+mod tests;

@@ -40,6 +40,11 @@ pub(crate) fn from_row(record: &Record) -> TokenStream {
             }
         }
     });
+    let flattened = record
+        .flattened()
+        .map(|Field { typ, .. }| quote!(<#typ as #protocol::row::FromRow<#frame>>::check(columns)?;));
+    // A struct within reads the row from its beginning, for its own columns.
+    let beginning = record.flattened().next().map(|_| quote!(let beginning = row.clone();));
     let slots = slots(record);
     let columns = record.columns().map(|field| &field.column);
     let fields = construction(record, |column| quote!(MissingColumn(#column.into())));
@@ -51,6 +56,7 @@ pub(crate) fn from_row(record: &Record) -> TokenStream {
                 columns: &[#protocol::types::ColumnSpec],
             ) -> ::core::result::Result<(), #protocol::ValueError> {
                 #(#checks)*
+                #(#flattened)*
                 ::core::result::Result::Ok(())
             }
 
@@ -58,6 +64,7 @@ pub(crate) fn from_row(record: &Record) -> TokenStream {
                 columns: &#frame [#protocol::types::ColumnSpec],
                 row: &mut #protocol::row::RowCells<#frame>,
             ) -> ::core::result::Result<Self, #protocol::ValueError> {
+                #beginning
                 #(let mut #slots = ::core::option::Option::None;)*
                 for column in columns {
                     match &*column.name {
@@ -78,8 +85,13 @@ pub(crate) fn into_row(record: &Record) -> TokenStream {
     let Record { name, protocol, .. } = record;
     let generics = record.writing_generics();
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-    let columns = record.columns().map(|field| &field.column);
-    let idents = record.columns().map(|field| &field.ident);
+    let (columns, idents) = (
+        record.columns().map(|field| &field.column).collect::<Vec<_>>(),
+        record.columns().map(|field| &field.ident).collect::<Vec<_>>(),
+    );
+    let within = record.flattened().map(|field| &field.ident).collect::<Vec<_>>();
+    let types_within = record.flattened().map(|field| &field.typ).collect::<Vec<_>>();
+    let names = record.columns().filter(|field| !field.default).map(|field| &field.column);
     // Which fields found a marker; those with a default need none.
     let written = slots(record);
     let required = || record.columns().zip(&written).filter(|(field, _)| !field.default);
@@ -114,6 +126,9 @@ pub(crate) fn into_row(record: &Record) -> TokenStream {
                             #marks
                         })*
                         unknown => {
+                            #(if #protocol::row::IntoNamedRow::write_column(&self.#within, unknown, out)? {
+                                continue;
+                            })*
                             let reason = #protocol::ValueErrorReason::UnknownColumn(unknown.into());
                             let error = #protocol::ValueError::new(reason);
                             return ::core::result::Result::Err(error.in_column(index, unknown));
@@ -121,6 +136,44 @@ pub(crate) fn into_row(record: &Record) -> TokenStream {
                     }
                 }
                 #(#checks)*
+                #(<#types_within as #protocol::row::IntoNamedRow>::check_columns(columns)?;)*
+                ::core::result::Result::Ok(())
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #protocol::row::IntoNamedRow for #name #type_generics #where_clause {
+            fn write_column(
+                &self,
+                name: &str,
+                out: &mut #protocol::row::RowWriter<'_>,
+            ) -> ::core::result::Result<bool, #protocol::ValueError> {
+                match name {
+                    #(#columns => {
+                        out.value(&self.#idents)?;
+                        ::core::result::Result::Ok(true)
+                    })*
+                    _ => {
+                        #(if #protocol::row::IntoNamedRow::write_column(&self.#within, name, out)? {
+                            return ::core::result::Result::Ok(true);
+                        })*
+                        ::core::result::Result::Ok(false)
+                    }
+                }
+            }
+
+            fn check_columns(
+                columns: &[#protocol::types::ColumnSpec],
+            ) -> ::core::result::Result<(), #protocol::ValueError> {
+                let required: &[&str] = &[#(#names),*];
+                for name in required {
+                    if !columns.iter().any(|column| &*column.name == *name) {
+                        return ::core::result::Result::Err(
+                            #protocol::ValueErrorReason::MissingColumn((*name).into()).into(),
+                        );
+                    }
+                }
+                #(<#types_within as #protocol::row::IntoNamedRow>::check_columns(columns)?;)*
                 ::core::result::Result::Ok(())
             }
         }
@@ -137,7 +190,13 @@ pub(crate) fn construction(record: &Record, missing: impl Fn(&str) -> TokenStrea
     let protocol = &record.protocol;
     let mut slots = slots(record).into_iter();
     let construct = |field: &Field| {
-        let ident = &field.ident;
+        let Field { ident, typ, .. } = field;
+        if field.flatten {
+            let frame = &record.frame;
+            return quote! {
+                #ident: <#typ as #protocol::row::FromRow<#frame>>::from_row(columns, &mut beginning.clone())?
+            };
+        }
         if field.skip {
             return quote!(#ident: ::core::default::Default::default());
         }

@@ -210,3 +210,106 @@ fn empty_and_generic_structs_work_too() {
     let read = RowsIter::<Generic<i32>>::new(&columns, &out, 1).unwrap().next().unwrap().unwrap();
     assert_eq!(read, row);
 }
+
+#[derive(Debug, Clone, PartialEq, FromRow, IntoRow)]
+#[chorus(crate = "crate::library")]
+struct Place<'a> {
+    street: &'a str,
+    #[chorus(rename = "zipCode")]
+    zip: i32,
+    #[chorus(default)]
+    country: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, PartialEq, FromRow, IntoRow)]
+#[chorus(crate = "crate::library")]
+struct Person<'a> {
+    name: &'a str,
+    #[chorus(flatten)]
+    place: Place<'a>,
+}
+
+/// Two levels, and a type that is not known here.
+#[derive(Debug, Clone, PartialEq, FromRow, IntoRow)]
+#[chorus(crate = "crate::library")]
+struct Shipment<'a, N> {
+    #[chorus(flatten)]
+    person: Person<'a>,
+    id: i64,
+    #[chorus(flatten)]
+    note: N,
+}
+
+#[derive(Debug, Clone, PartialEq, FromRow, IntoRow)]
+#[chorus(crate = "crate::library")]
+struct Note {
+    note: Option<String>,
+}
+
+fn flat_columns() -> [ColumnSpec; 5] {
+    [
+        column("zipCode", CqlType::Int),
+        column("note", CqlType::Text),
+        column("name", CqlType::Text),
+        column("id", CqlType::Bigint),
+        column("street", CqlType::Text),
+    ]
+}
+
+fn flat() -> Shipment<'static, Note> {
+    let place = Place { street: "Main", zip: 123, country: None };
+    Shipment { person: Person { name: "Ada", place }, id: 7, note: Note { note: Some("hi".into()) } }
+}
+
+#[test]
+fn fields_of_a_flattened_struct_are_columns_of_the_row() {
+    let columns = flat_columns();
+    let (mut derived, mut expected) = (Vec::new(), Vec::new());
+    encode_row(&flat(), &columns, &mut derived).unwrap();
+    encode_row(&(123, "hi", "Ada", 7_i64, "Main"), &columns, &mut expected).unwrap();
+    assert_eq!(derived, expected);
+
+    let mut rows = RowsIter::<Shipment<'_, Note>>::new(&columns, &derived, 1).unwrap();
+    let read = rows.next().unwrap().unwrap();
+    assert_eq!(read, flat());
+    assert!(derived.as_ptr_range().contains(&read.person.place.street.as_ptr()), "borrowed there too");
+}
+
+#[test]
+fn a_flattened_struct_is_checked_before_the_first_row_and_before_anything_is_sent() {
+    let columns = flat_columns();
+    let error = Shipment::<Note>::check(&columns[..4]).unwrap_err();
+    assert_eq!(error.reason(), &ValueErrorReason::MissingColumn("street".into()));
+    let mut wrong = columns.clone();
+    wrong[0].typ = CqlType::Text;
+    assert_eq!(Shipment::<Note>::check(&wrong).unwrap_err().column(), Some((0, "zipCode")));
+
+    let mut out = Vec::new();
+    let error = encode_row(&flat(), &columns[..4], &mut out).unwrap_err();
+    assert_eq!(error.reason(), &ValueErrorReason::MissingColumn("street".into()));
+    let error = encode_row(&flat(), &wrong, &mut out).unwrap_err();
+    assert_eq!(error.column(), Some((0, "zipCode")));
+    let mut more = columns.to_vec();
+    more.push(column("extra", CqlType::Int));
+    let error = encode_row(&flat(), &more, &mut out).unwrap_err();
+    assert_eq!(error.reason(), &ValueErrorReason::UnknownColumn("extra".into()));
+    assert!(out.is_empty());
+}
+
+#[derive(IntoRow)]
+#[chorus(crate = "crate::library")]
+struct Loose {
+    id: i64,
+    #[chorus(flatten)]
+    rest: std::collections::BTreeMap<&'static str, i32>,
+}
+
+#[test]
+fn a_flattened_map_gives_the_columns_it_has() {
+    let columns = [column("b", CqlType::Int), column("id", CqlType::Bigint), column("a", CqlType::Int)];
+    let loose = Loose { id: 7, rest: [("a", 1), ("b", 2), ("unused", 3)].into() };
+    let (mut derived, mut expected) = (Vec::new(), Vec::new());
+    encode_row(&loose, &columns, &mut derived).unwrap();
+    encode_row(&(2, 7_i64, 1), &columns, &mut expected).unwrap();
+    assert_eq!(derived, expected);
+}

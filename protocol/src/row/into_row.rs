@@ -8,12 +8,34 @@ use crate::types::ColumnSpec;
 use crate::value::ToCql;
 
 /// A row of bind values: tuples, arrays, slices and vectors by position, maps by name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be bound to a statement",
+    label = "no row of values",
+    note = "tuples such as `(1, \"two\")` are rows, `(value,)` is a row of one value, `()` of none; a struct becomes one with `#[derive(IntoRow)]`"
+)]
 pub trait IntoRow {
     /// Writes exactly one value for each of `columns`, in order.
     ///
     /// # Errors
     /// When a value does not fit its column, or there are too many or too few.
     fn write_row(&self, columns: &[ColumnSpec], out: &mut RowWriter<'_>) -> Result<(), ValueError>;
+}
+
+/// Values that find their columns by name one at a time: what a struct needs to be a
+/// part of another one's row (`#[chorus(flatten)]`). Derived with `IntoRow`; maps have it too.
+pub trait IntoNamedRow {
+    /// Writes the next value of `out`, whose column has this name, and returns true; writes nothing and returns false when
+    /// there is no value of that name.
+    ///
+    /// # Errors
+    /// When the value does not fit its column.
+    fn write_column(&self, name: &str, out: &mut RowWriter<'_>) -> Result<bool, ValueError>;
+
+    /// Whether every value that must have a column has one among `columns`.
+    ///
+    /// # Errors
+    /// [`ValueErrorReason::MissingColumn`] for the first that has none.
+    fn check_columns(columns: &[ColumnSpec]) -> Result<(), ValueError>;
 }
 
 impl IntoRow for () {

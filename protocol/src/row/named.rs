@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash};
 
 use crate::error::{ValueError, ValueErrorReason};
-use crate::row::{FromRow, IntoRow, RowCells, RowWriter};
+use crate::row::{FromRow, IntoNamedRow, IntoRow, RowCells, RowWriter};
 use crate::types::ColumnSpec;
 use crate::value::{FromCql, ToCql};
 
@@ -38,6 +38,28 @@ impl<K: Borrow<str> + Ord, T: ToCql> IntoRow for BTreeMap<K, T> {
         write_named(columns, out, |name| self.get(name))
     }
 }
+
+macro_rules! part_of_a_row {
+    ($([$($generics:tt)*] $map:ty),* $(,)?) => {$(
+        impl<$($generics)*> IntoNamedRow for $map {
+            fn write_column(&self, name: &str, out: &mut RowWriter<'_>) -> Result<bool, ValueError> {
+                let Some(value) = self.get(name) else { return Ok(false) };
+                out.value(value)?;
+                Ok(true)
+            }
+
+            /// Names that are no column are ignored.
+            fn check_columns(_: &[ColumnSpec]) -> Result<(), ValueError> {
+                Ok(())
+            }
+        }
+    )*};
+}
+
+part_of_a_row!(
+    [K: Borrow<str> + Eq + Hash, T: ToCql, S: BuildHasher] HashMap<K, T, S>,
+    [K: Borrow<str> + Ord, T: ToCql] BTreeMap<K, T>,
+);
 
 macro_rules! named_from_row {
     ($([$($generics:tt)*] $row:ty),* $(,)?) => {$(
