@@ -92,7 +92,7 @@ pub use chorus_protocol::response::{DbError, ErrorBody, SchemaChange};
 pub use chorus_protocol::{
     ColumnSpec, Compression, Consistency, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp,
     CqlTimeuuid, CqlType, CqlValue, CqlVarint, CustomPayload, FromCql, FromRow, IntoRow, MaybeEmpty,
-    MaybeUnset, ProtocolVersion, Row, Scalar, SerialConsistency, ToCql, Unset, Uuid, ValueError,
+    MaybeUnset, ProtocolVersion, Row, RowView, Scalar, SerialConsistency, ToCql, Unset, Uuid, ValueError,
 };
 pub use chorus_topology::{
     AddressTranslator, ClientRouteProxy, ClientRoutes, ClusterState, Endpoint, EndpointFactory, Endpoints,

@@ -53,7 +53,7 @@ pub use response::{
     BindMetadata, DbError, Envelope, ErrorBody, Event, PreparedBody, Response, ResultBody, RowsBody,
     RowsMetadata, SchemaChange, ShardInfo, Supported, WriteType,
 };
-pub use row::{FromRow, IntoRow, Row, RowCells, RowWriter, RowsIter, Scalar, encode_row};
+pub use row::{FromRow, IntoRow, Row, RowCells, RowView, RowWriter, RowsIter, Scalar, encode_row};
 pub use token::{AnyToken, Partitioner, Token};
 pub use types::{ColumnSpec, CqlType, NativeType, UdtType};
 pub use uuid::Uuid;

@@ -6,6 +6,11 @@ use crate::value::element::take_cell;
 use crate::value::{CqlValue, FromCql};
 
 /// A Rust value made from one row. `'f` is the life of the frame.
+#[diagnostic::on_unimplemented(
+    message = "rows cannot be read as `{Self}`",
+    label = "no type for rows",
+    note = "tuples such as `(i64, &str)` are rows, `(i64,)` is a row of one column; a struct becomes one with `#[derive(FromRow)]`"
+)]
 pub trait FromRow<'f>: Sized {
     /// Whether rows of `columns` can be read. Asked once per result, before the first row.
     ///
@@ -64,6 +69,11 @@ impl<'f> RowCells<'f> {
             take_cell(&mut self.rest, "a cell").map_err(|error| error.in_column(self.next, &column.name))?;
         self.next += 1;
         Ok((column, cell))
+    }
+
+    /// What was not read yet, of this row and those after it.
+    pub(super) fn rest(&self) -> &'f [u8] {
+        self.rest
     }
 
     /// Skips what was not read and returns what follows the row: the next one begins there.
