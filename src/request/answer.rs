@@ -11,7 +11,7 @@ use chorus_topology::HostIndex;
 
 use super::warned;
 use crate::error::{Error, ResultProblem};
-use crate::result::{Content, QueryResult, RowSet};
+use crate::result::{Content, QueryResult, Rare, RowSet};
 use crate::statement::{Prepared, ResultMetadata};
 
 /// What was known of the rows of an answer when its request was sent.
@@ -51,7 +51,7 @@ pub(crate) fn read(
     {
         return match expected.find_rows(reply) {
             Ok(rows) => {
-                let content = Content { rows: Some(rows), ..Content::default() };
+                let content = Content { rows: Some(rows), rare: None };
                 Ok((QueryResult::new(host, content).of_request(request_bytes), None))
             }
             Err(reply) => {
@@ -88,7 +88,7 @@ fn read_rows(
     let known = expected.prepared.result.load();
     match RowsBody::decode_result(&body, Some(&known.known))? {
         Some(rows) => {
-            let content = Content { rows: Some(row_set(rows, Some(expected))?), ..Content::default() };
+            let content = Content { rows: Some(row_set(rows, Some(expected))?), rare: None };
             Ok((QueryResult::new(host, content), None))
         }
         None => read_parts(opcode, flags, host, body, engine, Some(expected)),
@@ -126,19 +126,24 @@ pub(crate) fn read_parts(
 ) -> Result<(QueryResult, Option<Effect>), Error> {
     let shape = engine.shape();
     let envelope = open_envelope(flags, body, engine)?;
-    let mut content = Content {
-        tracing_id: envelope.tracing_id,
-        warnings: envelope.warnings,
-        custom_payload: envelope.custom_payload,
-        ..Content::default()
-    };
+    let has_more =
+        envelope.tracing_id.is_some() || !envelope.warnings.is_empty() || !envelope.custom_payload.is_empty();
+    let mut content = Content::default();
+    if has_more {
+        content.rare = Some(Box::new(Rare {
+            tracing_id: envelope.tracing_id,
+            warnings: envelope.warnings,
+            custom_payload: envelope.custom_payload,
+            ..Rare::default()
+        }));
+    }
     let mut effect = None;
     match Response::decode(opcode, envelope.body, &shape)? {
         Response::Result(ResultBody::Void) => {}
         Response::Result(ResultBody::Rows(rows)) => content.rows = Some(row_set(rows, expected)?),
         Response::Result(ResultBody::SetKeyspace(name)) => effect = Some(Effect::Keyspace(name)),
         Response::Result(ResultBody::SchemaChange(change)) => {
-            content.schema_change = Some(change.clone());
+            content.rare.get_or_insert_default().schema_change = Some(change.clone());
             effect = Some(Effect::Schema(change));
         }
         _ => return Err(ResultProblem::UnexpectedAnswer(opcode).into()),

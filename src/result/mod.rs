@@ -38,6 +38,13 @@ pub struct QueryResult {
 #[derive(Clone, Default)]
 pub(crate) struct Content {
     pub(crate) rows: Option<RowSet>,
+    /// Apart, because an answer with rows and nothing else is moved a few times on its way to the caller.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What few answers have.
+#[derive(Clone, Default)]
+pub(crate) struct Rare {
     pub(crate) tracing_id: Option<Uuid>,
     pub(crate) warnings: Vec<String>,
     pub(crate) custom_payload: CustomPayload,
@@ -66,8 +73,13 @@ impl QueryResult {
 
     /// Keeps what went wrong before the answer came.
     pub(crate) fn after(mut self, attempts: Box<[chorus_actors::Attempt]>) -> Self {
-        Arc::make_mut(self.content.get_or_insert_default()).attempts = attempts;
+        let content = Arc::make_mut(self.content.get_or_insert_default());
+        content.rare.get_or_insert_default().attempts = attempts;
         self
+    }
+
+    fn rare(&self) -> Option<&Rare> {
+        self.content.as_ref()?.rare.as_deref()
     }
 
     fn row_set(&self) -> Option<&RowSet> {
@@ -171,30 +183,30 @@ impl QueryResult {
 
     /// What the server warns of, such as a batch that is too large or a read over many tombstones.
     pub fn warnings(&self) -> &[String] {
-        self.content.as_ref().map_or(&[], |content| &content.warnings)
+        self.rare().map_or(&[], |rare| &rare.warnings)
     }
 
     /// The id of the trace, when the statement asked for tracing.
     pub fn tracing_id(&self) -> Option<Uuid> {
-        self.content.as_ref()?.tracing_id
+        self.rare()?.tracing_id
     }
 
     /// What a query handler on the server sent along.
     pub fn custom_payload(&self) -> Option<&CustomPayload> {
-        let payload = &self.content.as_ref()?.custom_payload;
+        let payload = &self.rare()?.custom_payload;
         (!payload.is_empty()).then_some(payload)
     }
 
     /// What the statement changed in the schema.
     pub fn schema_change(&self) -> Option<&SchemaChange> {
-        self.content.as_ref()?.schema_change.as_ref()
+        self.rare()?.schema_change.as_ref()
     }
 
     /// Whether all hosts knew the schema change when the result was returned. False when they still disagreed after
     /// [`schema_agreement_timeout`](crate::SessionBuilder::schema_agreement_timeout); true for everything but schema
     /// changes.
     pub fn schema_agreed(&self) -> bool {
-        self.content.as_ref().is_none_or(|content| !content.schema_disagrees)
+        self.rare().is_none_or(|rare| !rare.schema_disagrees)
     }
 
     /// The host that answered; [`ClusterState`](crate::ClusterState) knows more about it.
@@ -209,7 +221,7 @@ impl QueryResult {
     }
 
     pub(crate) fn attempts_made(&self) -> Attempts<'_> {
-        Attempts::of_request(self.content.as_ref().map_or(&[], |content| &content.attempts))
+        Attempts::of_request(self.rare().map_or(&[], |rare| &rare.attempts))
     }
 
     /// The bytes of the request, header included and before compression. `None` for items of concurrent work.
@@ -231,7 +243,7 @@ impl QueryResult {
     /// Marks a schema change that not every host knows yet.
     pub(crate) fn disagreed(mut self) -> Self {
         if let Some(content) = self.content.as_mut().and_then(Arc::get_mut) {
-            content.schema_disagrees = true;
+            content.rare.get_or_insert_default().schema_disagrees = true;
         }
         self
     }
