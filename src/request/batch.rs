@@ -12,6 +12,7 @@ use super::Settings;
 use super::execute::table_of;
 use crate::Session;
 use crate::error::{Error, UsageProblem};
+use crate::observe::Outline;
 use crate::result::QueryResult;
 use crate::statement::{Batch, BatchMember, Route, token_of};
 
@@ -40,15 +41,18 @@ pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> R
     begin_batch(batch.kind.wire(), batch.members.len(), frame)?;
 
     let mut target = None;
+    let mut partitions = session.inner.spanning_batches.watch(batch.kind);
     let mut lwt = false;
     let mut preparations: Vec<Arc<Preparation>> = Vec::new();
     for member in &batch.members {
         let bound = match member {
             BatchMember::Text(statement) => {
                 BatchStatement::Query(&statement.text).encode(0, frame)?;
-                if let (None, Some(routing)) = (&target, &statement.routing) {
+                if let Some(routing) = &statement.routing {
                     let routing = routing.as_ref().map_err(Clone::clone)?;
-                    target = Some(routing.target(&session.inner.engine.peek_route()));
+                    let place = routing.target(&session.inner.engine.peek_route());
+                    partitions.add(place.0);
+                    target.get_or_insert(place);
                 }
                 continue;
             }
@@ -59,9 +63,12 @@ pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> R
         BatchStatement::Prepared(&prepared.preparation.id).encode(prepared.bind.len() as u16, frame)?;
         frame.extend_from_slice(&bound.values);
         lwt |= prepared.lwt;
-        if target.is_none() {
+        if target.is_none() || partitions.are_watched() {
             let table = table_of(session, prepared)?;
-            target = token_of(prepared, &bound.values, Route::ByToken)?.map(|token| (token, table));
+            if let Some(token) = token_of(prepared, &bound.values, Route::ByToken)? {
+                partitions.add(token);
+                target.get_or_insert((token, table));
+            }
         }
         if !preparations.iter().any(|known| Arc::ptr_eq(known, &prepared.preparation)) {
             preparations.push(Arc::clone(&prepared.preparation));
@@ -73,12 +80,19 @@ pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> R
         consistency: settings.consistency,
         serial_consistency: settings.serial_consistency,
         timestamp: settings.stamp.next(),
-        keyspace: None,
-        now_in_seconds: None,
+        keyspace: batch.keyspace.as_deref(),
+        now_in_seconds: settings.now_in_seconds,
     }
     .encode_tail(&shape, frame)?;
     finish_frame(frame, 0)?;
 
+    if session.inner.spanning_batches.is_news(&partitions) {
+        tracing::warn!(
+            members = batch.members.len(),
+            statement = %Outline::of(&batch.first_text().unwrap_or_default()).text,
+            "a logged batch spans partitions: it takes longer than its members one by one; said once a session"
+        );
+    }
     let preparations = match preparations.len() {
         0 => Preparations::None,
         1 => Preparations::One(preparations.remove(0)),

@@ -11,7 +11,8 @@
 //! | any of these as a piece of concurrent work | `any.rs` |
 //!
 //! `settings.rs` resolves what statement, profile and session say; `answer.rs` reads what comes back; `follow_up.rs` does
-//! what has to be done before a result of `USE` or of a schema change may be handed out; `warned.rs` logs what servers warn of.
+//! what has to be done before a result of `USE` or of a schema change may be handed out; `warned.rs` logs what servers warn of,
+//! `partitions.rs` what we do.
 
 mod answer;
 mod any;
@@ -20,6 +21,7 @@ mod execute;
 mod executions;
 mod follow_up;
 mod page;
+mod partitions;
 mod prepare;
 mod query;
 mod settings;
@@ -36,8 +38,9 @@ pub(crate) use follow_up::{
     await_agreement_among, await_schema_agreement, follow_up, refresh_schema, use_keyspace,
 };
 pub(crate) use page::{execute_iter, execute_page, query_iter, send};
+pub(crate) use partitions::SpanningBatches;
 pub(crate) use prepare::prepare;
-pub(crate) use query::query;
+pub(crate) use query::{bind, query};
 pub(crate) use settings::{Defaults, Settings, Stamp};
 
 use chorus_actors::{PendingReply, Reply};

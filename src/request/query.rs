@@ -15,7 +15,7 @@ use crate::Session;
 use crate::error::Error;
 use crate::observe::SpanOf;
 use crate::result::{PagingState, QueryResult};
-use crate::statement::{PreparedStatement, Statement, kind_of};
+use crate::statement::{BoundStatement, PreparedStatement, Statement, kind_of};
 
 /// Sends text, or the prepared form of text that has values.
 pub(crate) async fn query(
@@ -37,9 +37,18 @@ pub(super) async fn with_values(
     if has_no_values(&values) {
         return Ok(AnyStatement::Text(statement));
     }
+    Ok(AnyStatement::Bound(bind(session, statement, values).await?))
+}
+
+/// The prepared form of a text with its values.
+pub(crate) async fn bind(
+    session: &Session,
+    statement: Statement,
+    values: impl IntoRow,
+) -> Result<BoundStatement, Error> {
     let shared = prepare_shared(session, &statement).await?;
     session.inner.statements.keep(&shared);
-    Ok(AnyStatement::Bound(PreparedStatement::new(shared, statement.options)?.bind(values)?))
+    PreparedStatement::new(shared, statement.options)?.bind(values)
 }
 
 /// Whether a row has no values at all. A row cannot be asked, but one that is offered a column says how many values it has.
@@ -59,7 +68,8 @@ pub(super) fn encode(
     frame: &mut Vec<u8>,
 ) -> Result<RequestOptions, Error> {
     let shape = session.inner.engine.shape();
-    let settings = Settings::resolve(&statement.options, &session.inner.defaults)?;
+    let kind = kind_of(&statement.text);
+    let settings = Settings::resolve(&statement.options, &session.inner.defaults)?.of_kind(kind);
     begin_frame(frame, shape.version, Opcode::Query, settings.frame_flags(shape.version)?);
     settings.put_payload(frame)?;
     // The consistency stands behind the text and its length.
@@ -73,12 +83,12 @@ pub(super) fn encode(
             serial_consistency: settings.serial_consistency,
             timestamp: settings.stamp.next(),
             keyspace: statement.keyspace.as_deref(),
+            now_in_seconds: settings.now_in_seconds,
             ..QueryParameters::default()
         },
     }
     .encode(&shape, frame)?;
     finish_frame(frame, 0)?;
-    let kind = kind_of(&statement.text);
     let mut options = settings.into_options(
         kind,
         statement.options.idempotent,

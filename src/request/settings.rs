@@ -72,6 +72,7 @@ pub(crate) struct Settings {
     pub(crate) page_size: Option<i32>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) stamp: Stamp,
+    pub(crate) now_in_seconds: Option<i32>,
     pub(crate) tracing: bool,
     pub(crate) payload: Option<Arc<BTreeMap<String, Bytes>>>,
     /// `None` for the session's own.
@@ -118,12 +119,22 @@ impl Settings {
             page_size: page_size.wire(),
             timeout,
             stamp,
+            now_in_seconds: options.now_in_seconds,
             tracing: options.tracing,
             payload: options.payload.clone(),
             policies: Self::policies(options, own, defaults),
             host: options.host,
             preferred: options.preferred,
         })
+    }
+
+    /// Leaves out the timestamp that a read would get from the generator: servers ignore it. One that the statement names
+    /// is sent all the same.
+    pub(crate) fn of_kind(mut self, kind: RequestKind) -> Self {
+        if kind == RequestKind::Read && matches!(self.stamp, Stamp::Generated(_)) {
+            self.stamp = Stamp::Server;
+        }
+        self
     }
 
     fn policies(
@@ -327,6 +338,20 @@ mod tests {
         assert!(is(in_force(Some(own.clone()), of_statement), &statement));
         assert!(in_force(Some(own), Some(Speculation(None))).is_none());
         assert!(in_force(Some(ExecutionProfile::new().speculation(None)), None).is_none());
+    }
+
+    #[test]
+    fn reads_are_sent_without_a_generated_timestamp_and_with_one_that_was_named() {
+        let defaults = defaults(ExecutionProfile::new());
+        let stamp = |timestamp, kind| {
+            let options = StatementOptions { timestamp, ..StatementOptions::default() };
+            Settings::resolve(&options, &defaults).expect("valid").of_kind(kind).stamp.next()
+        };
+        assert_eq!(stamp(None, RequestKind::Read), None);
+        assert_eq!(stamp(Some(7), RequestKind::Read), Some(7));
+        for kind in [RequestKind::Write, RequestKind::Batch, RequestKind::Other] {
+            assert!(stamp(None, kind).is_some(), "{kind:?}");
+        }
     }
 
     #[test]

@@ -18,9 +18,11 @@ use crate::config::{ExecutionProfile, Profiles, SessionConfig};
 use crate::error::Error;
 use crate::ingest::BulkInsert;
 use crate::observe::{Observers, SpanOf};
-use crate::request::{self, AnyStatement, Defaults, Execute};
+use crate::request::{self, AnyStatement, Defaults, Execute, SpanningBatches};
 use crate::result::{PagingState, QueryResult};
-use crate::statement::{Batch, Described, Prepared, PreparedStatement, Statement, StatementCache};
+use crate::statement::{
+    Batch, BoundStatement, Described, Prepared, PreparedStatement, Statement, StatementCache,
+};
 use crate::stream::Pages;
 use crate::trace::{self, Trace, TraceOptions};
 
@@ -53,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) trace_limit: Option<Duration>,
     pub(crate) profiles: Arc<Profiles>,
     pub(crate) observers: Observers,
+    pub(crate) spanning_batches: SpanningBatches,
     id: Uuid,
 }
 
@@ -96,6 +99,7 @@ impl Session {
                 trace_limit: config.trace_limit,
                 profiles: config.profiles,
                 observers: Observers::new(config.observation),
+                spanning_batches: SpanningBatches::default(),
                 id: Uuid::new_v4(),
             }),
         })
@@ -185,6 +189,21 @@ impl Session {
     /// The server's answer when the text is wrong; otherwise as for requests.
     pub async fn prepare(&self, statement: impl Into<Statement>) -> Result<PreparedStatement, Error> {
         request::prepare(self, statement.into()).await
+    }
+
+    /// A text with its values, for a [batch](Batch) or for [concurrent](Self::execute_concurrent) work of mixed statements. The
+    /// text is prepared behind the scenes, as by [`query`](Self::query).
+    ///
+    /// # Errors
+    ///
+    /// The server's answer when the text is wrong; [`ErrorKind::Values`](crate::ErrorKind::Values) when a value does not fit
+    /// its bind marker, or their number differs.
+    pub async fn bind(
+        &self,
+        statement: impl Into<Statement>,
+        values: impl IntoRow,
+    ) -> Result<BoundStatement, Error> {
+        request::bind(self, statement.into(), values).await
     }
 
     /// Executes a prepared statement and returns the first page of its result, which is the whole result unless

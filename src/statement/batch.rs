@@ -37,7 +37,11 @@ impl BatchType {
 /// Options are those of the batch: consistency, timeout, timestamp and the rest of its members' own are not sent, except for custom
 /// payloads, which are sent together; of several values of a key the batch's own wins, then that of the last member. The batch
 /// goes to a replica of the first member whose partition is known. A batch is no means of loading data faster, unless all
-/// its members belong to one partition; for that there is [`Session::bulk`](crate::Session::bulk).
+/// its members belong to one partition; for that there is [`Session::bulk`](crate::Session::bulk). The first logged batch of
+/// a session that spans partitions is warned about in the log.
+///
+/// Members are text without values, and prepared statements with theirs; a text with values is prepared by
+/// [`Session::bind`](crate::Session::bind) when it is needed.
 ///
 /// ```no_run
 /// # async fn example(session: chorus::Session) -> Result<(), chorus::Error> {
@@ -57,6 +61,7 @@ impl BatchType {
 pub struct Batch {
     pub(crate) kind: BatchType,
     pub(crate) members: Vec<BatchMember>,
+    pub(crate) keyspace: Option<Arc<str>>,
     pub(crate) options: StatementOptions,
 }
 
@@ -73,7 +78,7 @@ pub enum BatchMember {
 impl Batch {
     /// An empty batch of the given type.
     pub fn new(kind: BatchType) -> Self {
-        Self { kind, members: Vec::new(), options: StatementOptions::default() }
+        Self { kind, members: Vec::new(), keyspace: None, options: StatementOptions::default() }
     }
 
     /// An empty batch that is applied as a whole in the end.
@@ -92,6 +97,15 @@ impl Batch {
     }
 
     statement_setters!(unchanged);
+
+    /// Resolves unqualified table names of members that are text in this keyspace instead of the session's; prepared members
+    /// keep theirs. Needs protocol v5; on a lower version the batch fails with
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported). Defaults to the session's keyspace.
+    #[must_use]
+    pub fn keyspace(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.keyspace = Some(name.into());
+        self
+    }
 
     /// Adds a statement: a text without bind markers, or a bound statement.
     pub fn push(&mut self, member: impl Into<BatchMember>) -> &mut Self {

@@ -25,6 +25,7 @@ pub(crate) struct StatementOptions {
     /// This host first.
     pub(crate) preferred: Option<HostIndex>,
     pub(crate) timestamp: Option<i64>,
+    pub(crate) now_in_seconds: Option<i32>,
     pub(crate) idempotent: bool,
     pub(crate) tracing: bool,
     pub(crate) payload: Option<Arc<BTreeMap<String, Bytes>>>,
@@ -135,10 +136,20 @@ macro_rules! statement_setters {
         }
 
         /// The write timestamp in microseconds since 1970, instead of one from the session's generator. `USING TIMESTAMP`
-        /// in the text wins over it. Defaults to a generated one.
+        /// in the text wins over it. Defaults to a generated one, and to none for statements that begin with `SELECT`, whose
+        /// timestamps servers ignore.
         #[must_use]
         pub fn timestamp(mut self, microseconds: i64) -> Self {
             self.options.timestamp = Some(microseconds);
+            self.$changed()
+        }
+
+        /// What the server takes for the present when it decides what has expired, in seconds since 1970: for tests of time
+        /// to live, and for repeating a read as of then. Needs protocol v5; on a lower version the request fails with
+        /// [`ErrorKind::Unsupported`]($crate::ErrorKind::Unsupported). Defaults to the server's clock.
+        #[must_use]
+        pub fn now_in_seconds(mut self, seconds: i32) -> Self {
+            self.options.now_in_seconds = Some(seconds);
             self.$changed()
         }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! head                                                                    values    suffix
-//! header · [payload] · id · [metadata id] · consistency · flags · count   [value]*  [page size] · [serial] · [timestamp] · [tablet]
+//! header · [payload] · id · [metadata id] · consistency · flags · count   [value]*  [page size] · [serial] · [timestamp] · [now] · [tablet]
 //! ```
 //!
 //! The head is written once, when the statement is prepared or an option changed, and copied into each request. Only the
@@ -104,7 +104,7 @@ pub(crate) struct Written {
 
 impl Template {
     pub(crate) fn new(prepared: &Prepared, options: &StatementOptions) -> Result<Self, Error> {
-        let settings = Settings::resolve(options, &prepared.defaults)?;
+        let settings = Settings::resolve(options, &prepared.defaults)?.of_kind(prepared.kind);
         let metadata = prepared.result.load();
         Self::with_settings(prepared, settings, options.idempotent, &metadata)
     }
@@ -378,6 +378,7 @@ fn parameters<'a>(settings: &Settings, skip_metadata: bool, timestamp: Option<i6
         page_size: settings.page_size,
         serial_consistency: settings.serial_consistency,
         timestamp,
+        now_in_seconds: settings.now_in_seconds,
         ..QueryParameters::default()
     }
 }

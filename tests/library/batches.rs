@@ -1,6 +1,6 @@
 //! Several statements as one.
 
-use chorus::{Batch, ErrorKind};
+use chorus::{Batch, ErrorKind, ProtocolVersion, Statement};
 
 use crate::stage::Stage;
 
@@ -17,6 +17,83 @@ async fn batch_mixes_text_and_prepared_members() {
         assert_eq!(stage.numbers().await, [(1, Some(10)), (2, Some(20)), (3, Some(30))]);
         stage.run("TRUNCATE numbers").await;
     }
+}
+
+#[tokio::test]
+async fn text_with_values_joins_a_batch_once_it_is_bound() {
+    let stage = Stage::with_numbers().await;
+    let text = "INSERT INTO numbers (id, value) VALUES (?, ?)";
+    let mut batch = Batch::logged();
+    for id in 1..=3 {
+        batch.push(stage.session.bind(text, (id, id * 10)).await.expect("two ints"));
+    }
+    assert_eq!(stage.cluster.prepared(0), 1, "prepared once");
+    stage.session.batch(&batch).await.expect("applied");
+    assert_eq!(stage.numbers().await, [(1, Some(10)), (2, Some(20)), (3, Some(30))]);
+
+    let error = stage.session.bind(text, (1, "ten")).await.expect_err("no int");
+    assert_eq!((error.kind(), error.column()), (ErrorKind::Values, Some((1, "value"))));
+    let error = stage.session.bind("INSERT INTO nowhere (id) VALUES (?)", (1,)).await.expect_err("no table");
+    assert!(error.is_invalid_statement(), "{error}");
+}
+
+#[tokio::test]
+async fn text_of_a_batch_is_resolved_in_the_batchs_keyspace() {
+    let stage = Stage::with_numbers().await;
+    let elsewhere =
+        "CREATE KEYSPACE other WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
+    stage.run(elsewhere).await;
+    let insert = stage.insert().await;
+    stage.session.use_keyspace("other").await.expect("exists");
+    let mut batch = Batch::logged().keyspace("ks");
+    batch.push("INSERT INTO numbers (id, value) VALUES (1, 10)").bind(&insert, (2, 20)).expect("fits");
+    stage.session.batch(&batch).await.expect("applied");
+    stage.session.use_keyspace("ks").await.expect("exists");
+    assert_eq!(stage.numbers().await, [(1, Some(10)), (2, Some(20))]);
+
+    let stage = Stage::with(|builder| builder.protocol_version(ProtocolVersion::V4)).await;
+    let error = stage.session.batch(&Batch::logged().keyspace("ks")).await.expect_err("v4 cannot say it");
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[tokio::test]
+async fn counters_are_changed_by_a_batch_of_their_kind_alone() {
+    let stage = Stage::new().await;
+    stage.run("CREATE TABLE visits (page text PRIMARY KEY, n counter)").await;
+    let add = stage.prepare("UPDATE visits SET n = n + ? WHERE page = ?").await;
+    let mut batch = Batch::counter();
+    batch.bind(&add, (2_i64, "home")).expect("fits").bind(&add, (3_i64, "home")).expect("fits");
+    stage.session.batch(&batch).await.expect("counted");
+    let result = stage.session.query("SELECT n FROM visits", ()).await.expect("read");
+    assert_eq!(result.single_row::<(i64,)>().expect("one page"), (5,));
+    let mut wrong = Batch::logged();
+    wrong.bind(&add, (1_i64, "home")).expect("fits");
+    let error = stage.session.batch(&wrong).await.expect_err("counters want a batch of their own kind");
+    assert!(error.is_invalid_statement(), "{error}");
+}
+
+#[tokio::test]
+async fn a_conditional_batch_says_whether_it_was_applied() {
+    let stage = Stage::new().await;
+    stage.run("CREATE TABLE seats (flight int, seat int, who text, PRIMARY KEY (flight, seat))").await;
+    let take = stage.prepare("INSERT INTO seats (flight, seat, who) VALUES (?, ?, ?) IF NOT EXISTS").await;
+    let book = |who: &'static str, seats: [i32; 2]| {
+        let mut batch = Batch::unlogged();
+        for seat in seats {
+            batch.bind(&take, (1, seat, who)).expect("fits");
+        }
+        batch
+    };
+    let first = stage.session.batch(&book("ada", [1, 2])).await.expect("decided");
+    assert!(first.was_applied().expect("conditional"));
+    let second = stage.session.batch(&book("bob", [2, 3])).await.expect("decided");
+    assert!(!second.was_applied().expect("conditional"));
+    let text =
+        "BEGIN BATCH INSERT INTO seats (flight, seat, who) VALUES (1, 2, 'bob') IF NOT EXISTS APPLY BATCH";
+    let third = stage.session.query(Statement::new(text), ()).await.expect("decided");
+    assert!(!third.was_applied().expect("conditional"));
+    let plain = stage.session.batch(&Batch::unlogged()).await.expect("applied");
+    assert_eq!(plain.was_applied().expect_err("not conditional").kind(), ErrorKind::Result);
 }
 
 #[tokio::test]

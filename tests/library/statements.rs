@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use chorus::protocol::Opcode;
 use chorus::{
-    Consistency, ErrorKind, ExecutionProfile, FromRow, IntoRow, ProtocolVersion, Row, Scalar,
+    Batch, Consistency, ErrorKind, ExecutionProfile, FromRow, IntoRow, ProtocolVersion, Row, RowView, Scalar,
     SerialConsistency, Statement, TimestampGenerator, Unset,
 };
 use chorus_node::{Fault, Requests};
+use futures::TryStreamExt as _;
 
 use crate::stage::Stage;
 
@@ -146,6 +147,10 @@ async fn rows_are_tuples_structs_maps_or_anything() {
     assert_eq!(result.single_row::<Number>().expect("a struct"), Number { id: 1, value: Some(10) });
     assert_eq!(result.single_row::<HashMap<String, i32>>().expect("a map").len(), 2);
     assert_eq!(result.single_row::<Row>().expect("anything").values.len(), 2);
+    let view: RowView<'_> = result.single_row().expect("by name");
+    assert_eq!((view.value::<i32>("value").expect("an int"), view.at::<i32>(0).expect("an int")), (10, 1));
+    let by_another_name = view.value::<i32>("valeu").expect_err("no such column");
+    assert!(by_another_name.to_string().contains("valeu"), "{by_another_name}");
     let error = result.rows::<(i32, String)>().expect_err("an int is no text");
     assert_eq!((error.kind(), error.column()), (ErrorKind::Rows, Some((1, "value"))));
 }
@@ -203,6 +208,67 @@ async fn select_after_alter_reads_the_new_columns() {
             assert!(columns.contains(&"note".to_owned()), "{version}: {columns:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_has_expired_is_decided_by_the_time_that_the_statement_names() {
+    let stage = Stage::with_numbers().await;
+    let written: i32 = 1_700_000_000;
+    let insert = stage
+        .prepare("INSERT INTO numbers (id, value) VALUES (?, ?) USING TTL 100")
+        .await
+        .now_in_seconds(written);
+    stage.session.execute(&insert, (1, 10)).await.expect("written");
+    let mut batch = Batch::logged().now_in_seconds(written);
+    batch
+        .bind(&insert, (2, 20))
+        .expect("fits")
+        .push("INSERT INTO numbers (id, value) VALUES (3, 30) USING TTL 100");
+    stage.session.batch(&batch).await.expect("written");
+    let select = stage.prepare("SELECT id FROM numbers").await;
+    for (later, alive) in [(0, 3), (99, 3), (101, 0)] {
+        let now = written + later;
+        let prepared = stage.session.execute(&select.clone().now_in_seconds(now), ()).await.expect("read");
+        assert_eq!(prepared.row_count(), alive, "{later} seconds later");
+        let text = Statement::new("SELECT id FROM numbers").now_in_seconds(now);
+        assert_eq!(stage.session.query(text, ()).await.expect("read").row_count(), alive);
+        let pages = select.clone().now_in_seconds(now).page_size(1);
+        let rows = stage.session.execute_iter(&pages, ()).await.expect("read").rows::<Row>().expect("rows");
+        assert_eq!(rows.try_collect::<Vec<_>>().await.expect("every page").len(), alive, "of every page");
+    }
+    assert_eq!(
+        stage.session.execute(&select, ()).await.expect("read").row_count(),
+        0,
+        "by the server's clock"
+    );
+
+    let stage = Stage::with(|builder| builder.protocol_version(ProtocolVersion::V4)).await;
+    stage.run(crate::stage::NUMBERS).await;
+    let select = stage.prepare("SELECT id FROM numbers").await.now_in_seconds(1);
+    let error = stage.session.execute(&select, ()).await.expect_err("v4 cannot say it");
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    let text = Statement::new("SELECT id FROM numbers").now_in_seconds(1);
+    assert_eq!(stage.session.query(text, ()).await.expect_err("nor so").kind(), ErrorKind::Unsupported);
+    let batch = Batch::logged().now_in_seconds(1);
+    assert_eq!(stage.session.batch(&batch).await.expect_err("nor so").kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn reads_ask_the_generator_for_no_timestamp() {
+    let frozen = Arc::new(Frozen::default());
+    let stage = Stage::with(|builder| builder.timestamp_generator(frozen.clone())).await;
+    stage.run(crate::stage::NUMBERS).await;
+    let (insert, select) = (stage.insert().await, stage.prepare("SELECT id FROM numbers WHERE id = ?").await);
+    let taken = || frozen.0.load(Ordering::Relaxed);
+    let before = taken();
+    stage.session.execute(&select, (1,)).await.expect("read");
+    stage.session.query("  select id FROM numbers", ()).await.expect("read");
+    stage.session.execute_iter(&select, (1,)).await.expect("read");
+    assert_eq!(taken(), before);
+    stage.session.execute(&insert, (1, 1)).await.expect("written");
+    assert_eq!(taken(), before + 1);
+    stage.session.query("INSERT INTO numbers (id, value) VALUES (2, 2)", ()).await.expect("written");
+    assert_eq!(taken(), before + 2);
 }
 
 /// Always the same.
