@@ -23,6 +23,7 @@
 //! * [`Session::execute_concurrent_with_args`]: thousands of requests with a bounded number in flight.
 //! * [`Session::bulk`]: as many rows as the servers take.
 //! * `bulk`, with the feature of that name: files into tables; what the `chorus` command does.
+//! * `arrow`, with the feature of that name: results as Arrow record batches.
 //! * [`blocking`]: the same for programs without a runtime.
 //! * [`Error`]: the one error type; what to ask it.
 //!
@@ -44,6 +45,8 @@ mod pages {
     mod tracing {}
 }
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 pub mod auth;
 pub mod blocking;
 #[cfg(feature = "bulk")]

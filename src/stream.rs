@@ -69,7 +69,10 @@ impl Pages {
         std::future::poll_fn(|cx| self.poll_next_page(cx)).await
     }
 
-    fn poll_next_page(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<QueryResult>, Error>> {
+    pub(crate) fn poll_next_page(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<QueryResult>, Error>> {
         let page = match &mut self.state {
             State::Done => return Poll::Ready(Ok(None)),
             State::Here(page) => page.clone(),
@@ -85,6 +88,21 @@ impl Pages {
             Some(next) => self.fetch(&next)?,
         };
         Poll::Ready(Ok(Some(page)))
+    }
+
+    /// The first page, as long as it was not handed out.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn waiting(&self) -> Option<&QueryResult> {
+        match &self.state {
+            State::Here(page) => Some(page),
+            State::Coming(_) | State::Done => None,
+        }
+    }
+
+    /// Hands out no further page.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn stop(&mut self) {
+        self.state = State::Done;
     }
 
     /// The ids of the traces of all pages handed out so far, one a page; empty unless the statement asked to be

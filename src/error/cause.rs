@@ -94,6 +94,12 @@ pub enum ResultProblem {
         /// How long it was waited for.
         waited: std::time::Duration,
     },
+    /// A page has too many bytes for one Arrow record batch, or its nulls would take too much room there.
+    #[error("the page is too large for one record batch: take smaller pages")]
+    BatchTooLarge,
+    /// The table was altered while the result was read, and batches of one schema were asked for.
+    #[error("the columns of the result changed from one page to the next")]
+    ColumnsChanged,
     /// An answer of another kind than the request has.
     #[error("the server answered with a message that does not belong to the request (opcode {0:#04x})")]
     UnexpectedAnswer(u8),

@@ -95,7 +95,7 @@ impl QueryResult {
         rows.ok_or_else(|| ResultProblem::NotRows.into())
     }
 
-    fn required_rows(&self) -> Result<&RowSet, Error> {
+    pub(crate) fn required_rows(&self) -> Result<&RowSet, Error> {
         self.row_set().ok_or_else(|| ResultProblem::NotRows.into())
     }
 

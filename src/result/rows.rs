@@ -69,6 +69,12 @@ impl RowSet {
         Self { columns, paging_state: None, count: found.count as usize, content }
     }
 
+    /// The cells of all rows, one after the other.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.content
+    }
+
     /// How many rows there are, by the server's count.
     pub(crate) fn len(&self) -> usize {
         self.count

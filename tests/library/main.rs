@@ -1,6 +1,8 @@
 //! What the library promises, against embedded clusters.
 
 mod answers;
+#[cfg(feature = "arrow")]
+mod arrow;
 mod batches;
 mod blocking;
 mod bulk;

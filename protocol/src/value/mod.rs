@@ -35,5 +35,6 @@ pub use geometry::{LineString, Point, Polygon};
 pub use temporal::{CqlDate, CqlTime, CqlTimestamp};
 pub use timeuuid::CqlTimeuuid;
 pub use to_cql::{NestedWriter, ToCql, ValueWriter};
+pub use tuple::take_field;
 pub use udt::UdtCells;
 pub use varint::CqlVarint;

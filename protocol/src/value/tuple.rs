@@ -6,9 +6,12 @@ use crate::value::element::take_cell;
 use crate::value::from_cql::not_null;
 use crate::value::{FromCql, ToCql, ValueWriter};
 
-/// The next field of a tuple or user type; fields missing at the end are null.
+/// Takes the next field of a tuple or user type off `rest`; fields missing at the end are null.
+///
+/// # Errors
+/// When the field reaches beyond the value.
 #[inline]
-pub(crate) fn take_field<'f>(rest: &mut &'f [u8]) -> Result<Option<&'f [u8]>, ValueError> {
+pub fn take_field<'f>(rest: &mut &'f [u8]) -> Result<Option<&'f [u8]>, ValueError> {
     if rest.is_empty() { Ok(None) } else { take_cell(rest, "a field") }
 }
 
