@@ -1,4 +1,4 @@
-//! `docs/coverage.md` lists every item once, and the tests it names exist.
+//! `docs/coverage.md` lists every item once, and the tests it names exist; `docs/examples.md` lists every example.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -169,4 +169,33 @@ fn the_totals_at_the_top_are_those_of_the_tables() {
     let [done, open] = ["done", "open"].map(|state| count(state, true));
     let totals = format!("{done} shown, {open} open, of {FAULTS}");
     assert!(page.contains(&totals), "the page should say: {totals}");
+}
+
+#[test]
+fn every_example_is_in_the_index_and_says_how_it_is_run() {
+    let page =
+        fs::read_to_string(repository().join("docs/examples.md")).expect("docs/examples.md is readable");
+    let listed: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| [`")?.split_once("`]").map(|(name, _)| name))
+        .collect();
+    let mut there = Vec::new();
+    for entry in fs::read_dir(repository().join("examples")).expect("the repository is readable") {
+        let path = entry.expect("the repository is readable").path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".rs")) else {
+            continue;
+        };
+        let source = fs::read_to_string(&path).expect("a source file is UTF-8");
+        let head: Vec<&str> = source.lines().take_while(|line| line.starts_with("//!")).collect();
+        assert!(
+            head.iter().any(|line| line.contains("cargo run") && line.contains(&format!("--example {name}"))),
+            "{name} does not say how it is run"
+        );
+        assert!(page.contains(&format!("(../examples/{name}.rs)")), "{name} has no link");
+        there.push(name.to_owned());
+    }
+    there.sort_unstable();
+    let mut sorted = listed.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, there);
 }

@@ -25,4 +25,32 @@ impl Hosts {
     pub(crate) fn builder(&self) -> SessionBuilder {
         Session::builder().contact_points(&self.addresses)
     }
+
+    /// The hosts as `CHORUS_HOSTS` has them, for another process.
+    #[allow(dead_code, reason = "most examples are one process")]
+    pub(crate) fn list(&self) -> String {
+        self.addresses.join(",")
+    }
+
+    /// A session in this keyspace, which is created if it is not there.
+    #[allow(dead_code, reason = "some examples connect in their own way")]
+    pub(crate) async fn session_in(&self, keyspace: &str) -> Result<Session, chorus::Error> {
+        let session = self.builder().connect().await?;
+        let create = format!(
+            "CREATE KEYSPACE IF NOT EXISTS {keyspace} \
+             WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+        );
+        session.query(create, ()).await?;
+        session.use_keyspace(keyspace).await?;
+        Ok(session)
+    }
+}
+
+/// An error with its causes. Each of them says one thing; the first alone is seldom enough.
+#[allow(dead_code, reason = "some examples have no errors to show")]
+pub(crate) fn whole(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
