@@ -1,7 +1,8 @@
 //! Nothing a peer can send makes this crate panic, overflow a small stack or reserve memory for what did not arrive.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[allow(dead_code, reason = "other tests count otherwise")]
+#[path = "../../tests/allocations/mod.rs"]
+mod allocations;
 
 use bytes::Bytes;
 use chorus_protocol::types::{MAX_TYPE_DEPTH, encode_type};
@@ -10,6 +11,8 @@ use chorus_protocol::{
     ProtocolVersion, Request, Response, ResultBody, Row, RowsIter, ToCql, ValueWriter,
 };
 use proptest::prelude::*;
+
+use allocations::{Counting, given};
 
 const SHAPES: [FrameShape; 3] = [
     FrameShape::new(ProtocolVersion::V3),
@@ -162,35 +165,12 @@ fn deepest_value(typ: &CqlType) -> CqlValue {
     }
 }
 
-/// Counts what one thread allocates.
-struct Counting;
-
-thread_local! {
-    static ALLOCATED: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: passes everything on to the system's allocator; the counter neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.with(|allocated| allocated.set(allocated.get() + layout.size()));
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 #[track_caller]
 fn allocates_at_most(bytes: usize, work: impl FnOnce()) {
-    let before = ALLOCATED.with(Cell::get);
-    work();
-    let allocated = ALLOCATED.with(Cell::get) - before;
+    let ((), allocated) = given(work);
     assert!(allocated <= bytes, "{allocated} bytes were allocated");
 }
 

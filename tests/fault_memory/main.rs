@@ -1,6 +1,10 @@
-//! F13, F14, F26, F29: what a server may announce takes no memory before it comes, and never more than the limit. A program of
-//! its own, because it counts every byte the process holds; one test at a time for the same reason.
+//! F13, F14, F26, F29: what a server may announce takes no memory before it comes, and never more than the limit; and what reading
+//! many rows takes. A program of its own, because it counts every byte the process holds; one test at a time for the same reason.
 
+#[allow(dead_code, reason = "other tests count otherwise")]
+#[path = "../allocations/mod.rs"]
+mod allocations;
+mod million_rows;
 #[allow(dead_code, reason = "other tests say more of the same server")]
 #[path = "../faults/server.rs"]
 mod server;
@@ -8,71 +12,21 @@ mod server;
 #[path = "../faults/session.rs"]
 mod session;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::future::Future;
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
 use chorus::protocol::segment::{crc24, crc32};
 use chorus::protocol::{Opcode, ProtocolVersion, flags};
 use chorus::{Compression, ErrorKind, Heartbeat, Limits, Statement};
 
+use allocations::{Counting, most_held_by_all};
 use server::{Hostile, Peer, Then, good};
 use session::*;
 
 const V4: ProtocolVersion = ProtocolVersion::V4;
 const MIB: isize = 1 << 20;
 
-/// Counts what the process holds, and the most it held.
-struct Counting;
-
-static HELD: AtomicIsize = AtomicIsize::new(0);
-static MOST: AtomicIsize = AtomicIsize::new(0);
-
-fn note(difference: isize) {
-    let held = HELD.fetch_add(difference, Ordering::Relaxed) + difference;
-    MOST.fetch_max(held, Ordering::Relaxed);
-}
-
-// SAFETY: passes everything on to the system's allocator; counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(layout.size() as isize);
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note(layout.size() as isize);
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both are there while one is copied into the other.
-        note(size as isize);
-        note(-(layout.size() as isize));
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        note(-(layout.size() as isize));
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// The most bytes the process held meanwhile, beyond what it held before.
-async fn most_held<T>(work: impl Future<Output = T>) -> (T, isize) {
-    let before = HELD.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    let value = work.await;
-    (value, MOST.load(Ordering::Relaxed) - before)
-}
 
 /// One test at a time.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -105,7 +59,8 @@ async fn f13_lengths_beyond_the_limit_cost_less_than_a_mebibyte() {
         });
         let session = connect(&server, V4).await;
         ask(&session, 1).await.expect("served");
-        let (error, most) = most_held(async { session.query("BAD", ()).await.expect_err("refused") }).await;
+        let (error, most) =
+            most_held_by_all(async { session.query("BAD", ()).await.expect_err("refused") }).await;
         assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
         assert!(most < MIB, "{most} bytes");
         ask_again(&session, 2).await;
@@ -138,7 +93,7 @@ async fn f14_an_announced_body_takes_what_came_of_it_and_its_request_times_out()
         let bad = Statement::new("BAD").timeout(Duration::from_secs(1));
         session.query(bad, ()).await.expect_err("the body never ends")
     };
-    let (error, most) = most_held(waiting).await;
+    let (error, most) = most_held_by_all(waiting).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(most <= 3 * SENT as isize + MIB, "{most} bytes for the {SENT} that came");
     // A connection that is stuck in a body answers no heartbeat: what the server says to it is taken for more of the body.
@@ -177,7 +132,7 @@ async fn f14_a_body_without_an_end_takes_the_limit_at_most() {
         session.query("BAD", ()).await.expect_err("zeros");
         ask_again(&session, 3).await;
     };
-    let ((), most) = most_held(waiting).await;
+    let ((), most) = most_held_by_all(waiting).await;
     assert!(most <= 3 * LIMIT as isize + MIB, "{most} bytes with a limit of {LIMIT}");
 }
 
@@ -201,7 +156,8 @@ async fn f26_a_compressed_bomb_takes_the_limit_at_most() {
             .await
             .expect("connects");
         ask(&session, 1).await.expect("served");
-        let (error, most) = most_held(async { session.query("BAD", ()).await.expect_err("a bomb") }).await;
+        let (error, most) =
+            most_held_by_all(async { session.query("BAD", ()).await.expect_err("a bomb") }).await;
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
         // The frame itself is there a few times: with the server, while it is read, and when it has come.
         assert!(most <= 6 * LIMIT as isize, "{most} bytes for 16 MiB");
@@ -236,7 +192,7 @@ async fn f29_a_body_announced_in_segments_of_a_byte_takes_what_came_of_it() {
         let bad = Statement::new("BAD").timeout(Duration::from_secs(1));
         session.query(bad, ()).await.expect_err("the body never ends")
     };
-    let (error, most) = most_held(waiting).await;
+    let (error, most) = most_held_by_all(waiting).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(most <= 4 * i32::from(CAME) as isize * 1000 + MIB, "{most} bytes for {CAME} thousand");
 }

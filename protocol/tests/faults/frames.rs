@@ -3,7 +3,7 @@
 use chorus_protocol::segment::{SegmentDecoder, SegmentEncoder, crc24, crc32};
 use chorus_protocol::{Compression, CompressionError, FrameError, FrameHeader, HEADER_LEN};
 
-use crate::allocation::most_held;
+use crate::allocations::most_held;
 
 const LIMIT: u32 = 1 << 20;
 

@@ -6,7 +6,7 @@ use chorus_protocol::{
 };
 use proptest::prelude::*;
 
-use crate::allocation::most_held;
+use crate::allocations::most_held;
 
 /// What anything may take.
 const BASE: usize = 64 * 1024;

@@ -10,7 +10,7 @@ use chorus_protocol::{
     encode_row, flags,
 };
 
-use crate::allocation::most_held;
+use crate::allocations::most_held;
 
 const SHAPES: [FrameShape; 3] = [
     FrameShape::new(ProtocolVersion::V3),

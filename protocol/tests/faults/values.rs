@@ -5,7 +5,7 @@ use chorus_protocol::{
     ValueErrorReason, ValueWriter,
 };
 
-use crate::allocation::most_held;
+use crate::allocations::most_held;
 
 /// What a cell must come to.
 enum Becomes {
