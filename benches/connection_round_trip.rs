@@ -7,21 +7,12 @@
 #[allow(dead_code, reason = "this is one subject of several")]
 mod subjects;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 
-use subjects::{
-    engine::{IN_FLIGHT, connection_round_trip},
-    timed,
-};
+use subjects::engine::{connection_round_trip, rounds};
 
 fn bench(criterion: &mut Criterion) {
-    let mut subject = connection_round_trip();
-    let mut group = criterion.benchmark_group("connection_round_trip");
-    group.throughput(Throughput::Elements(IN_FLIGHT));
-    group.bench_function("round of 64", |bencher| {
-        bencher.iter_custom(|times| timed(&mut subject, times * IN_FLIGHT));
-    });
-    group.finish();
+    rounds(criterion, "connection_round_trip", connection_round_trip());
 }
 
 criterion_group!(benches, bench);

@@ -6,21 +6,12 @@
 #[allow(dead_code, reason = "this is one subject of several")]
 mod subjects;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 
-use subjects::{
-    engine::{IN_FLIGHT, coordinator_hop},
-    timed,
-};
+use subjects::engine::{coordinator_hop, rounds};
 
 fn bench(criterion: &mut Criterion) {
-    let mut subject = coordinator_hop();
-    let mut group = criterion.benchmark_group("coordinator_hop");
-    group.throughput(Throughput::Elements(IN_FLIGHT));
-    group.bench_function("round of 64", |bencher| {
-        bencher.iter_custom(|times| timed(&mut subject, times * IN_FLIGHT));
-    });
-    group.finish();
+    rounds(criterion, "coordinator_hop", coordinator_hop());
 }
 
 criterion_group!(benches, bench);

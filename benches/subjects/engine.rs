@@ -1,12 +1,13 @@
 //! Parts of the engine by themselves.
 
 use chorus_actors::bench::{Histogram, Rig};
+use criterion::{Criterion, Throughput};
 use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::{Builder, Runtime};
 
-use super::Subject;
 use super::server_side::ServerSide;
+use super::{Subject, timed};
 
 /// Requests under way at a time.
 pub(crate) const IN_FLIGHT: u64 = 64;
@@ -27,6 +28,16 @@ pub(crate) fn connection_round_trip() -> Subject {
         Rig::connection(near)
     });
     round_trips(runtime, rig)
+}
+
+/// Times rounds of so many requests at once.
+pub(crate) fn rounds(criterion: &mut Criterion, name: &str, mut subject: Subject) {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(IN_FLIGHT));
+    group.bench_function(format!("round of {IN_FLIGHT}"), |bencher| {
+        bencher.iter_custom(|times| timed(&mut subject, times * IN_FLIGHT));
+    });
+    group.finish();
 }
 
 /// Records a latency that differs from the one before.
