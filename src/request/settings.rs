@@ -355,6 +355,18 @@ mod tests {
     }
 
     #[test]
+    fn without_a_generator_no_timestamp_is_sent_but_one_that_a_statement_names() {
+        let mut defaults = defaults(ExecutionProfile::new());
+        defaults.timestamps = None;
+        let stamp = |timestamp| {
+            let options = StatementOptions { timestamp, ..StatementOptions::default() };
+            Settings::resolve(&options, &defaults).expect("valid").of_kind(RequestKind::Write).stamp
+        };
+        assert!(!stamp(None).is_sent() && stamp(None).next().is_none());
+        assert_eq!(stamp(Some(7)).next(), Some(7));
+    }
+
+    #[test]
     fn negative_timestamp_is_refused_before_anything_is_sent() {
         let options = StatementOptions { timestamp: Some(-1), ..StatementOptions::default() };
         let error =

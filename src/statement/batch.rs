@@ -40,6 +40,9 @@ impl BatchType {
 /// its members belong to one partition; for that there is [`Session::bulk`](crate::Session::bulk). The first logged batch of
 /// a session that spans partitions is warned about in the log.
 ///
+/// **Order.** There is none: all members are written with one timestamp. Of two that write the same cell a deletion wins, and of
+/// two values the greater one; whoever needs an order says `USING TIMESTAMP` in the texts, or sends requests one after the other.
+///
 /// Members are text without values, and prepared statements with theirs; a text with values is prepared by
 /// [`Session::bind`](crate::Session::bind) when it is needed.
 ///

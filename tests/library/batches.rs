@@ -1,6 +1,6 @@
 //! Several statements as one.
 
-use chorus::{Batch, ErrorKind, ProtocolVersion, Statement};
+use chorus::{Batch, Consistency, ErrorKind, ProtocolVersion, SerialConsistency, Statement};
 
 use crate::stage::Stage;
 
@@ -105,6 +105,41 @@ async fn batch_carries_its_own_timestamp() {
     stage.session.batch(&batch).await.expect("applied");
     let result = stage.session.query("SELECT WRITETIME(value) FROM numbers", ()).await.expect("read");
     assert_eq!(result.single_row::<(i64,)>().expect("one row"), (5_000,));
+}
+
+#[tokio::test]
+async fn batch_is_sent_with_its_own_consistency_and_not_with_its_members() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage
+        .insert()
+        .await
+        .consistency(Consistency::All)
+        .serial_consistency(SerialConsistency::LocalSerial)
+        .tracing(true);
+    let mut batch = Batch::logged().consistency(Consistency::One);
+    batch.bind(&insert, (1, 10)).expect("fits");
+    let untraced = stage.session.batch(&batch).await.expect("applied");
+    assert_eq!(untraced.tracing_id(), None);
+    let traced = stage.session.batch(&batch.tracing(true)).await.expect("applied");
+    let trace = traced.trace(&stage.session).await.expect("traced");
+    assert_eq!(trace.parameters["consistency_level"], "ONE");
+    let alone = stage.session.execute(&insert, (1, 10)).await.expect("written");
+    let trace = alone.trace(&stage.session).await.expect("traced");
+    assert_eq!(trace.parameters["consistency_level"], "ALL");
+}
+
+#[tokio::test]
+async fn of_two_members_that_write_the_same_a_deletion_wins_and_then_the_greater_value() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    let mut batch = Batch::logged();
+    batch.bind(&insert, (1, 20)).expect("fits").bind(&insert, (1, 10)).expect("fits");
+    stage.session.batch(&batch).await.expect("applied");
+    assert_eq!(stage.numbers().await, [(1, Some(20))], "the order of members does not count");
+    let mut batch = Batch::logged();
+    batch.push("DELETE FROM numbers WHERE id = 1").bind(&insert, (1, 30)).expect("fits");
+    stage.session.batch(&batch).await.expect("applied");
+    assert_eq!(stage.numbers().await, []);
 }
 
 #[tokio::test]

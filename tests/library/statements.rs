@@ -333,6 +333,10 @@ async fn statement_keyspace_needs_protocol_v5() {
         .await
         .expect("prepared in the statement's keyspace");
     stage.session.execute(&select, ()).await.expect("executed");
+    // A server that forgot the statement is told its keyspace again.
+    stage.cluster.forget_prepared(0);
+    stage.session.execute(&select, ()).await.expect("prepared again in the statement's keyspace");
+    assert_eq!(stage.session.metrics().await.expect("open").reprepares, 1);
 
     let stage = Stage::with(|builder| builder.protocol_version(ProtocolVersion::V4)).await;
     let statement = Statement::new("SELECT id FROM numbers").keyspace("ks");
