@@ -78,6 +78,12 @@ pub enum ValueErrorReason {
         /// The type that cannot hold it.
         what: &'static str,
     },
+    /// Text that is none of what it should be.
+    #[error("the text is no {what}")]
+    InvalidText {
+        /// What it should be.
+        what: &'static str,
+    },
     /// More bytes than a length prefix can say.
     #[error("value has {length} bytes, more than can be sent")]
     TooLarge {

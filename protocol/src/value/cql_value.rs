@@ -92,6 +92,14 @@ impl CqlValue {
         }
     }
 
+    /// The value of a key, when this is a map; `None` also where it is null.
+    pub fn get(&self, key: &CqlValue) -> Option<&CqlValue> {
+        match self {
+            Self::Map(entries) => entries.iter().find(|(known, _)| known == key)?.1.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The field `name` of a user type's value.
     pub fn field(&self, name: &str) -> Option<&CqlValue> {
         match self {

@@ -4,7 +4,8 @@
 //! arrived, borrowing where it can. [`CqlValue`] is for programs that do not know their types beforehand.
 
 mod bound;
-mod calendar;
+mod calendars;
+mod civil;
 mod collection;
 mod cql_value;
 mod date_range;
@@ -14,7 +15,24 @@ mod dynamic;
 pub(crate) mod element;
 mod from_cql;
 mod geometry;
+#[cfg(feature = "serde_json")]
+mod json;
+mod numbers;
+mod ordered_map;
 mod scalar;
+#[cfg(feature = "secrecy")]
+mod secret;
+#[cfg(all(
+    test,
+    feature = "bigdecimal",
+    feature = "chrono",
+    feature = "jiff",
+    feature = "rust_decimal",
+    feature = "secrecy",
+    feature = "serde_json",
+    feature = "time"
+))]
+mod table;
 mod temporal;
 mod text;
 mod timeuuid;
@@ -31,7 +49,10 @@ pub use decimal::CqlDecimal;
 pub use duration::CqlDuration;
 pub use element::{Elements, MapEntries, VectorElements};
 pub use from_cql::FromCql;
-pub use geometry::{LineString, Point, Polygon};
+pub use geometry::{Distance, LineString, Point, Polygon};
+#[cfg(feature = "serde_json")]
+pub use json::Json;
+pub use ordered_map::OrderedMap;
 pub use temporal::{CqlDate, CqlTime, CqlTimestamp};
 pub use timeuuid::CqlTimeuuid;
 pub use to_cql::{NestedWriter, ToCql, ValueWriter};

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use num_bigint::BigInt;
-
 use crate::error::{ValueError, ValueErrorReason};
 use crate::types::{CqlType, NativeType};
 use crate::value::from_cql::not_null;
@@ -27,10 +25,20 @@ impl CqlVarint {
 
     /// The value, if it fits.
     pub fn to_i64(&self) -> Option<i64> {
-        let mut bytes = [if self.0[0] & 0x80 == 0 { 0 } else { 0xff }; 8];
-        let start = 8usize.checked_sub(self.0.len())?;
+        self.widened().map(i64::from_be_bytes)
+    }
+
+    /// The value, if it fits.
+    pub fn to_i128(&self) -> Option<i128> {
+        self.widened().map(i128::from_be_bytes)
+    }
+
+    /// With its sign repeated in front, if it is no longer than that.
+    fn widened<const N: usize>(&self) -> Option<[u8; N]> {
+        let mut bytes = [if self.0[0] & 0x80 == 0 { 0 } else { 0xff }; N];
+        let start = N.checked_sub(self.0.len())?;
         bytes[start..].copy_from_slice(&self.0);
-        Some(i64::from_be_bytes(bytes))
+        Some(bytes)
     }
 }
 
@@ -45,46 +53,64 @@ fn minimal(bytes: &[u8]) -> &[u8] {
     &bytes[superfluous..]
 }
 
-impl From<i64> for CqlVarint {
-    fn from(value: i64) -> Self {
-        Self(minimal(&value.to_be_bytes()).to_vec())
-    }
+macro_rules! from_integer {
+    ($($rust:ty),*) => {$(
+        impl From<$rust> for CqlVarint {
+            fn from(value: $rust) -> Self {
+                Self(minimal(&value.to_be_bytes()).to_vec())
+            }
+        }
+    )*};
 }
 
-impl From<&BigInt> for CqlVarint {
-    fn from(value: &BigInt) -> Self {
-        Self(value.to_signed_bytes_be())
-    }
-}
-
-impl From<BigInt> for CqlVarint {
-    fn from(value: BigInt) -> Self {
-        Self::from(&value)
-    }
-}
-
-impl From<&CqlVarint> for BigInt {
-    fn from(value: &CqlVarint) -> Self {
-        BigInt::from_signed_bytes_be(&value.0)
-    }
-}
-
-impl From<CqlVarint> for BigInt {
-    fn from(value: CqlVarint) -> Self {
-        Self::from(&value)
-    }
-}
+from_integer!(i32, i64, i128);
 
 impl fmt::Display for CqlVarint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_i64() {
             Some(value) => value.fmt(f),
-            None => BigInt::from(self).fmt(f),
+            None => f.pad_integral(self.0[0] & 0x80 == 0, "", &digits(&self.0)),
         }
     }
 }
 
-fn check<T>(typ: &CqlType) -> Result<(), ValueError> {
+/// The decimal digits of the absolute value of two's complement.
+fn digits(bytes: &[u8]) -> String {
+    const DIGITS: u32 = 9;
+    const BASE: u64 = 10u64.pow(DIGITS);
+    let sign = if bytes[0] & 0x80 == 0 { 0 } else { 0xff };
+    // The absolute value in 32 bits each, the lowest first.
+    let mut limbs: Vec<u32> = Vec::with_capacity(bytes.len() / 4 + 1);
+    for limb in bytes.rchunks(4) {
+        let mut wide = [sign; 4];
+        wide[4 - limb.len()..].copy_from_slice(limb);
+        limbs.push(u32::from_be_bytes(wide));
+    }
+    if sign != 0 {
+        let mut carry = true;
+        for limb in &mut limbs {
+            (*limb, carry) = (!*limb).overflowing_add(u32::from(carry));
+        }
+        limbs.extend(carry.then_some(1));
+    }
+    let mut groups = Vec::new();
+    while let Some(highest) = limbs.iter().rposition(|limb| *limb != 0) {
+        limbs.truncate(highest + 1);
+        let mut rest = 0;
+        for limb in limbs.iter_mut().rev() {
+            let part = rest << 32 | u64::from(*limb);
+            (*limb, rest) = ((part / BASE) as u32, part % BASE);
+        }
+        groups.push(rest);
+    }
+    let mut digits = groups.pop().unwrap_or_default().to_string();
+    for group in groups.iter().rev() {
+        digits.push_str(&format!("{group:09}"));
+    }
+    digits
+}
+
+pub(super) fn check<T>(typ: &CqlType) -> Result<(), ValueError> {
     match typ {
         CqlType::Native(NativeType::Varint) => Ok(()),
         _ => Err(ValueError::mismatch::<T>(typ)),
@@ -105,23 +131,6 @@ impl<'f> FromCql<'f> for CqlVarint {
 
     fn from_cql(_: &'f CqlType, cell: Option<&'f [u8]>) -> Result<Self, ValueError> {
         not_null::<Self>(cell).map(Self::from_signed_be_bytes)
-    }
-}
-
-impl ToCql for BigInt {
-    fn to_cql(&self, typ: &CqlType, out: ValueWriter<'_>) -> Result<(), ValueError> {
-        check::<Self>(typ)?;
-        out.bytes(&self.to_signed_bytes_be())
-    }
-}
-
-impl<'f> FromCql<'f> for BigInt {
-    fn check(typ: &CqlType) -> Result<(), ValueError> {
-        check::<Self>(typ)
-    }
-
-    fn from_cql(_: &'f CqlType, cell: Option<&'f [u8]>) -> Result<Self, ValueError> {
-        not_null::<Self>(cell).map(BigInt::from_signed_bytes_be)
     }
 }
 
@@ -180,19 +189,28 @@ mod tests {
     #[test]
     fn varints_are_minimal_twos_complement() {
         for (text, bytes) in VECTORS {
-            let number: BigInt = text.parse().unwrap();
             let small: i128 = text.parse().unwrap();
-            assert_eq!(encode_value(&number, &CqlType::Varint).unwrap()[4..], *bytes, "{text}");
             assert_eq!(encode_value(&small, &CqlType::Varint).unwrap()[4..], *bytes, "{text}");
-            assert_eq!(CqlVarint::from(&number).as_signed_be_bytes(), bytes, "{text}");
+            assert_eq!(CqlVarint::from(small).as_signed_be_bytes(), bytes, "{text}");
             assert_eq!(CqlVarint::from_signed_be_bytes(bytes).to_string(), text);
-            assert_eq!(BigInt::from_cql(&CqlType::Varint, Some(bytes)), Ok(number));
             assert_eq!(i128::from_cql(&CqlType::Varint, Some(bytes)), Ok(small));
             assert_eq!(CqlVarint::from_signed_be_bytes(bytes).to_i64(), i64::try_from(small).ok());
             if let Ok(small) = i64::try_from(small) {
                 assert_eq!(CqlVarint::from(small).as_signed_be_bytes(), bytes);
             }
         }
+    }
+
+    #[test]
+    fn digits_beyond_128_bits_are_printed() {
+        let power = |bits: usize| [&[1][..], &vec![0; bits / 8]].concat();
+        let two_to_128 = "340282366920938463463374607431768211456";
+        assert_eq!(CqlVarint::from_signed_be_bytes(&power(128)).to_string(), two_to_128);
+        let negative = [&[0xff][..], &[0; 16]].concat();
+        assert_eq!(CqlVarint::from_signed_be_bytes(&negative).to_string(), format!("-{two_to_128}"));
+        assert_eq!(format!("{:>5}", CqlVarint::from(7)), "    7");
+        let ten_to_27 = CqlVarint::from(10i128.pow(27));
+        assert_eq!(ten_to_27.to_string(), format!("1{}", "0".repeat(27)), "zeros between groups are kept");
     }
 
     #[test]

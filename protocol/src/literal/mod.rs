@@ -1,6 +1,10 @@
-//! Values as CQL text.
+//! Values as CQL text, for DDL, logs and tests. In statements values are bound instead.
+
+mod of_rust;
 
 use std::fmt::{self, Write};
+
+pub use of_rust::{InList, ToLiteral, Verbatim, literal_of};
 
 use crate::identifier;
 use crate::value::CqlValue;
@@ -19,7 +23,7 @@ pub fn literal(value: Option<&CqlValue>) -> String {
 ///
 /// Two exceptions: the empty value, which CQL text cannot express, becomes `NULL`; and bytes of unknown types become
 /// a blob.
-pub fn write_literal(value: &CqlValue, out: &mut impl Write) -> fmt::Result {
+pub fn write_literal(value: &CqlValue, out: &mut (impl Write + ?Sized)) -> fmt::Result {
     match value {
         CqlValue::Empty => out.write_str("NULL"),
         CqlValue::Ascii(text) | CqlValue::Text(text) => out.write_str(&quote_text(text)),
@@ -73,7 +77,7 @@ pub fn write_literal(value: &CqlValue, out: &mut impl Write) -> fmt::Result {
     }
 }
 
-fn write_nullable(out: &mut impl Write, value: Option<&CqlValue>) -> fmt::Result {
+fn write_nullable(out: &mut (impl Write + ?Sized), value: Option<&CqlValue>) -> fmt::Result {
     match value {
         Some(value) => write_literal(value, out),
         None => out.write_str("NULL"),
@@ -81,7 +85,7 @@ fn write_nullable(out: &mut impl Write, value: Option<&CqlValue>) -> fmt::Result
 }
 
 fn write_sequence<'a>(
-    out: &mut impl Write,
+    out: &mut (impl Write + ?Sized),
     open: char,
     values: impl Iterator<Item = Option<&'a CqlValue>>,
     close: char,
@@ -96,7 +100,7 @@ fn write_sequence<'a>(
 
 /// `shown` prints the fewest digits that give the same number back; {:?} uses an exponent where plain digits would be
 /// many.
-fn write_float(out: &mut impl Write, value: f64, shown: &impl fmt::Debug) -> fmt::Result {
+fn write_float(out: &mut (impl Write + ?Sized), value: f64, shown: &impl fmt::Debug) -> fmt::Result {
     if value.is_nan() {
         out.write_str("NaN")
     } else if value.is_infinite() {

@@ -1,13 +1,22 @@
 //! Geometry of DataStax Enterprise: custom types whose bytes are well-known binary.
 
-use std::fmt;
+mod text;
 
 use crate::error::{ValueError, ValueErrorReason};
 use crate::types::CqlType;
 use crate::value::from_cql::not_null;
 use crate::value::{FromCql, ToCql, ValueWriter};
 
-/// A `PointType`.
+/// A `PointType`. The empty point has no coordinates (NaN).
+///
+/// ```
+/// use chorus_protocol::value::{LineString, Point};
+///
+/// let line: LineString = "LINESTRING (0 0, 1.5 2)".parse()?;
+/// assert_eq!(line.points[1], Point { x: 1.5, y: 2.0 });
+/// assert_eq!(line.to_string(), "LINESTRING (0 0, 1.5 2)");
+/// # Ok::<(), chorus_protocol::ValueError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// First coordinate.
@@ -28,6 +37,37 @@ pub struct LineString {
 pub struct Polygon {
     /// Each ends where it began.
     pub rings: Vec<Vec<Point>>,
+}
+
+/// A circle, for searches: its centre and its radius. Has a text form and no bytes: it is no type of a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Distance {
+    /// The centre.
+    pub center: Point,
+    /// The radius, in degrees.
+    pub radius: f64,
+}
+
+impl Point {
+    /// The point without coordinates.
+    pub const EMPTY: Point = Point { x: f64::NAN, y: f64::NAN };
+
+    /// Whether it has no coordinates.
+    pub const fn is_empty(self) -> bool {
+        self.x.is_nan() && self.y.is_nan()
+    }
+}
+
+impl Polygon {
+    /// The ring around it; `None` for the empty polygon.
+    pub fn exterior(&self) -> Option<&[Point]> {
+        self.rings.first().map(Vec::as_slice)
+    }
+
+    /// Its holes.
+    pub fn interiors(&self) -> &[Vec<Point>] {
+        self.rings.get(1..).unwrap_or_default()
+    }
 }
 
 /// The marshal class of a geometry, by the end of its name.
@@ -185,46 +225,6 @@ impl<'f> FromCql<'f> for Polygon {
         let rings = (0..wkb.count(4)?).map(|_| wkb.points()).collect::<Result<Vec<_>, _>>()?;
         wkb.end(Self { rings })
     }
-}
-
-/// Well-known text.
-impl fmt::Display for Point {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "POINT ({} {})", self.x, self.y)
-    }
-}
-
-/// Well-known text.
-impl fmt::Display for LineString {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.points.is_empty() {
-            return f.write_str("LINESTRING EMPTY");
-        }
-        f.write_str("LINESTRING ")?;
-        write_points(f, &self.points)
-    }
-}
-
-/// Well-known text.
-impl fmt::Display for Polygon {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.rings.is_empty() {
-            return f.write_str("POLYGON EMPTY");
-        }
-        for (index, ring) in self.rings.iter().enumerate() {
-            f.write_str(if index == 0 { "POLYGON (" } else { ", " })?;
-            write_points(f, ring)?;
-        }
-        f.write_str(")")
-    }
-}
-
-fn write_points(f: &mut fmt::Formatter<'_>, points: &[Point]) -> fmt::Result {
-    f.write_str("(")?;
-    for (index, point) in points.iter().enumerate() {
-        write!(f, "{}{} {}", if index == 0 { "" } else { ", " }, point.x, point.y)?;
-    }
-    f.write_str(")")
 }
 
 #[cfg(test)]
