@@ -32,7 +32,8 @@
 //!
 //! Values are bound from Rust types through [`ToCql`] and [`IntoRow`], and read through [`FromCql`] and [`FromRow`]; both
 //! have derive macros. Tuples, vectors, arrays and maps are rows already, and [`CqlValue`] and [`Row`] hold whatever is only
-//! known at run time.
+//! known at run time. [`value`] has all types of values, [`literal`] their text; `docs/values.md` says what goes with what.
+//! With the feature `encryption`, the module of that name keeps columns from being read by anybody else.
 
 #![forbid(unsafe_code)]
 
@@ -56,6 +57,10 @@ pub mod cloud;
 mod cluster;
 mod concurrent;
 mod config;
+#[cfg(feature = "encryption")]
+pub mod encryption;
+#[cfg(not(feature = "encryption"))]
+mod encryption;
 mod error;
 mod ingest;
 pub mod metrics;
@@ -97,6 +102,7 @@ pub use chorus_protocol::{
     CqlTimeuuid, CqlType, CqlValue, CqlVarint, CustomPayload, FromCql, FromRow, IntoRow, MaybeEmpty,
     MaybeUnset, ProtocolVersion, Row, RowView, Scalar, SerialConsistency, ToCql, Unset, Uuid, ValueError,
 };
+pub use chorus_protocol::{literal, value};
 pub use chorus_topology::{
     AddressTranslator, ClientRouteProxy, ClientRoutes, ClusterState, Endpoint, EndpointFactory, Endpoints,
     Host, HostIndex, SchemaScope, SniProxy,

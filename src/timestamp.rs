@@ -287,6 +287,16 @@ mod tests {
     }
 
     #[test]
+    fn plain_clock_gives_what_the_clock_shows_even_twice() {
+        let plain = SimpleTimestampGenerator;
+        let before = SystemClock.now();
+        let (first, reserved) = (plain.next(), plain.reserve(100));
+        assert!((before..=SystemClock.now()).contains(&first), "{first}");
+        assert!((before..=SystemClock.now()).contains(&reserved), "nothing is set aside");
+        assert!((0..1_000_000).any(|_| plain.next() == plain.next()), "faster than microseconds");
+    }
+
+    #[test]
     fn timestamps_are_unique_across_threads() {
         let generator = MonotonicTimestampGenerator::new();
         let mut all: Vec<i64> = std::thread::scope(|scope| {

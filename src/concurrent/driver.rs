@@ -161,7 +161,7 @@ impl<S: Source> Driver<S> {
                 RowOutcome::Applied => Ok((QueryResult::void(HostIndex(0)), None)),
                 RowOutcome::Failed(error) => Err(error.into()),
                 RowOutcome::Reply { opcode, flags, host, body } => {
-                    read_parts(opcode, flags, host, body, &self.session.inner.engine, expected.as_ref())
+                    read_parts(opcode, flags, host, body, &self.session, expected.as_ref())
                 }
             };
             match result {

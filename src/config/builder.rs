@@ -16,6 +16,7 @@ use chorus_topology::{
 };
 
 use super::{ExecutionProfile, IntoContactPoint, Profiles, SessionConfig, Speculation};
+use crate::encryption::Encryption;
 use crate::error::{ConfigProblem, Error};
 use crate::observe::Observation;
 use crate::statement::{PageSize, StatementCache, Timeout};
@@ -47,8 +48,9 @@ pub struct SessionBuilder {
     pub(super) engine: EngineConfig,
     profile: ExecutionProfile,
     profiles: BTreeMap<Arc<str>, ExecutionProfile>,
-    timestamps: Option<Arc<dyn TimestampGenerator>>,
+    pub(super) timestamps: Option<Arc<dyn TimestampGenerator>>,
     pub(super) observation: Observation,
+    pub(super) encryption: Encryption,
     pub(super) trace_limit: Option<Duration>,
     /// TLS takes only certificates for the addresses of servers.
     #[cfg(feature = "tls")]
@@ -68,6 +70,7 @@ impl SessionBuilder {
             profiles: BTreeMap::new(),
             timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),
             observation: Observation::default(),
+            encryption: Encryption::default(),
             trace_limit: Some(TraceOptions::DEFAULT_LIMIT),
             #[cfg(feature = "tls")]
             insists_on_addresses: false,
@@ -128,6 +131,7 @@ impl SessionBuilder {
             described: Arc::new(StatementCache::new()),
             timestamps: self.timestamps,
             observation: self.observation,
+            encryption: self.encryption,
             trace_limit: self.trace_limit,
         })
     }
@@ -295,23 +299,6 @@ impl SessionBuilder {
     /// outage is not made worse by repeating everything. Defaults to 100, and one more for every ten requests.
     pub fn retry_budget(mut self, budget: RetryBudget) -> Self {
         self.engine.retry_budget = budget;
-        self
-    }
-
-    /// Whether writes carry a timestamp made by this client. Without it, the server that coordinates a write stamps it, and
-    /// two writes to a cell in quick succession may end in the wrong order. Defaults to true.
-    pub fn client_timestamps(mut self, on: bool) -> Self {
-        match (on, &self.timestamps) {
-            (false, _) => self.timestamps = None,
-            (true, None) => self.timestamps = Some(Arc::new(MonotonicTimestampGenerator::new())),
-            (true, Some(_)) => {}
-        }
-        self
-    }
-
-    /// Where write timestamps come from, and turns them on. Defaults to [`MonotonicTimestampGenerator`].
-    pub fn timestamp_generator(mut self, generator: Arc<dyn TimestampGenerator>) -> Self {
-        self.timestamps = Some(generator);
         self
     }
 }

@@ -8,6 +8,7 @@ mod profiles;
 #[cfg(feature = "tls")]
 mod tls;
 mod ways;
+mod writing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub(crate) use profiles::Profiles;
 #[cfg(feature = "tls")]
 pub use tls::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 
+use crate::encryption::Encryption;
 use crate::observe::Observation;
 use crate::statement::{Described, StatementCache};
 use crate::timestamp::TimestampGenerator;
@@ -38,6 +40,7 @@ pub(crate) struct SessionConfig {
     /// `None` leaves timestamps to the server.
     pub(crate) timestamps: Option<Arc<dyn TimestampGenerator>>,
     pub(crate) observation: Observation,
+    pub(crate) encryption: Encryption,
     /// `None` waits for traces for ever.
     pub(crate) trace_limit: Option<Duration>,
 }

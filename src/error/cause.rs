@@ -1,6 +1,7 @@
 //! What is inside an error.
 
 use std::fmt;
+use std::sync::Arc;
 
 use chorus_actors::config::ConfigError;
 use chorus_actors::{ConnectError, ControlError, RequestError, RequestErrorKind, UseKeyspaceError};
@@ -17,12 +18,21 @@ pub(crate) enum Cause {
     Request(RequestError),
     Control(ControlError),
     Keyspace(UseKeyspaceError),
-    Values(ValueError),
+    /// A value that does not fit, and the text of the statement it was for, where that is known.
+    Values(ValueError, Option<Arc<str>>),
     Rows(ValueError),
     Encode(EncodeError),
     Decode(DecodeError),
     Result(ResultProblem),
     Usage(UsageProblem),
+    /// A value that could not be encrypted, or a cell that could not be decrypted.
+    #[cfg(feature = "encryption")]
+    Encryption {
+        reading: bool,
+        position: usize,
+        column: Box<str>,
+        error: crate::encryption::EncryptionError,
+    },
     /// An error that several callers share.
     Shared(Error),
 }
@@ -131,6 +141,24 @@ pub enum UsageProblem {
         /// The column.
         column: Box<str>,
     },
+    /// A column is to be encrypted, and the table keeps something else in it than blobs.
+    #[cfg(feature = "encryption")]
+    #[error("column {column:?} is to be encrypted and is no blob: its type is {typ}")]
+    EncryptedType {
+        /// The column.
+        column: Box<str>,
+        /// Its type in the schema.
+        typ: chorus_protocol::CqlType,
+    },
+    /// A column of the primary key is encrypted differently each time, so that no row would ever be found by it.
+    #[cfg(feature = "encryption")]
+    #[error(
+        "column {column:?} is part of the primary key, and its encryption is not deterministic: no row would be found by it"
+    )]
+    RandomlyEncryptedKey {
+        /// The column.
+        column: Box<str>,
+    },
     /// A column of a composite partition key has more bytes than can be hashed: this many.
     #[error("a value of the composite partition key has {0} bytes, and may have 65535")]
     KeyTooLong(usize),
@@ -199,7 +227,7 @@ impl Cause {
             Cause::Keyspace(UseKeyspaceError::Refused { .. }) => ErrorKind::Db,
             Cause::Control(ControlError::Disagreement(_) | ControlError::NotTried(_)) => ErrorKind::Timeout,
             Cause::Control(_) | Cause::Keyspace(_) => ErrorKind::NoHostAvailable,
-            Cause::Values(_) => ErrorKind::Values,
+            Cause::Values(..) => ErrorKind::Values,
             Cause::Rows(_) => ErrorKind::Rows,
             Cause::Encode(EncodeError::Unsupported { .. }) => ErrorKind::Unsupported,
             Cause::Encode(_) => ErrorKind::Values,
@@ -209,6 +237,14 @@ impl Cause {
             Cause::Result(_) => ErrorKind::Result,
             Cause::Usage(UsageProblem::Unsupported { .. }) => ErrorKind::Unsupported,
             Cause::Usage(_) => ErrorKind::Usage,
+            #[cfg(feature = "encryption")]
+            Cause::Encryption { reading, .. } => {
+                if *reading {
+                    ErrorKind::Rows
+                } else {
+                    ErrorKind::Values
+                }
+            }
             Cause::Shared(error) => error.kind(),
         }
     }
@@ -219,12 +255,14 @@ impl Cause {
             Cause::Request(error) => std::error::Error::source(error),
             Cause::Control(error) => std::error::Error::source(error),
             Cause::Keyspace(error) => std::error::Error::source(error),
-            Cause::Values(error) | Cause::Rows(error) => Some(error),
+            Cause::Values(error, _) | Cause::Rows(error) => Some(error),
             Cause::Encode(error) => Some(error),
             Cause::Decode(error) => Some(error),
             Cause::Config(_) | Cause::Result(_) | Cause::Usage(_) => None,
             #[cfg(feature = "cloud")]
             Cause::Bundle(_) => None,
+            #[cfg(feature = "encryption")]
+            Cause::Encryption { error, .. } => Some(error),
             Cause::Shared(error) => std::error::Error::source(error),
         }
     }
@@ -240,12 +278,18 @@ impl fmt::Display for Cause {
             Cause::Request(error) => error.fmt(f),
             Cause::Control(error) => error.fmt(f),
             Cause::Keyspace(error) => error.fmt(f),
-            Cause::Values(error) => match error.column() {
-                Some((position, name)) => {
-                    write!(f, "the value for column {name:?} (position {position}) does not fit")
+            Cause::Values(error, statement) => {
+                match error.column() {
+                    Some((position, name)) => {
+                        write!(f, "the value for column {name:?} (position {position}) does not fit")?;
+                    }
+                    None => f.write_str("the values do not fit the statement")?,
                 }
-                None => f.write_str("the values do not fit the statement"),
-            },
+                match statement {
+                    Some(statement) => write!(f, ": {}", beginning(statement)),
+                    None => Ok(()),
+                }
+            }
             Cause::Rows(error) => match error.column() {
                 Some((position, name)) => {
                     write!(f, "column {name:?} (position {position}) cannot be read as asked")
@@ -256,8 +300,22 @@ impl fmt::Display for Cause {
             Cause::Decode(_) => f.write_str("the server's answer cannot be understood"),
             Cause::Result(problem) => problem.fmt(f),
             Cause::Usage(problem) => problem.fmt(f),
+            #[cfg(feature = "encryption")]
+            Cause::Encryption { reading, position, column, .. } => {
+                let verb = if *reading { "decrypted" } else { "encrypted" };
+                write!(f, "the value of column {column:?} (position {position}) could not be {verb}")
+            }
             Cause::Shared(error) => error.fmt(f),
         }
+    }
+}
+
+/// As much of a statement as an error shows: its beginning tells which it is, and its end may have literals.
+fn beginning(statement: &str) -> String {
+    const MOST: usize = 200;
+    match statement.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &statement[..end]),
+        None => statement.to_owned(),
     }
 }
 

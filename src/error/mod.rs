@@ -133,10 +133,20 @@ impl Error {
         self.0.index
     }
 
+    /// The text of the statement whose values do not fit.
+    pub fn statement(&self) -> Option<&str> {
+        match self.cause() {
+            Cause::Values(_, statement) => statement.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The column whose value is at fault, by position and name, when a value could not be written or read.
     pub fn column(&self) -> Option<(usize, &str)> {
         match self.cause() {
-            Cause::Values(error) | Cause::Rows(error) => error.column(),
+            Cause::Values(error, _) | Cause::Rows(error) => error.column(),
+            #[cfg(feature = "encryption")]
+            Cause::Encryption { position, column, .. } => Some((*position, column)),
             _ => None,
         }
     }
@@ -291,7 +301,7 @@ impl From<EncodeError> for Error {
     #[cold]
     fn from(error: EncodeError) -> Self {
         match error {
-            EncodeError::Value(error) => Self::new(Cause::Values(error)),
+            EncodeError::Value(error) => Self::new(Cause::Values(error, None)),
             error => Self::new(Cause::Encode(error)),
         }
     }
@@ -307,8 +317,8 @@ impl From<DecodeError> for Error {
 impl Error {
     /// A bind value that cannot be written.
     #[cold]
-    pub(crate) fn values(error: ValueError) -> Self {
-        Self::new(Cause::Values(error))
+    pub(crate) fn values(error: ValueError, statement: &Arc<str>) -> Self {
+        Self::new(Cause::Values(error, Some(Arc::clone(statement))))
     }
 
     /// A cell that cannot be read.

@@ -10,6 +10,7 @@ use chorus_protocol::{ColumnSpec, DecodeError, Opcode, flags as frame_flags};
 use chorus_topology::HostIndex;
 
 use super::warned;
+use crate::Session;
 use crate::error::{Error, ResultProblem};
 use crate::result::{Content, QueryResult, Rare, RowSet};
 use crate::statement::{Prepared, ResultMetadata};
@@ -34,13 +35,13 @@ pub(crate) enum Effect {
 #[inline]
 pub(crate) fn read(
     reply: Reply,
-    engine: &Engine,
+    session: &Session,
     expected: Option<&Expected>,
 ) -> Result<(QueryResult, Option<Effect>), Error> {
     let (opcode, flags, host) = (reply.opcode(), reply.flags(), reply.host());
     let request_bytes = reply.request_bytes();
     if reply.was_delayed() {
-        return read_late(reply, engine, expected);
+        return read_late(reply, session, expected);
     }
     if reply.is_done() {
         return Ok((QueryResult::void(host).of_request(request_bytes), None));
@@ -48,6 +49,7 @@ pub(crate) fn read(
     if flags == 0
         && opcode == Opcode::Result as u8
         && let Some(expected) = expected
+        && !session.inner.defaults.encryption.is_on()
     {
         return match expected.find_rows(reply) {
             Ok(rows) => {
@@ -55,12 +57,12 @@ pub(crate) fn read(
                 Ok((QueryResult::new(host, content).of_request(request_bytes), None))
             }
             Err(reply) => {
-                let (result, effect) = read_rows(reply, engine, expected)?;
+                let (result, effect) = read_rows(reply, session, expected)?;
                 Ok((result.of_request(request_bytes), effect))
             }
         };
     }
-    let (result, effect) = read_parts(opcode, flags, host, reply.into_bytes(), engine, expected)?;
+    let (result, effect) = read_parts(opcode, flags, host, reply.into_bytes(), session, expected)?;
     Ok((result.of_request(request_bytes), effect))
 }
 
@@ -68,19 +70,19 @@ pub(crate) fn read(
 #[cold]
 fn read_late(
     reply: Reply,
-    engine: &Engine,
+    session: &Session,
     expected: Option<&Expected>,
 ) -> Result<(QueryResult, Option<Effect>), Error> {
     let (opcode, flags, host) = (reply.opcode(), reply.flags(), reply.host());
     let (request_bytes, attempts) = (reply.request_bytes(), reply.attempts().into());
-    let (result, effect) = read_parts(opcode, flags, host, reply.into_bytes(), engine, expected)?;
+    let (result, effect) = read_parts(opcode, flags, host, reply.into_bytes(), session, expected)?;
     Ok((result.of_request(request_bytes).after(attempts), effect))
 }
 
 /// The answer to a prepared statement that returns rows, with nothing around them.
 fn read_rows(
     reply: Reply,
-    engine: &Engine,
+    session: &Session,
     expected: &Expected,
 ) -> Result<(QueryResult, Option<Effect>), Error> {
     let (opcode, flags, host) = (reply.opcode(), reply.flags(), reply.host());
@@ -88,10 +90,10 @@ fn read_rows(
     let known = expected.prepared.result.load();
     match RowsBody::decode_result(&body, Some(&known.known))? {
         Some(rows) => {
-            let content = Content { rows: Some(row_set(rows, Some(expected))?), rare: None };
+            let content = Content { rows: Some(row_set(rows, session, Some(expected))?), rare: None };
             Ok((QueryResult::new(host, content), None))
         }
-        None => read_parts(opcode, flags, host, body, engine, Some(expected)),
+        None => read_parts(opcode, flags, host, body, session, Some(expected)),
     }
 }
 
@@ -121,9 +123,10 @@ pub(crate) fn read_parts(
     flags: u8,
     host: HostIndex,
     body: Bytes,
-    engine: &Engine,
+    session: &Session,
     expected: Option<&Expected>,
 ) -> Result<(QueryResult, Option<Effect>), Error> {
+    let engine = &session.inner.engine;
     let shape = engine.shape();
     let envelope = open_envelope(flags, body, engine)?;
     let has_more =
@@ -140,7 +143,7 @@ pub(crate) fn read_parts(
     let mut effect = None;
     match Response::decode(opcode, envelope.body, &shape)? {
         Response::Result(ResultBody::Void) => {}
-        Response::Result(ResultBody::Rows(rows)) => content.rows = Some(row_set(rows, expected)?),
+        Response::Result(ResultBody::Rows(rows)) => content.rows = Some(row_set(rows, session, expected)?),
         Response::Result(ResultBody::SetKeyspace(name)) => effect = Some(Effect::Keyspace(name)),
         Response::Result(ResultBody::SchemaChange(change)) => {
             content.rare.get_or_insert_default().schema_change = Some(change.clone());
@@ -172,7 +175,7 @@ pub(super) fn open_envelope(flags: u8, body: Bytes, engine: &Engine) -> Result<E
 }
 
 /// Rows with the columns they came with, or those known from before.
-fn row_set(mut body: RowsBody, expected: Option<&Expected>) -> Result<RowSet, Error> {
+fn row_set(mut body: RowsBody, session: &Session, expected: Option<&Expected>) -> Result<RowSet, Error> {
     let columns = body.metadata.columns.take();
     if let Some(expected) = expected {
         remember(&expected.prepared, body.metadata.new_metadata_id.as_ref(), columns.as_ref());
@@ -182,7 +185,8 @@ fn row_set(mut body: RowsBody, expected: Option<&Expected>) -> Result<RowSet, Er
         let sent = expected?.metadata.as_ref()?;
         (sent.columns().len() == count).then(|| Arc::clone(sent.columns()))
     });
-    Ok(RowSet::new(body, columns.ok_or(ResultProblem::MissingMetadata)?))
+    let rows = RowSet::new(body, columns.ok_or(ResultProblem::MissingMetadata)?);
+    session.inner.defaults.encryption.decrypt(rows)
 }
 
 /// Keeps what the server says of a statement's rows, for the next ones.
@@ -220,6 +224,7 @@ mod tests {
 
     use super::*;
     use crate::ExecutionProfile;
+    use crate::encryption::Encryption;
     use crate::request::Defaults;
     use crate::statement::{Described, PreparedStatement};
 
@@ -243,6 +248,7 @@ mod tests {
                 speculative: None,
             },
             timestamps: None,
+            encryption: Encryption::default(),
         };
         let preparation = Preparation {
             id: Bytes::from_static(b"id"),
@@ -259,7 +265,7 @@ mod tests {
             shape,
             payload: CustomPayload::new(),
         };
-        Arc::new(Prepared::new(Arc::new(described), Arc::new(defaults)))
+        Arc::new(Prepared::new(Arc::new(described), Arc::new(defaults), None))
     }
 
     fn known(prepared: &Prepared) -> (Bytes, Vec<String>) {

@@ -130,11 +130,15 @@ fn foreign_table(session: &Session, prepared: &Prepared) -> Result<Option<TableI
 #[inline(always)]
 pub(crate) fn put_row(prepared: &Prepared, values: &impl IntoRow, out: &mut Vec<u8>) -> Result<(), Error> {
     let start = out.len();
-    encode_row(values, &prepared.bind, out).map_err(Error::values)?;
+    encode_row(values, &prepared.bind, out)
+        .map_err(|error| Error::values(error, &prepared.preparation.cql))?;
     if !prepared.shape.version.has_unset() {
         refuse_unset(prepared, &out[start..])?;
     }
-    Ok(())
+    match &prepared.encrypted {
+        Some(encrypted) => encrypted.encrypt_row(out, start),
+        None => Ok(()),
+    }
 }
 
 /// Before v4 an unset value would be taken for null, and delete what it should leave alone.
@@ -220,7 +224,7 @@ impl Future for Execute<'_> {
 
 impl Execute<'_> {
     fn read(&mut self, reply: Reply, cx: &mut Context<'_>) -> Poll<Result<QueryResult, Error>> {
-        let read = answer::read(reply, &self.session.inner.engine, self.expected.as_ref());
+        let read = answer::read(reply, self.session, self.expected.as_ref());
         self.stage = Stage::Over;
         let (result, effect) = read?;
         let Some(effect) = effect else { return Poll::Ready(Ok(result)) };

@@ -83,7 +83,7 @@ async fn finish_observed(
 }
 
 async fn settle(session: &Session, reply: Reply, expected: Option<Expected>) -> Result<QueryResult, Error> {
-    let (result, effect) = answer::read(reply, &session.inner.engine, expected.as_ref())?;
+    let (result, effect) = answer::read(reply, session, expected.as_ref())?;
     match effect {
         None => Ok(result),
         Some(effect) => follow_up(session, result, effect).await,

@@ -42,7 +42,12 @@ pub(crate) async fn prepare_shared(session: &Session, statement: &Statement) -> 
         let (session, statement, key) = (session.clone(), statement.clone(), key.clone());
         move || async move {
             let described = describe(&session, &statement, key).await?;
-            Ok(Arc::new(Prepared::new(described, Arc::clone(&session.inner.defaults))))
+            let defaults = &session.inner.defaults;
+            let encrypted = match defaults.encryption.is_on() {
+                true => defaults.encryption.markers(&described, &session.state())?,
+                false => None,
+            };
+            Ok(Arc::new(Prepared::new(described, Arc::clone(defaults), encrypted)))
         }
     };
     session.inner.statements.get_or_prepare(key, request).await

@@ -10,6 +10,7 @@ use chorus_protocol::{Consistency, CustomPayload, ProtocolVersion, SerialConsist
 use chorus_topology::HostIndex;
 
 use crate::config::{ExecutionProfile, Speculation};
+use crate::encryption::Encryption;
 use crate::error::{Error, UsageProblem};
 use crate::statement::{PageSize, StatementOptions};
 use crate::timestamp::{Reserved, TimestampGenerator};
@@ -27,6 +28,7 @@ pub(crate) struct Defaults {
     /// Where other load balancing policies get their view of the cluster.
     pub(crate) views: PolicyViews,
     pub(crate) timestamps: Option<Arc<dyn TimestampGenerator>>,
+    pub(crate) encryption: Encryption,
 }
 
 /// Where the timestamp of a request comes from.
@@ -238,6 +240,7 @@ mod tests {
                 speculative: None,
             },
             timestamps: Some(Arc::new(MonotonicTimestampGenerator::new())),
+            encryption: Encryption::default(),
         }
     }
 

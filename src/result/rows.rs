@@ -69,8 +69,14 @@ impl RowSet {
         Self { columns, paging_state: None, count: found.count as usize, content }
     }
 
+    /// The same rows, whose cells were replaced by those of other columns.
+    #[cfg(feature = "encryption")]
+    pub(crate) fn replaced(self, columns: Arc<[ColumnSpec]>, content: Bytes) -> Self {
+        Self { columns, content: Cells::Shared(content), ..self }
+    }
+
     /// The cells of all rows, one after the other.
-    #[cfg(feature = "arrow")]
+    #[cfg(any(feature = "arrow", feature = "encryption"))]
     pub(crate) fn content(&self) -> &[u8] {
         &self.content
     }

@@ -87,6 +87,7 @@ impl Session {
             views: engine.views().clone(),
             policies,
             timestamps: config.timestamps,
+            encryption: config.encryption,
         };
         Ok(Self {
             inner: Arc::new(Inner {

@@ -14,6 +14,7 @@ use chorus_topology::{Route, TableId};
 use super::BoundStatement;
 use super::options::{StatementOptions, page_size_setter, statement_setters};
 use super::template::Template;
+use crate::encryption::EncryptedMarkers;
 use crate::error::Error;
 use crate::observe::Outline;
 use crate::request::Defaults;
@@ -71,14 +72,15 @@ impl PreparedStatement {
         &self.shared.preparation.id
     }
 
-    /// The bind markers: name, type and table of each, in order.
+    /// The bind markers: name, type and table of each, in order. Encrypted columns have the types of their plain values.
     pub fn bind_columns(&self) -> &[ColumnSpec] {
         &self.shared.bind
     }
 
     /// The columns of the result as they were when last heard of; empty when the statement returns no rows.
     pub fn result_columns(&self) -> Arc<[ColumnSpec]> {
-        Arc::clone(self.shared.result.load().columns())
+        let columns = Arc::clone(self.shared.result.load().columns());
+        self.shared.defaults.encryption.plain_columns(columns)
     }
 
     /// Which bind markers make up the partition key, in the order of the key. Empty when the key is not bound completely;
@@ -136,7 +138,10 @@ impl fmt::Debug for PreparedStatement {
 pub(crate) struct Prepared {
     /// Id and text; the engine has it too, for servers that forget.
     pub(crate) preparation: Arc<Preparation>,
+    /// What values are bound as; of encrypted columns the types of the plain values.
     pub(crate) bind: Arc<[ColumnSpec]>,
+    /// Where some of them are encrypted.
+    pub(crate) encrypted: Option<EncryptedMarkers>,
     /// The bind markers of the partition key, in the order of the key; empty when some are missing.
     pub(crate) key_markers: Box<[u16]>,
     /// Whether there are columns in its result. Conditional statements describe theirs in each answer.
@@ -192,11 +197,16 @@ impl ResultMetadata {
 }
 
 impl Prepared {
-    /// A session's statement of what servers told.
-    pub(crate) fn new(described: Arc<Described>, defaults: Arc<Defaults>) -> Self {
+    /// A session's statement of what servers told, and which of its markers are encrypted.
+    pub(crate) fn new(
+        described: Arc<Described>,
+        defaults: Arc<Defaults>,
+        encrypted: Option<EncryptedMarkers>,
+    ) -> Self {
         Self {
             preparation: Arc::clone(&described.preparation),
-            bind: Arc::clone(&described.bind),
+            bind: Arc::clone(encrypted.as_ref().map_or(&described.bind, EncryptedMarkers::plain)),
+            encrypted,
             key_markers: described.key_markers.clone(),
             returns_rows: !described.result.columns().is_empty(),
             result: ArcSwap::from_pointee(described.result.clone()),

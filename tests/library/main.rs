@@ -7,6 +7,8 @@ mod batches;
 mod blocking;
 mod bulk;
 mod concurrent;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod errors;
 mod events;
 mod leaving;
@@ -22,6 +24,7 @@ mod routing;
 mod runtimes;
 mod schema;
 mod session;
+mod shapes;
 mod slow;
 mod spans;
 mod stage;

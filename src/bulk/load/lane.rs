@@ -60,11 +60,16 @@ impl Lane {
         let route = if self.job.wants_token(&self.options) { Route::ByToken } else { Route::Anywhere };
         let frame = self.job.row();
         let written = template.write(&self.statement.shared, None, Some(timestamp), route, frame, |out| {
+            let start = out.len();
             put_values(out).map_err(|error| {
                 failed = Some(error);
                 // Any error will do: the one that counts is beside it.
-                UsageProblem::KeyTooLong(0).into()
-            })
+                Error::from(UsageProblem::KeyTooLong(0))
+            })?;
+            match &self.statement.shared.encrypted {
+                Some(encrypted) => encrypted.encrypt_row(out, start),
+                None => Ok(()),
+            }
         });
         match (written, failed) {
             (Ok(written), _) => {
