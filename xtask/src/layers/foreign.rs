@@ -16,6 +16,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::cargo_tests::{self, FEATURES};
 use super::embedded_node::{self, EmbeddedNode};
 use crate::certificates::Certificates;
 use crate::process;
@@ -31,6 +32,7 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
     });
     let Some(node) = node else { return };
     against(tree, report, &node.address.to_string(), "embedded node", None);
+    exchange(tree, report, &node.address.to_string(), "embedded node");
     let mut secured = None;
     report.step("embedded node starts with TLS", || {
         let certificates = Certificates::make(tree, "embedded", &[Ipv4Addr::LOCALHOST.into()])?;
@@ -43,6 +45,23 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
         over_tls(tree, report, &node.address.to_string(), "embedded node", &certificates);
     }
 }
+
+/// Values that we write and the Python driver reads, and the other way round.
+fn exchange(tree: &Tree, report: &mut Report, server: &str, what: &str) {
+    report.step(format!("values to and from the Python driver, {what}"), || {
+        let mut command = tree.cargo();
+        command
+            .args(["test", "--workspace", "--test", "values", "--features", FEATURES, "--locked"])
+            .args(["--", "--ignored", "exchange"])
+            .env("CHORUS_CASSANDRA", server)
+            .env(PYTHON, python::environment(tree, EXCHANGE)?);
+        cargo_tests::counted(&mut command)
+    });
+}
+
+/// Names the interpreter for the test that exchanges values, and the packages it needs.
+pub(super) const PYTHON: &str = "CHORUS_PYTHON";
+pub(super) const EXCHANGE: &[&str] = &["cassandra-driver", "cryptography"];
 
 /// Runs the clients that can over TLS.
 fn over_tls(tree: &Tree, report: &mut Report, server: &str, what: &str, certificates: &Certificates) {

@@ -1,6 +1,7 @@
 //! The real thing: a Cassandra of the version that `xtask/cassandra/pom.xml` names.
 
-use super::{cargo_tests, foreign, rolling};
+use super::cargo_tests::{self, FEATURES};
+use super::{foreign, rolling};
 use crate::cassandra::{Cluster, Layout, Tls, temporary_name};
 use crate::process;
 use crate::python;
@@ -28,10 +29,11 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
         let mut command = tree.cargo();
         command
             // Every ignored test is one of these, or wants three nodes.
-            .args(["test", "--workspace", "--tests", "--locked", "--no-fail-fast", "--", "--ignored"])
-            .args(["--skip", THREE_NODES])
+            .args(["test", "--workspace", "--tests", "--features", FEATURES, "--locked", "--no-fail-fast"])
+            .args(["--", "--ignored", "--skip", THREE_NODES])
             .env("CHORUS_CASSANDRA", &server)
-            .env("CHORUS_CASSANDRA_AUTH", guarded.contact_point());
+            .env("CHORUS_CASSANDRA_AUTH", guarded.contact_point())
+            .env(foreign::PYTHON, python::environment(tree, foreign::EXCHANGE)?);
         for (server, name) in [(&open, "CHORUS_CASSANDRA_TLS"), (&guarded, "CHORUS_CASSANDRA_AUTH_TLS")] {
             // The folder that has what clients need.
             let folder = server.certificates().and_then(|files| files.authority.parent());

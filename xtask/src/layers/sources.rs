@@ -19,6 +19,20 @@ pub(super) fn clippy(tree: &Tree, report: &mut Report) {
         process::run("cargo clippy", command.args(["--", "-D", "warnings"]))?;
         Ok(String::new())
     });
+    // Everything else turns the features for other crates' values on.
+    report.step("lints without features", || {
+        let mut command = tree.cargo();
+        command.args([
+            "clippy",
+            "--package",
+            "chorus-protocol",
+            "--no-default-features",
+            "--all-targets",
+            "--locked",
+        ]);
+        process::run("cargo clippy", command.args(["--", "-D", "warnings"]))?;
+        Ok(String::new())
+    });
 }
 
 pub(super) fn doc(tree: &Tree, report: &mut Report) {
