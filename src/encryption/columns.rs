@@ -5,9 +5,11 @@ use std::fmt;
 
 use super::ColumnRef;
 
-/// Something for each of some columns. Looked up without allocating.
+type ByName<T> = BTreeMap<Box<str>, T>;
+
+/// Something for each of some columns, by keyspace, table and column. Looked up without allocating.
 #[derive(Clone)]
-pub(super) struct Columns<T>(BTreeMap<Box<str>, BTreeMap<Box<str>, BTreeMap<Box<str>, T>>>);
+pub(super) struct Columns<T>(ByName<ByName<ByName<T>>>);
 
 impl<T> Columns<T> {
     pub(super) const fn new() -> Self {

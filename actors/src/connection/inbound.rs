@@ -321,7 +321,7 @@ mod tests {
         assert_eq!(settled(&stream[..20], 4, 0), (vec![5], vec![]), "half of one is left");
         let mut warned = stream.clone();
         warned[1] = 8;
-        assert_eq!(settled(&warned, 4, 0).0, [], "flags say that there is more");
+        assert!(settled(&warned, 4, 0).0.is_empty(), "flags say that there is more");
     }
 
     #[test]

@@ -195,7 +195,7 @@ fn a_client_that_leaves_in_the_middle_of_a_frame_is_forgotten() {
     client.socket.shutdown(std::net::Shutdown::Write).unwrap();
     let mut rest = Vec::new();
     client.socket.read_to_end(&mut rest).unwrap();
-    assert_eq!(rest, []);
+    assert!(rest.is_empty(), "{rest:?}");
     drop(client);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
     while cluster.connections(0) > 0 {
