@@ -11,7 +11,7 @@ use crate::statement::Described;
 
 /// What a session encrypts: nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Encryption;
+pub(crate) struct Encryption(());
 
 /// The markers of a statement that are encrypted: there is no such statement.
 #[derive(Debug)]
