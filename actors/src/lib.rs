@@ -40,8 +40,9 @@ pub use engine::{Agreement, Engine, PolicyViews};
 pub use host::KeyspaceRefused;
 pub use metrics::catalog;
 pub use metrics::{
-    ActorSnapshot, ConnectionSnapshot, HostSnapshot, LatencySnapshot, MetricsSnapshot, SMALL_BOUNDS,
-    SmallHistogram, TrafficSnapshot,
+    ActorSnapshot, BucketHistogram, ByReason, ConnectionSnapshot, ControlSnapshot, FailureReason,
+    HostSnapshot, LATENCY_BOUNDS_US, LatencySnapshot, MetricsSnapshot, ReactorSnapshot, SMALL_BOUNDS,
+    SmallHistogram, StageTimes, TrafficSnapshot,
 };
 pub use reactor::Placement;
 pub use request::{

@@ -5,26 +5,56 @@
 //! kind of actor, for the metrics. The data path has no mailboxes and is not concerned.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use actix::{Actor, Addr, Context, Handler, Message};
+
+use crate::metrics::{LatencyRecorder, LatencySnapshot, STALL_US};
 
 /// Every actor of the control plane of one session.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     actors: Mutex<Vec<Weak<Tally>>>,
+    /// What actors of each kind did, those that ended included.
+    records: Mutex<Vec<KindRecord>>,
+}
+
+/// A kind of actor, and what those of it did.
+type KindRecord = (&'static str, Arc<Mutex<Record>>);
+
+/// What the actors of one kind did so far. Behind a lock, which tens of messages a second can afford.
+#[derive(Default)]
+struct Record {
+    handled: u64,
+    stalls: u64,
+    wait: LatencyRecorder,
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Record").field("handled", &self.handled).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What one kind of actor amounts to now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Count {
     pub(crate) alive: u64,
     /// Messages waiting in their mailboxes, all together.
     pub(crate) waiting: u64,
     /// Messages waiting in the fullest of them.
     pub(crate) waiting_most: u64,
-    /// Messages handled by those alive.
+    /// Messages handled so far.
     pub(crate) handled: u64,
+    /// Those that took too long to handle.
+    pub(crate) stalls: u64,
+    /// How long messages waited.
+    pub(crate) wait: LatencySnapshot,
 }
 
 #[derive(Debug)]
@@ -32,7 +62,7 @@ struct Tally {
     kind: &'static str,
     alive: AtomicBool,
     waiting: AtomicU64,
-    handled: AtomicU64,
+    record: Arc<Mutex<Record>>,
 }
 
 impl Census {
@@ -46,32 +76,44 @@ impl Census {
             kind,
             alive: AtomicBool::new(true),
             waiting: AtomicU64::new(0),
-            handled: AtomicU64::new(0),
+            record: self.record_of(kind),
         });
-        let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut actors = lock(&self.actors);
         actors.retain(|known| known.strong_count() > 0);
         actors.push(Arc::downgrade(&tally));
         (Mail { address, tally: Arc::clone(&tally) }, Presence(tally))
     }
 
-    /// The counts by kind, for each kind that has an actor.
+    fn record_of(&self, kind: &'static str) -> Arc<Mutex<Record>> {
+        let mut records = lock(&self.records);
+        if let Some((_, record)) = records.iter().find(|(known, _)| *known == kind) {
+            return Arc::clone(record);
+        }
+        let record = Arc::default();
+        records.push((kind, Arc::clone(&record)));
+        record
+    }
+
+    /// The counts by kind, for each kind that ever had an actor.
     pub(crate) fn counts(&self) -> Vec<(&'static str, Count)> {
-        let mut counts: Vec<(&'static str, Count)> = Vec::new();
-        let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = lock(&self.records);
+        let counted = records.iter().map(|(kind, record)| {
+            let mut record = lock(record);
+            let (handled, stalls, wait) = (record.handled, record.stalls, record.wait.snapshot());
+            (*kind, Count { handled, stalls, wait, ..Count::default() })
+        });
+        let mut counts: Vec<(&'static str, Count)> = counted.collect();
+        drop(records);
+        let actors = lock(&self.actors);
         for tally in actors.iter().filter_map(Weak::upgrade) {
             if !tally.alive.load(Ordering::Relaxed) {
                 continue;
             }
-            let at = counts.iter().position(|(kind, _)| *kind == tally.kind).unwrap_or_else(|| {
-                counts.push((tally.kind, Count::default()));
-                counts.len() - 1
-            });
-            let count = &mut counts[at].1;
+            let Some((_, count)) = counts.iter_mut().find(|(kind, _)| *kind == tally.kind) else { continue };
             let waiting = tally.waiting.load(Ordering::Relaxed);
             count.alive += 1;
             count.waiting += waiting;
             count.waiting_most = count.waiting_most.max(waiting);
-            count.handled += tally.handled.load(Ordering::Relaxed);
         }
         counts
     }
@@ -128,7 +170,10 @@ pub(crate) struct Posted<A: Actor<Context = Context<A>>> {
     ticket: Ticket,
 }
 
-struct Ticket(Arc<Tally>);
+struct Ticket {
+    tally: Arc<Tally>,
+    sent: Instant,
+}
 
 impl<A: Actor<Context = Context<A>>> Message for Posted<A> {
     type Result = ();
@@ -142,20 +187,29 @@ impl<A: Actor<Context = Context<A>>> Posted<A> {
     {
         tally.waiting.fetch_add(1, Ordering::Relaxed);
         let deliver = move |actor: &mut A, ctx: &mut Context<A>| Handler::<M>::handle(actor, message, ctx);
-        Self { deliver: Box::new(deliver), ticket: Ticket(Arc::clone(tally)) }
+        Self { deliver: Box::new(deliver), ticket: Ticket { tally: Arc::clone(tally), sent: Instant::now() } }
     }
 
     /// Lets the actor handle the message now.
     pub(crate) fn open(self, actor: &mut A, ctx: &mut Context<A>) {
-        self.ticket.0.handled.fetch_add(1, Ordering::Relaxed);
+        let record = Arc::clone(&self.ticket.tally.record);
+        let (sent, began) = (self.ticket.sent, Instant::now());
         drop(self.ticket);
+        {
+            let mut record = lock(&record);
+            record.handled += 1;
+            record.wait.record(began.duration_since(sent).as_micros() as u64);
+        }
         (self.deliver)(actor, ctx);
+        if began.elapsed().as_micros() > u128::from(STALL_US) {
+            lock(&record).stalls += 1;
+        }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.tally.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -215,15 +269,18 @@ mod tests {
         let mut life = Box::pin(context.into_future(reader));
         mail.do_send(Letter(1));
         mail.clone().do_send(Letter(2));
-        let before = Count { alive: 1, waiting: 2, waiting_most: 2, handled: 0 };
-        assert_eq!(census.counts(), [("reader", before)]);
+        let counted = |census: &Census| {
+            let counts = census.counts();
+            let [("reader", count)] = counts.as_slice() else { panic!("{counts:?}") };
+            (count.alive, count.waiting, count.waiting_most, count.handled, count.wait.count())
+        };
+        assert_eq!(counted(&census), (1, 2, 2, 0, 0));
 
         let _ = pin!(life.as_mut()).poll(&mut Task::from_waker(Waker::noop()));
-        let after = Count { alive: 1, waiting: 0, waiting_most: 0, handled: 2 };
-        assert_eq!(census.counts(), [("reader", after)]);
+        assert_eq!(counted(&census), (1, 0, 0, 2, 2));
 
         drop(life);
         mail.do_send(Letter(3));
-        assert_eq!(census.counts(), []);
+        assert_eq!(counted(&census), (0, 0, 0, 2, 2), "what was handled stays");
     }
 }

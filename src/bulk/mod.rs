@@ -41,7 +41,7 @@ pub use csv::Dialect;
 pub use key::{PrimaryKey, PrimaryKeyError};
 pub use load::{BulkLoader, LoadError, RejectLimit, RejectLimitError};
 pub use map::{Mapping, MappingError};
-pub use progress::{Phase, Progress, ProgressSnapshot};
+pub use progress::{Limit, Phase, Progress, ProgressSnapshot};
 pub use rejects::{RejectFiles, RejectStage, Rejection};
 pub use report::{Ending, LatencySummary, LoadReport};
 pub use schema::SchemaError;

@@ -21,6 +21,36 @@ pub enum Phase {
     Done,
 }
 
+/// What keeps a load from going faster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The source has no more rows ready.
+    Source,
+    /// As many rows are in flight as may be: the cluster takes as long as it takes.
+    Window,
+    /// Servers are overloaded or gone, so fewer rows are in flight than might be.
+    Server,
+    /// Nothing: it has not begun, or it is over.
+    #[default]
+    None,
+}
+
+impl Limit {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Source, Self::Window, Self::Server, Self::None];
+
+    /// The value of the label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Window => "window",
+            Self::Server => "server",
+            Self::None => "none",
+        }
+    }
+}
+
 /// A view of a load that may be looked at from anywhere at any time, and a way to stop it. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
@@ -35,6 +65,10 @@ struct Shared {
     rejected: AtomicU64,
     retried: AtomicU64,
     in_flight: AtomicU64,
+    bound: AtomicU64,
+    rejected_by: [AtomicU64; 3],
+    limit: AtomicU64,
+    limited_by: AtomicU8,
     source_size: AtomicU64,
     source_read: AtomicU64,
     stop: AtomicBool,
@@ -57,6 +91,14 @@ pub struct ProgressSnapshot {
     pub retried: u64,
     /// Rows sent or about to be, without an outcome.
     pub in_flight: u64,
+    /// Rows that fit the table.
+    pub bound: u64,
+    /// Rows rejected, by how far they came; in the order of the variants of [`RejectStage`](super::RejectStage).
+    pub rejected_by: [u64; 3],
+    /// The most rows that may be in flight now: fewer than asked for while servers are overloaded.
+    pub in_flight_limit: u64,
+    /// What keeps the load from going faster.
+    pub limited_by: Limit,
     /// Bytes of the file that were taken in, as it lies on disk.
     pub source_read: u64,
     /// Bytes of the file; zero when unknown.
@@ -82,6 +124,16 @@ impl Progress {
             rejected: load(&shared.rejected),
             retried: load(&shared.retried),
             in_flight: load(&shared.in_flight),
+            bound: load(&shared.bound),
+            rejected_by: [0, 1, 2].map(|stage| load(&shared.rejected_by[stage])),
+            in_flight_limit: load(&shared.limit),
+            // Kept one higher, so that zero is nothing.
+            limited_by: match shared.limited_by.load(Ordering::Relaxed) {
+                1 => Limit::Source,
+                2 => Limit::Window,
+                3 => Limit::Server,
+                _ => Limit::None,
+            },
             source_read: load(&shared.source_read),
             source_size: load(&shared.source_size),
         }
@@ -127,6 +179,24 @@ impl Progress {
     }
 }
 
+impl Progress {
+    pub(super) fn set_rejected(&self, by_stage: [u64; 3]) {
+        for (shown, rejected) in self.shared.rejected_by.iter().zip(by_stage) {
+            shown.store(rejected, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn set_bound(&self, bound: u64) {
+        self.shared.bound.store(bound, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_limit(&self, rows: u64, by: Limit) {
+        self.shared.limit.store(rows, Ordering::Relaxed);
+        let number = if by == Limit::None { 0 } else { by as u8 + 1 };
+        self.shared.limited_by.store(number, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +215,14 @@ mod tests {
         let seen = progress.snapshot();
         assert_eq!((seen.read, seen.written, seen.rejected, seen.in_flight), (5, 3, 1, 1));
         assert_eq!((seen.source_read, seen.source_size), (4, 10));
+        progress.set_rejected([1, 2, 3]);
+        progress.set_bound(9);
+        for limit in Limit::ALL {
+            progress.set_limit(64, limit);
+            let seen = progress.snapshot();
+            assert_eq!((seen.in_flight_limit, seen.limited_by), (64, limit));
+            assert_eq!((seen.rejected_by, seen.bound), ([1, 2, 3], 9));
+        }
     }
 
     #[tokio::test]

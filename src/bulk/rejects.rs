@@ -102,6 +102,8 @@ pub(crate) struct RejectLog {
     header: Vec<u8>,
     open: Option<OpenFiles>,
     count: u64,
+    /// The same by stage.
+    by_stage: [u64; 3],
     samples: Vec<Rejection>,
 }
 
@@ -114,7 +116,7 @@ struct OpenFiles {
 impl RejectLog {
     /// `header` is the first record of the source as it was read.
     pub(crate) fn new(files: RejectFiles, header: Vec<u8>) -> Self {
-        Self { files, header, open: None, count: 0, samples: Vec::new() }
+        Self { files, header, open: None, count: 0, by_stage: [0; 3], samples: Vec::new() }
     }
 
     /// Keeps one record. `raw` is empty for a line too long to keep, which then has a line in the errors file only.
@@ -132,6 +134,7 @@ impl RejectLog {
         }
         open.explain(&rejection)?;
         self.count += 1;
+        self.by_stage[rejection.stage as usize] += 1;
         if self.samples.len() < SAMPLES {
             self.samples.push(rejection);
         }
@@ -148,6 +151,11 @@ impl RejectLog {
 
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// How many came how far: not a record, not fit for the table, refused by the server.
+    pub(crate) fn by_stage(&self) -> [u64; 3] {
+        self.by_stage
     }
 
     /// The files, if any record went into them.

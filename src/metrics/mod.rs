@@ -2,18 +2,60 @@
 //!
 //! [`Session::metrics`](crate::Session::metrics) gathers one [`MetricsSnapshot`] from all actors, between two of their ticks.
 //! A [`Publisher`] hands such snapshots to the `metrics` facade, where any recorder picks them up; the feature `prometheus`
-//! adds an endpoint for programs without one. [`catalog`] lists every metric with its type, unit, labels and meaning.
+//! adds an endpoint for programs without one. [`catalog`] lists every metric with its type, unit, labels and meaning, the
+//! panels that show it and the alerts that watch it; [`SeriesLimits`] keeps the number of series bounded in large clusters.
 
+mod hosts;
+#[cfg(feature = "prometheus")]
+mod http;
+mod process;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 mod publish;
+mod sample;
+mod session;
+#[cfg(feature = "prometheus")]
+mod text;
+
+use std::time::Instant;
 
 pub use chorus_actors::catalog;
 pub use chorus_actors::{
-    ActorSnapshot, HostSnapshot, LatencySnapshot, MetricsSnapshot, RequestCounts, RequestKind,
-    RequestOutcome, SMALL_BOUNDS, SmallHistogram, TrafficSnapshot,
+    ActorSnapshot, BucketHistogram, ByReason, ConnectionSnapshot, ControlSnapshot, FailureReason,
+    HostSnapshot, LATENCY_BOUNDS_US, LatencySnapshot, MetricsSnapshot, ReactorSnapshot, RequestCounts,
+    RequestKind, RequestOutcome, SMALL_BOUNDS, SmallHistogram, StageTimes, TrafficSnapshot,
 };
+use chorus_topology::ClusterState;
 
+pub use hosts::SeriesLimits;
 #[cfg(feature = "prometheus")]
 pub use prometheus::PrometheusEndpoint;
 pub use publish::Publisher;
+#[cfg(feature = "bulk")]
+pub(crate) use publish::describe;
+
+use hosts::Hosts;
+use process::Process;
+use sample::{Sample, Samples};
+
+/// Makes samples of one session's snapshots, one after the other.
+#[derive(Debug, Default)]
+struct Sampler {
+    limits: SeriesLimits,
+    hosts: Hosts,
+}
+
+impl Sampler {
+    fn new(limits: SeriesLimits) -> Self {
+        Self { limits, hosts: Hosts::default() }
+    }
+
+    /// The samples of a snapshot, in the order of the catalogue.
+    fn take(&mut self, snapshot: &MetricsSnapshot, state: &ClusterState, now: Instant) -> Vec<Sample> {
+        let common = self.limits.session.iter().map(|name| ("session", name.clone())).collect();
+        let mut samples = Samples { common, ..Samples::default() };
+        session::add(&mut samples, snapshot, state, &Process::now());
+        self.hosts.add(&mut samples, snapshot, state, &self.limits, now);
+        samples.in_order()
+    }
+}

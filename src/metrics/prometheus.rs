@@ -3,16 +3,20 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chorus_actors::catalog::{CATALOG, MetricKind};
-use metrics_exporter_prometheus::{ExporterFuture, Matcher, PrometheusBuilder, PrometheusRecorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
-use super::Publisher;
+use super::Sampler;
+use super::hosts::SeriesLimits;
+use super::http;
+use super::sample::Sample;
+use super::text;
 use crate::Session;
 
 /// How old a scraped number can be.
@@ -57,9 +61,27 @@ impl PrometheusEndpoint {
         session: &Session,
         also: impl FnMut() + Send + 'static,
     ) -> io::Result<Self> {
+        Self::start_limited(address, session, SeriesLimits::default(), also)
+    }
+
+    /// The same with other limits on the number of series.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start`](Self::start).
+    pub fn start_limited(
+        address: SocketAddr,
+        session: &Session,
+        limits: SeriesLimits,
+        also: impl FnMut() + Send + 'static,
+    ) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = std::sync::mpsc::sync_channel(1);
-        let publisher = Publisher::new(session.clone());
+        let gatherer = Gatherer {
+            session: session.clone(),
+            sampler: Sampler::new(limits),
+            exposition: Arc::new(Exposition::new()),
+        };
         let thread = std::thread::Builder::new().name("chorus-metrics".into()).spawn(move || {
             // All of it on this thread: a runtime can be neither started nor dropped where another one runs.
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -67,25 +89,22 @@ impl PrometheusEndpoint {
                 Err(error) => return drop(ready.send(Err(error))),
             };
             runtime.block_on(async move {
-                let (recorder, server) = match build(address) {
-                    Ok(built) => built,
+                let listener = match TcpListener::bind(address).await {
+                    Ok(listener) => listener,
                     Err(error) => return drop(ready.send(Err(error))),
                 };
-                let _ = ready.send(Ok(()));
+                let _ = ready.send(listener.local_addr());
+                let exposition = Arc::clone(&gatherer.exposition);
                 tokio::select! {
                     _ = stopped => {}
-                    served = server => {
-                        if served.is_err() {
-                            tracing::error!(%address, "the metrics endpoint has stopped");
-                        }
-                    }
-                    () = publish(publisher, Arc::new(recorder), also) => {}
+                    () = http::serve(listener, exposition) => {}
+                    () = gatherer.gather(also) => {}
                 }
             });
         })?;
         // Listening takes microseconds, so waiting for it blocks nobody.
         match started.recv() {
-            Ok(Ok(())) => Ok(Self { address, stop: Some(stop), thread: Some(thread) }),
+            Ok(Ok(address)) => Ok(Self { address, stop: Some(stop), thread: Some(thread) }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(io::Error::other("the metrics thread has ended")),
         }
@@ -115,25 +134,50 @@ impl fmt::Debug for PrometheusEndpoint {
     }
 }
 
-fn build(address: SocketAddr) -> io::Result<(PrometheusRecorder, ExporterFuture)> {
-    let mut builder = PrometheusBuilder::new().with_http_listener(address);
-    for metric in CATALOG {
-        if let MetricKind::Histogram(bounds) = metric.kind {
-            builder = builder
-                .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), bounds)
-                .map_err(io::Error::other)?;
-        }
-    }
-    builder.build().map_err(io::Error::other)
+/// What is served: the samples of the last second, and what the program itself has recorded.
+pub(super) struct Exposition {
+    samples: Mutex<Arc<Vec<Sample>>>,
+    program: PrometheusRecorder,
 }
 
-/// Publishes for ever. After the session has ended, its last numbers stay and the program's own go on.
-async fn publish(mut publisher: Publisher, recorder: Arc<PrometheusRecorder>, mut also: impl FnMut()) {
-    let mut ticks = tokio::time::interval(PUBLISH_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let _ = publisher.publish_to(&*recorder).await;
-        metrics::with_local_recorder(&*recorder, &mut also);
+impl Exposition {
+    fn new() -> Self {
+        Self { samples: Mutex::default(), program: PrometheusBuilder::new().build_recorder() }
+    }
+
+    /// The samples of the last second.
+    pub(super) fn samples(&self) -> Arc<Vec<Sample>> {
+        Arc::clone(&self.samples.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Everything in the text format of Prometheus.
+    pub(super) fn text(&self) -> String {
+        let mut page = text::render(&self.samples());
+        page.push_str(&self.program.handle().render());
+        page
+    }
+}
+
+/// Keeps an exposition up to date.
+struct Gatherer {
+    session: Session,
+    sampler: Sampler,
+    exposition: Arc<Exposition>,
+}
+
+impl Gatherer {
+    /// Goes on for ever. After the session has ended, its last numbers stay and the program's own go on.
+    async fn gather(mut self, mut also: impl FnMut()) {
+        let mut ticks = tokio::time::interval(PUBLISH_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Ok(snapshot) = self.session.metrics().await {
+                let samples = self.sampler.take(&snapshot, &self.session.state(), Instant::now());
+                *self.exposition.samples.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(samples);
+            }
+            metrics::with_local_recorder(&self.exposition.program, &mut also);
+            self.exposition.program.handle().run_upkeep();
+        }
     }
 }

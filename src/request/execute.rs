@@ -179,6 +179,7 @@ pub(super) fn encode_bound(
     Template::name_tablet(prepared, table, written, &session.inner.engine, frame);
     let mut options = RequestOptions::default();
     template.describe(prepared, table, written, &mut options);
+    options.next_page = page.is_some();
     options.prepared = Preparations::One(Arc::clone(&prepared.preparation));
     Ok(Encoded { options, expected })
 }

@@ -95,6 +95,7 @@ pub(super) fn encode(
         u32::try_from(consistency_at).ok(),
         Preparations::None,
     );
+    options.next_page = page.is_some();
     if let Some(routing) = &statement.routing {
         let (token, table) =
             routing.as_ref().map_err(Clone::clone)?.target(&session.inner.engine.peek_route());

@@ -328,6 +328,7 @@ impl Template {
         options.idempotent = self.idempotent;
         options.lwt = prepared.lwt;
         options.kind = prepared.kind;
+        options.next_page = false;
         options.timeout = self.settings.timeout;
         options.host = self.settings.host;
         options.preferred = self.settings.preferred;

@@ -7,6 +7,7 @@ mod batches;
 mod blocking;
 mod bulk;
 mod concurrent;
+mod dashboards;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod errors;

@@ -47,6 +47,7 @@ impl Rig {
             port.add_connection(stand_in::start(stage, HOST, address(), WINDOW, &port));
             coordinator::start(
                 stage,
+                0,
                 inbox,
                 &port,
                 Arc::new(policies),

@@ -14,6 +14,7 @@ use chorus_topology::{HostIndex, RoutingQuality};
 use crossbeam_queue::SegQueue;
 use futures::task::AtomicWaker;
 
+use crate::metrics::Stamps;
 use crate::request::{RequestError, RequestErrorKind, RequestOptions};
 
 /// A run of rows that share their options.
@@ -43,8 +44,8 @@ pub(crate) struct Chunk {
     pub(crate) host: Option<HostIndex>,
     pub(crate) shard: Option<u16>,
     pub(crate) quality: RoutingQuality,
-    /// When the coordinator took it, microseconds of its clock.
-    pub(crate) admitted_us: u64,
+    /// When it came how far; rows share the times of their chunk. Zero for what has not happened.
+    pub(crate) stamps: Stamps,
     /// Rows without an outcome.
     pub(crate) remaining: u32,
     pub(crate) failures: Vec<(u32, RequestError)>,
@@ -91,7 +92,7 @@ impl Chunk {
             host: None,
             shard: None,
             quality: RoutingQuality::Unrouted,
-            admitted_us: 0,
+            stamps: Stamps::default(),
             remaining: 0,
             failures: Vec::new(),
             replies: Vec::new(),

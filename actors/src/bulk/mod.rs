@@ -28,6 +28,7 @@ use chunk::Home;
 
 use crate::{
     engine::Engine,
+    metrics::Stamps,
     pool::owner,
     reactor::{InboxClosed, Job},
     request::{RequestError, RequestErrorKind, RequestKind, RequestOptions},
@@ -376,7 +377,7 @@ impl BulkJob {
         (0..self.lanes.open.len()).try_for_each(|lane| self.send_lane(lane))
     }
 
-    fn send(&mut self, chunk: Box<Chunk>) -> Result<(), RequestError> {
+    fn send(&mut self, mut chunk: Box<Chunk>) -> Result<(), RequestError> {
         let reactors = self.engine.inboxes().len();
         let reactor = match chunk.host {
             // Shards are owned by one reactor each; other hosts are reached from all of them.
@@ -386,6 +387,7 @@ impl BulkJob {
                 self.next_reactor
             }
         };
+        chunk.stamps = Stamps { entered_us: self.engine.inboxes()[reactor].stamp(), ..Stamps::default() };
         self.push(reactor, Job::Chunk(chunk))
     }
 

@@ -15,6 +15,7 @@ mod pause;
 mod policies;
 mod readiness;
 mod spread;
+mod survey;
 mod unfinished;
 mod version;
 
@@ -58,12 +59,14 @@ pub(crate) use messages::{
 };
 pub(crate) use pause::Pause;
 pub(crate) use spread::PrepareElsewhere;
+pub(crate) use survey::{Findings, Survey};
 pub(crate) use version::highest_common;
 
 use digest::Meanwhile;
 use members::Members;
 use policies::Awaiting;
 use readiness::{Readiness, readiness};
+use survey::StatusChanges;
 use unfinished::Unfinished;
 
 /// How long `connect` waits for further hosts once the first one serves.
@@ -120,6 +123,8 @@ pub(crate) struct ClusterActor {
     /// Trying every host because none is left.
     last_resort: bool,
     rng: Rng,
+    /// How often hosts came up and went down.
+    changes: StatusChanges,
     stopping: bool,
     mail: Mail<Self>,
     _presence: Presence,
@@ -179,6 +184,7 @@ pub(crate) fn start(
             second_look: None,
             last_resort: false,
             rng: Rng::from_entropy(),
+            changes: StatusChanges::default(),
             stopping: false,
             mail,
             _presence: presence,
@@ -401,6 +407,7 @@ impl Handler<HostUp> for ClusterActor {
 
     fn handle(&mut self, HostUp { host, sharding }: HostUp, _: &mut Self::Context) {
         if self.members.on_up(host) {
+            self.changes.note(host, true);
             self.change_route(move |builder| {
                 builder.up(host, true).sharding(host, sharding);
             });
@@ -426,6 +433,7 @@ impl Handler<HostDown> for ClusterActor {
 
     fn handle(&mut self, HostDown { host, error }: HostDown, ctx: &mut Self::Context) {
         if self.members.on_down(host, error) {
+            self.changes.note(host, false);
             self.change_route(move |builder| {
                 builder.up(host, false);
             });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Port, Work};
+use crate::metrics::Stamps;
 use crate::request::{
     CloseReason, PendingReply, RequestBuilder, RequestErrorKind, RequestKind, RequestOptions,
 };
@@ -22,8 +23,7 @@ impl Port {
         match self.coordinator.upgrade() {
             Some(coordinator) if self.is_open() => {
                 let clock = coordinator.clock();
-                request.progress.admitted_us = clock.refresh();
-                request.progress.queued_us = request.progress.admitted_us;
+                request.progress.stamps = Stamps::at(clock.refresh());
                 request.progress.deadline_us = clock.deadline(Some(timeout));
                 self.push(Work::One(request), 1);
                 // Lets the coordinator start its tick, so that the deadline is kept on an otherwise idle reactor.

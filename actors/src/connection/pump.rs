@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     coordinator::Cause,
+    metrics::FailureReason,
     reactor::deadline_after,
     request::{CloseReason, Outcome, Request},
 };
@@ -143,12 +144,20 @@ impl ConnectionActor {
             None => {}
         }
         let mut inbound = std::mem::replace(&mut self.inbound, Inbound::empty());
+        let before = self.port.stats.borrow().answers;
         self.acknowledge(&mut inbound);
         let answered = inbound.envelopes(|header, body| self.answer(header, body));
         if inbound.take_delivered() {
             self.heartbeat.understood();
         }
         self.inbound = inbound;
+        if read.is_some() {
+            let mut stats = self.port.stats.borrow_mut();
+            let brought = stats.answers - before;
+            if brought > 0 {
+                stats.frames_per_read.record(brought);
+            }
+        }
         answered?;
         Ok(read.is_some())
     }
@@ -184,8 +193,13 @@ impl ConnectionActor {
         }
         match occupant {
             Occupant::Free => {}
-            Occupant::Orphan { .. } => self.port.stats.borrow_mut().late_answers += 1,
+            Occupant::Orphan { .. } => {
+                let mut stats = self.port.stats.borrow_mut();
+                stats.late_answers += 1;
+                stats.server_errors -= u64::from(failed);
+            }
             Occupant::Heartbeat => {
+                self.port.stats.borrow_mut().heartbeats_answered += 1;
                 self.heartbeat.answered();
                 if failed {
                     self.error(&header, body.as_slice());
@@ -327,13 +341,15 @@ impl ConnectionActor {
         };
         let unreadable =
             |what: String| format!("the server answered with an error that cannot be read: {what}");
-        match open() {
+        let error = match open() {
             Ok(body) => decode(&body).unwrap_or_else(|what| match ErrorBody::decode_head(&body) {
                 Ok(head) => ErrorBody { message: format!("{} ({})", head.message, unreadable(what)), ..head },
                 Err(_) => ErrorBody::new(DbError::ServerError, unreadable(what)),
             }),
             Err(what) => ErrorBody::new(DbError::ServerError, unreadable(what)),
-        }
+        };
+        self.port.stats.borrow_mut().errors[FailureReason::of(&error.error) as usize] += 1;
+        error
     }
 
     pub(super) fn plain(&self, frame_flags: u8, body: &[u8]) -> Result<Bytes, String> {
@@ -407,14 +423,15 @@ impl ConnectionActor {
         }
         let deadline = request.progress.deadline_us;
         if deadline != 0 && deadline <= now {
+            self.port.stats.borrow_mut().timeouts += 1;
             self.coordinator.failed(request, Cause::Timeout { written: false }, &self.port);
             return;
         }
-        request.progress.written_us = now;
+        request.progress.stamps.written_us = now;
         {
             let mut stats = self.port.stats.borrow_mut();
             stats.requests += 1;
-            stats.queue_wait.record(now.saturating_sub(request.progress.queued_us));
+            stats.queue_wait.record(now.saturating_sub(request.progress.stamps.queued_us));
         }
         match self.in_flight.reserve() {
             Some(stream) => {
@@ -465,12 +482,15 @@ impl ConnectionActor {
             self.in_flight.sweep(now, abandoned, |occupant| {
                 port.stats.borrow_mut().orphaned += 1;
                 match occupant {
-                    Occupant::Request(request) if request.is_abandoned() => coordinator.cancelled(request),
+                    Occupant::Request(request) if request.is_abandoned() => {
+                        port.stats.borrow_mut().cancelled += 1;
+                        coordinator.cancelled(request);
+                    }
                     Occupant::Request(request) => {
                         let mut stats = port.stats.borrow_mut();
                         stats.timeouts += 1;
                         stats.unanswered += 1;
-                        stats.unanswered_us += now.saturating_sub(request.progress.written_us);
+                        stats.unanswered_us += now.saturating_sub(request.progress.stamps.written_us);
                         drop(stats);
                         coordinator.failed(request, Cause::Timeout { written: true }, port);
                     }
@@ -526,7 +546,9 @@ impl ConnectionActor {
                 }
                 Work::Rows { chunk, next } if self.coordinator.rows_expired(chunk, next, now) => {
                     let cause = Cause::Timeout { written: false };
-                    gone += self.coordinator.rows_unsent(chunk, next, cause, &self.port);
+                    let rows = self.coordinator.rows_unsent(chunk, next, cause, &self.port);
+                    self.port.stats.borrow_mut().timeouts += u64::from(rows);
+                    gone += rows;
                 }
                 work => kept.push_back(work),
             }
@@ -578,19 +600,22 @@ impl ConnectionActor {
             match occupant {
                 Occupant::Request(request) => self.coordinator.failed(request, cause(), &self.port),
                 Occupant::Row { chunk, row } => self.coordinator.row_failed(chunk, row, cause(), &self.port),
-                Occupant::Free | Occupant::Heartbeat | Occupant::Orphan { .. } => {}
+                Occupant::Free | Occupant::Heartbeat | Occupant::Orphan { .. } => continue,
             }
+            self.port.stats.borrow_mut().aborted += 1;
         }
         let queue = std::mem::take(&mut *self.port.queue.borrow_mut());
         self.port.queued.set(0);
         for work in queue {
             let cause = Cause::ConnectionLost { reason: reason.clone(), written: false };
-            match work {
-                Work::One(request) => self.coordinator.failed(request, cause, &self.port),
-                Work::Rows { chunk, next } => {
-                    self.coordinator.rows_unsent(chunk, next, cause, &self.port);
+            let lost = match work {
+                Work::One(request) => {
+                    self.coordinator.failed(request, cause, &self.port);
+                    1
                 }
-            }
+                Work::Rows { chunk, next } => self.coordinator.rows_unsent(chunk, next, cause, &self.port),
+            };
+            self.port.stats.borrow_mut().unsent += u64::from(lost);
         }
         self.publish();
         self.coordinator.unregister(&self.port);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use chorus_protocol::FrameShape;
+use chorus_protocol::{FrameShape, response::Event};
 use chorus_topology::rows::{SchemaTable, ServerFamily};
 use chorus_topology::{Endpoint, HostIndex};
 use tokio::time::Instant;
@@ -31,12 +31,31 @@ pub(super) struct Inbox {
     pub(super) pending: Rc<RefCell<Pending>>,
     /// The actor was told that there is something, and has not looked yet.
     told: Rc<Cell<bool>>,
+    /// Events that came, in the order of [`ControlSnapshot::EVENTS`](crate::metrics::ControlSnapshot::EVENTS).
+    pub(super) came: Rc<Cell<[u64; 4]>>,
     epoch: Instant,
 }
 
 impl Inbox {
     pub(super) fn new(pending: Pending) -> Self {
-        Self { pending: Rc::new(RefCell::new(pending)), told: Rc::default(), epoch: Instant::now() }
+        Self {
+            pending: Rc::new(RefCell::new(pending)),
+            told: Rc::default(),
+            came: Rc::default(),
+            epoch: Instant::now(),
+        }
+    }
+
+    fn count(&self, event: &Event) {
+        let kind = match event {
+            Event::TopologyChange { .. } => 0,
+            Event::StatusChange { .. } => 1,
+            Event::SchemaChange(_) => 2,
+            Event::ClientRoutesChange(_) => 3,
+        };
+        let mut came = self.came.get();
+        came[kind] += 1;
+        self.came.set(came);
     }
 
     /// Milliseconds on the clock of the gathered events.
@@ -75,6 +94,7 @@ impl LinkMaker {
         let owner = Owner {
             fact: Box::new(move |fact| on_fact.do_send(LinkFact(fact))),
             event: Some(Box::new(move |event| {
+                inbox.count(&event);
                 inbox.pending.borrow_mut().on_event(&event, inbox.now());
                 if !inbox.told.replace(true) {
                     on_event.do_send(EventsArrived);

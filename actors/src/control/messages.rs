@@ -54,6 +54,14 @@ pub(crate) struct AwaitAgreement {
     pub(crate) answer: Answer<Option<Uuid>>,
 }
 
+/// From the cluster, on behalf of the metrics: add what you did, and answer.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Survey {
+    pub(crate) findings: crate::cluster::Findings,
+    pub(crate) answer: oneshot::Sender<crate::cluster::Findings>,
+}
+
 /// From the cluster: find out whether a keyspace can be used, by using it on the control connection.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -37,11 +37,14 @@ use crate::coordinator::CoordinatorPort;
 use crate::host::REFUSED_PAUSE;
 use crate::internal::{ask, query_frame};
 use crate::mail::{Census, Mail, Presence, takes_mail};
+use crate::metrics::ControlSnapshot;
 use crate::reactor::Stage;
 
 pub(crate) use fetch::Fetch;
 pub use messages::ControlError;
-pub(crate) use messages::{Answer, AwaitAgreement, Leave, Plan, Read, StopControl, TryKeyspace, Urgency};
+pub(crate) use messages::{
+    Answer, AwaitAgreement, Leave, Plan, Read, StopControl, Survey, TryKeyspace, Urgency,
+};
 pub(crate) use read::ClusterRows;
 pub(crate) use scope::{SchemaParts, Scope};
 
@@ -92,6 +95,8 @@ pub(crate) struct ControlActor {
     agreement: Waiting,
     /// The look at schema versions that is under way.
     look: Option<SpawnHandle>,
+    /// What it did so far, events excepted.
+    counts: ControlSnapshot,
     /// Told that the session ends, and whom to tell when it has.
     stopped: Option<UnboundedSender<u64>>,
     mail: Mail<Self>,
@@ -143,6 +148,7 @@ impl ControlActor {
             reading: None,
             agreement: Waiting::default(),
             look: None,
+            counts: ControlSnapshot::default(),
             stopped: None,
             mail,
             _presence: presence,
@@ -200,6 +206,8 @@ impl ControlActor {
         let open::Opened { link, mut rows } = opened;
         info!(host = %link.endpoint(), version = %link.shape().version, "control connection established");
         self.since = Instant::now();
+        self.counts.established += 1;
+        self.counts.refreshes[0] += 1;
         // Once a version was agreed on, every later connection of the session speaks it.
         self.options.versions = Versions::Only(link.shape().version);
         // A full read answers everybody, unless the schema was asked for and is not read unasked.
@@ -353,6 +361,7 @@ impl ControlActor {
         };
         ctx.spawn(read.into_actor(self).map(|(link, outcome), actor, ctx| {
             let wanted = actor.reading.take().unwrap_or_default();
+            actor.counts.refreshes[usize::from(outcome.is_err())] += 1;
             match outcome {
                 Ok(mut rows) => {
                     actor.take_routes(&mut rows);
@@ -452,6 +461,20 @@ impl Handler<Read> for ControlActor {
         self.wanted.scope.add(read.scope);
         self.wanted.answers.extend(read.answer);
         self.read(ctx);
+    }
+}
+
+impl Handler<Survey> for ControlActor {
+    type Result = ();
+
+    fn handle(&mut self, Survey { mut findings, answer }: Survey, _: &mut Self::Context) {
+        findings.control = ControlSnapshot {
+            connected: self.link.is_some(),
+            events: self.inbox.came.get(),
+            ..self.counts.clone()
+        };
+        // Whoever asked may have stopped waiting.
+        let _ = answer.send(findings);
     }
 }
 

@@ -56,13 +56,19 @@ impl CoordinatorActor {
         let now = self.port.clock().now_us();
         match job {
             Job::One(mut request) => {
-                request.progress.admitted_us = now;
+                let stamps = &mut request.progress.stamps;
+                // The caller's look at the clock may be the later one.
+                stamps.entered_us = stamps.entered_us.min(now);
+                stamps.admitted_us = now;
+                self.admission.record(now - stamps.entered_us);
                 request.progress.deadline_us = self.port.clock().deadline(request.options.timeout);
                 self.budget.deposit();
                 self.dispatch_one(request);
             }
             Job::Chunk(mut chunk) => {
-                chunk.admitted_us = now;
+                chunk.stamps.entered_us = chunk.stamps.entered_us.min(now);
+                chunk.stamps.admitted_us = now;
+                self.admission.record_many(now - chunk.stamps.entered_us, u64::from(chunk.len()));
                 self.budget.deposit_many(chunk.len());
                 self.dispatch_chunk(chunk);
             }
@@ -172,7 +178,7 @@ impl CoordinatorActor {
     pub(super) fn hand_over(&mut self, mut request: Box<Request>, connection: &ConnectionHandle) {
         request.progress.host = Some(connection.host);
         request.progress.connection = connection.id;
-        request.progress.queued_us = self.port.clock().now_us();
+        request.progress.stamps.queued_us = self.port.clock().now_us();
         if request.options.idempotent && (self.speculates || request.options.policies.is_some()) {
             self.watch(&mut request, connection);
         }
@@ -214,6 +220,7 @@ impl CoordinatorActor {
                     let quality = connection.routes(shard, quality);
                     chunk.quality = quality;
                     self.port.stats.borrow_mut().routed(quality, u64::from(rows));
+                    chunk.stamps.queued_us = self.port.clock().now_us();
                     let key = self.port.chunks.borrow_mut().insert(chunk) as u32;
                     connection.push(Work::Rows { chunk: key, next: 0 }, rows);
                     return;
@@ -237,7 +244,7 @@ impl CoordinatorActor {
     /// Fails every row of a chunk that never reached a connection.
     pub(super) fn fail_chunk(&self, mut chunk: Box<Chunk>, kind: &RequestErrorKind) {
         chunk.fail_rows(kind);
-        self.port.stats.borrow_mut().chunk_done(&chunk, 0);
+        self.port.stats.borrow_mut().chunk_done(&chunk, self.port.clock().now_us());
         if let Some(waker) = chunk.finish() {
             self.port.wake_caller(waker);
         }

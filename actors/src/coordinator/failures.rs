@@ -15,6 +15,7 @@ use super::{
     port::{Cause, Failed},
 };
 use crate::connection::ConnectionHandle;
+use crate::metrics::FailureReason;
 use crate::request::{Attempt, CloseReason, Outcome, Request, RequestErrorKind};
 
 impl CoordinatorActor {
@@ -33,6 +34,7 @@ impl CoordinatorActor {
             self.port.cancelled(request);
             return;
         }
+        request.progress.attempt_failed(cause.is_written(), self.port.clock().now_us());
         let cause = match cause {
             // Nothing has happened to it: it is sent as if for the first time, to the same host if that has room.
             Cause::Returned if !request.progress.reprepare && !request.progress.direct => {
@@ -72,6 +74,7 @@ impl CoordinatorActor {
             request.progress.forgetful = Some(connection.host);
             request.progress.reprepares = 0;
         }
+        let reason = FailureReason::of_cause(&cause);
         let policies = Arc::clone(request.options.policies.as_ref().unwrap_or(&self.policies));
         let host = self.circumstances(&connection);
         let effect = if self.draining.as_ref().is_some_and(|draining| draining.expired) {
@@ -93,6 +96,9 @@ impl CoordinatorActor {
         };
         match effect {
             Effect::Fail(kind) => {
+                if let Some(reason) = reason {
+                    self.port.stats.borrow_mut().given_up[reason as usize] += 1;
+                }
                 // The last attempt is the error itself, not one that came before it.
                 if !matches!(kind, RequestErrorKind::Timeout { .. }) {
                     request.progress.attempts.pop();
@@ -100,7 +106,10 @@ impl CoordinatorActor {
                 self.port.fail(request, kind);
             }
             Effect::Ignore => {
-                self.port.stats.borrow_mut().ignored_errors += 1;
+                if let Some(reason) = reason {
+                    self.port.stats.borrow_mut().ignored[reason as usize] += 1;
+                }
+                request.progress.ends_without_attempt(self.port.clock().now_us());
                 request.body.clear();
                 request.body.extend_from_slice(&[0, 0, 0, 1]);
                 let opcode = Opcode::Result as u8;
@@ -111,14 +120,7 @@ impl CoordinatorActor {
             Effect::Resend { same_host, consistency, after } => {
                 request.progress.retries += 1;
                 request.tell_race();
-                {
-                    let mut stats = self.port.stats.borrow_mut();
-                    if same_host {
-                        stats.retries_same_host += 1;
-                    } else {
-                        stats.retries_next_host += 1;
-                    }
-                }
+                self.port.stats.borrow_mut().retried(reason, same_host);
                 self.change_consistency(&mut request, consistency);
                 let host = same_host.then_some(connection.host);
                 match after {

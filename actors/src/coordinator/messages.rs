@@ -7,7 +7,7 @@ use chorus_topology::Route;
 use tokio::sync::oneshot;
 
 use super::{CoordinatorPort, DrainReport};
-use crate::{cluster::ClusterActor, mail::Mail, metrics::ReactorSnapshot, reactor::Stage, request::RowHome};
+use crate::{cluster::ClusterActor, mail::Mail, metrics::Collected, reactor::Stage, request::RowHome};
 
 /// From the cluster actor, whenever membership, replicas or a host's state changed.
 #[derive(Message)]
@@ -22,7 +22,7 @@ pub(crate) struct MeetCluster(pub(crate) Mail<ClusterActor>);
 /// From the metrics actor: copy the counters of this reactor.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Collect(pub(crate) oneshot::Sender<ReactorSnapshot>);
+pub(crate) struct Collect(pub(crate) oneshot::Sender<Collected>);
 
 /// From the cluster actor, at shutdown: accept nothing new, finish what is there within this time, then fail the rest.
 #[derive(Message)]

@@ -47,6 +47,7 @@ use reprepare::Reprepares;
 use speculation::Speculation;
 
 use crate::{
+    metrics::LatencyRecorder,
     reactor::{Inbox, Job, Stage},
     request::{ExecutionPolicies, Request, RequestErrorKind},
 };
@@ -61,8 +62,12 @@ struct Parked {
 /// See the module documentation.
 pub(crate) struct CoordinatorActor {
     stage: Stage,
+    /// The number of its reactor.
+    index: usize,
     inbox: Arc<Inbox>,
     port: Rc<CoordinatorPort>,
+    /// How long callers' jobs waited to be taken, microseconds.
+    admission: LatencyRecorder,
     policies: Arc<ExecutionPolicies>,
     rng: Rng,
     budget: RetryBudget,
@@ -84,15 +89,19 @@ pub(crate) struct CoordinatorActor {
 /// Puts a coordinator on stage and returns its desk.
 pub(crate) fn start(
     stage: &Stage,
+    index: usize,
     inbox: Arc<Inbox>,
     port: &Rc<CoordinatorPort>,
     policies: Arc<ExecutionPolicies>,
     budget: RetryBudget,
     rng: Rng,
 ) -> actix::Addr<CoordinatorActor> {
+    inbox.set_epoch(stage.clock().epoch());
     let address = stage.start_with(|_| CoordinatorActor {
         stage: stage.clone(),
+        index,
         inbox,
+        admission: LatencyRecorder::default(),
         port: Rc::clone(port),
         speculates: policies.speculative.is_some(),
         policies,
@@ -146,6 +155,7 @@ impl CoordinatorActor {
     fn advance(&mut self, task: &mut Task<'_>) -> Poll<()> {
         self.port.awoken(task.waker());
         self.port.stats.borrow_mut().polls += 1;
+        self.inbox.set_time(self.port.clock().now_us());
         self.judge_failures();
         self.settle_reprepared();
         self.send_ahead();
@@ -171,7 +181,7 @@ impl Handler<Collect> for CoordinatorActor {
     type Result = ();
 
     fn handle(&mut self, Collect(reply): Collect, _: &mut Context<Self>) {
-        let _ = reply.send(self.port.snapshot(self.inbox.len(), self.waiting.len() + self.parked.len()));
+        let _ = reply.send(self.collect());
     }
 }
 

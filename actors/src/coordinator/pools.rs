@@ -10,6 +10,8 @@ use crate::connection::ConnectionHandle;
 #[derive(Default)]
 pub(super) struct HostPool {
     connections: Vec<ConnectionHandle>,
+    /// Connections there should be.
+    target: u32,
     /// Whether the cluster believes the host is up.
     up: bool,
     latency: HostLatency,
@@ -93,6 +95,16 @@ impl Pools {
         if let Some(pool) = self.hosts.get_mut(host.0 as usize) {
             pool.connections.retain(|connection| connection.id != id);
         }
+    }
+
+    /// Notes how many connections there should be to a host.
+    pub(super) fn set_target(&mut self, host: HostIndex, target: u32) {
+        self.host_mut(host).target = target;
+    }
+
+    /// How many connections there should be to a host.
+    pub(super) fn target(&self, host: HostIndex) -> u32 {
+        self.hosts.get(host.0 as usize).map_or(0, |pool| pool.target)
     }
 
     pub(super) fn set_route(&mut self, route: &Route) {

@@ -15,6 +15,7 @@ use super::{pools::Pools, stats::CoordinatorStats, tablets::TabletNews};
 use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port, Work},
+    metrics::Pulse,
     reactor::{Callers, Clock, Relay, Stage, deadline_after},
     request::{CloseReason, Outcome, Request, RequestErrorKind, RowHome},
 };
@@ -30,6 +31,17 @@ pub(crate) enum Cause {
     Timeout { written: bool },
     /// Its connection was replaced before it could be written.
     Returned,
+}
+
+impl Cause {
+    /// Whether the attempt was on the wire.
+    pub(super) fn is_written(&self) -> bool {
+        match self {
+            Self::Database(_) => true,
+            Self::ConnectionLost { written, .. } | Self::Timeout { written } => *written,
+            Self::Returned => false,
+        }
+    }
 }
 
 /// An attempt that failed, for the coordinator to judge.
@@ -69,7 +81,8 @@ pub(crate) struct CoordinatorPort {
     pub(super) room: Cell<bool>,
     pub(super) waker: RefCell<Option<Waker>>,
     woken: Cell<bool>,
-    pub(super) panics: Rc<Cell<u64>>,
+    pub(super) panics: Rc<RefCell<Vec<(&'static str, u64)>>>,
+    pulse: Rc<Pulse>,
     tablets: TabletNews,
 }
 
@@ -93,6 +106,7 @@ impl CoordinatorPort {
             waker: RefCell::default(),
             woken: Cell::new(false),
             panics: Rc::clone(stage.panics()),
+            pulse: Rc::clone(stage.pulse()),
             tablets: TabletNews::default(),
         })
     }
@@ -105,6 +119,10 @@ impl CoordinatorPort {
         &self.callers
     }
 
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
     // ---- control: called by pools and the cluster actor's messages
 
     /// Takes a connection into service.
@@ -112,6 +130,16 @@ impl CoordinatorPort {
         self.pools.borrow_mut().add(connection);
         self.room.set(true);
         self.wake();
+    }
+
+    /// Notes how many connections there should be to a host.
+    pub(crate) fn set_target(&self, host: HostIndex, target: u32) {
+        self.pools.borrow_mut().set_target(host, target);
+    }
+
+    /// Counts a dial by what came of it.
+    pub(crate) fn dialled(&self, result: &'static str) {
+        self.stats.borrow_mut().dialled(result);
     }
 
     /// Takes a connection out of service. What it holds is its own business.
@@ -150,7 +178,11 @@ impl CoordinatorPort {
             .borrow_mut()
             .retain(|known| known.strong_count() > 0 && known.as_ptr() != Rc::as_ptr(port));
         self.pools.borrow_mut().remove(port.host, port.id);
-        self.stats.borrow_mut().retire(port);
+        let hosts = match &*self.route.borrow() {
+            Some(route) if route.host(port.host).is_some() => route.hosts().len(),
+            _ => 0,
+        };
+        self.stats.borrow_mut().retire(port, hosts);
         self.wake();
     }
 
@@ -190,6 +222,7 @@ impl CoordinatorPort {
 
     /// The caller of a request left, or another attempt at it was answered.
     pub(crate) fn cancelled(&self, request: Box<Request>) {
+        self.stats.borrow_mut().speculative_wasted += u64::from(request.progress.ahead_of_answer);
         // The request is counted once, by whoever ended it.
         if request.progress.race.is_some() && !request.end_race() {
             return;
@@ -266,7 +299,7 @@ impl CoordinatorPort {
     pub(crate) fn rows_expired(&self, chunk: u32, next: u32, now: u64) -> bool {
         let chunks = self.chunks.borrow();
         let chunk = &chunks[chunk as usize];
-        let deadline = deadline_after(chunk.admitted_us, chunk.options(next).timeout);
+        let deadline = deadline_after(chunk.stamps.admitted_us, chunk.options(next).timeout);
         deadline != 0 && deadline <= now
     }
 
@@ -281,8 +314,11 @@ impl CoordinatorPort {
         in_flight: &mut InFlight,
     ) -> (u32, bool) {
         let mut chunks = self.chunks.borrow_mut();
-        let Chunk { bytes, rows, runs, admitted_us, .. } = &mut *chunks[chunk as usize];
-        let admitted_us = *admitted_us;
+        let Chunk { bytes, rows, runs, stamps, .. } = &mut *chunks[chunk as usize];
+        let admitted_us = stamps.admitted_us;
+        if first == 0 {
+            stamps.written_us = now;
+        }
         let last = (first as usize).saturating_add(room).min(rows.len());
         let run_start = if first == 0 { 0 } else { rows[first as usize - 1].end as usize };
         let mut start = run_start;
@@ -337,9 +373,9 @@ impl CoordinatorPort {
             return;
         }
         let all = kind.is_that_of_every_attempt();
+        self.stats.borrow_mut().speculative_wasted += u64::from(request.progress.ahead_of_answer);
         let Some(kind) = request.leave_race(kind, all) else { return };
-        let total = self.clock.now_us().saturating_sub(request.progress.admitted_us);
-        self.stats.borrow_mut().failed(&request, &kind, total);
+        self.stats.borrow_mut().failed(&request, &kind, self.clock.now_us());
         request.outcome = request.failure(kind);
         self.finish(request);
     }
@@ -377,8 +413,7 @@ impl CoordinatorPort {
         if chunk.remaining == 0 {
             let chunk = chunks.remove(key as usize);
             drop(chunks);
-            let total = self.clock.now_us().saturating_sub(chunk.admitted_us);
-            self.stats.borrow_mut().chunk_done(&chunk, total);
+            self.stats.borrow_mut().chunk_done(&chunk, self.clock.now_us());
             if let Some(waker) = chunk.finish() {
                 self.wake_caller(waker);
             }
@@ -402,8 +437,8 @@ impl CoordinatorPort {
         request.frame[STREAM_OFFSET..STREAM_OFFSET + 2].fill(0);
         request.options = source.options(row).as_ref().clone();
         request.options.token = source.rows[row as usize].token;
-        request.progress.admitted_us = source.admitted_us;
-        request.progress.deadline_us = deadline_after(source.admitted_us, request.options.timeout);
+        request.progress.stamps = source.stamps;
+        request.progress.deadline_us = deadline_after(source.stamps.admitted_us, request.options.timeout);
         request.progress.row = Some(RowHome { chunk, row });
         request.progress.host = Some(host);
         request.progress.tried.push(host);

@@ -14,6 +14,7 @@ use chorus_protocol::{
 use super::{Cause, CoordinatorActor, execution, port::Reprepared};
 use crate::{
     connection::{ConnectionHandle, Work},
+    metrics::Stamps,
     request::{Preparation, Preparations, Request, RequestErrorKind, RequestKind},
 };
 
@@ -81,8 +82,7 @@ impl CoordinatorActor {
         prepare.options.prepared = Preparations::One(preparation);
         prepare.progress.reprepare = true;
         prepare.progress.connection = connection.id;
-        prepare.progress.admitted_us = self.port.clock().now_us();
-        prepare.progress.queued_us = prepare.progress.admitted_us;
+        prepare.progress.stamps = Stamps::at(self.port.clock().now_us());
         prepare.progress.deadline_us = self.port.clock().deadline(prepare.options.timeout);
         self.reprepares.waiting.push(Waiting {
             connection: connection.id,

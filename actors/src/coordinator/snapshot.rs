@@ -1,62 +1,110 @@
 //! A copy of everything counted on one reactor, and of how its connections stand.
 
-use super::port::CoordinatorPort;
-use crate::metrics::{ConnectionSnapshot, HostSnapshot, ReactorSnapshot, TrafficSnapshot};
+use super::{CoordinatorActor, port::CoordinatorPort, stats::HOSTS_IN_FULL};
+use crate::metrics::{Collected, ConnectionSnapshot, HostSnapshot, MetricsSnapshot, ReactorSnapshot};
+
+impl CoordinatorActor {
+    /// A copy of everything counted on this reactor.
+    pub(super) fn collect(&mut self) -> Collected {
+        let mut collected = self.port.collect();
+        let waiting = (self.inbox.len() + self.waiting.len() + self.parked.len()) as u64;
+        collected.waiting = waiting;
+        collected.reactor.waiting = waiting;
+        collected.reactor.index = self.index;
+        collected.admission = self.admission.snapshot();
+        collected.totals.budget_left = self.budget.left().into();
+        collected
+    }
+}
 
 impl CoordinatorPort {
-    /// A copy of everything counted on this reactor.
-    pub(super) fn snapshot(&self, inbox_depth: usize, waiting: usize) -> ReactorSnapshot {
+    fn collect(&self) -> Collected {
         let (mut stats, tablets) = (self.stats.borrow_mut(), self.tablets());
-        let mut snapshot = ReactorSnapshot {
+        let stats = &mut *stats;
+        let panics = self.panics.borrow();
+        let pulse = self.pulse();
+        let mut totals = MetricsSnapshot {
             requests: stats.requests,
             latency: stats.latency.snapshot(),
+            stages: stats.stages.times(),
+            timeouts: stats.timeouts,
             routing: stats.routing,
             retries_same_host: stats.retries_same_host,
             retries_next_host: stats.retries_next_host,
-            ignored_errors: stats.ignored_errors,
+            retries_by_reason: stats.retries,
+            ignored_errors: stats.ignored.iter().sum(),
+            ignored_by_reason: stats.ignored,
+            given_up_by_reason: stats.given_up,
             reprepares: stats.reprepares,
             budget_refusals: stats.budget_refusals,
-            panics: self.panics.get(),
+            panics: panics.iter().map(|(_, count)| count).sum(),
             speculative_sent: stats.speculative_sent,
             speculative_won: stats.speculative_won,
+            speculative_wasted: stats.speculative_wasted,
+            next_pages: stats.next_pages,
             tablets_told: tablets.taken.get(),
             tablets_refused: tablets.refused.get(),
+            connects: stats.connects.clone(),
             disconnects: stats.disconnects.clone(),
-            inbox_depth: inbox_depth as u64,
-            waiting: waiting as u64,
-            polls: stats.polls,
             traffic: stats.retired.clone(),
-            ..ReactorSnapshot::default()
+            ..MetricsSnapshot::default()
         };
+        let mut collected = Collected {
+            polls: stats.polls,
+            restarts: panics.clone(),
+            hosts: self.known_hosts(stats),
+            reactor: ReactorSnapshot {
+                ticks: pulse.ticks(),
+                stalls: pulse.stalls(),
+                requests: totals.requests_total(),
+                ..ReactorSnapshot::default()
+            },
+            ..Collected::default()
+        };
+        let in_full = collected.hosts.len() <= HOSTS_IN_FULL;
         for connection in self.pools.borrow().connections() {
-            let traffic = connection.stats.borrow_mut().snapshot();
-            snapshot.connections += 1;
-            snapshot.connection_queue += u64::from(connection.queue_depth());
-            snapshot.deepest_connection_queue =
-                snapshot.deepest_connection_queue.max(u64::from(connection.queue_depth()));
-            snapshot.traffic.merge(&traffic);
-            let host = match snapshot.hosts.iter_mut().find(|host| host.host == connection.host) {
-                Some(host) => host,
+            collected.reactor.connections += 1;
+            collected.connection_queue += u64::from(connection.queue_depth());
+            collected.deepest_connection_queue =
+                collected.deepest_connection_queue.max(u64::from(connection.queue_depth()));
+            let place = match collected.hosts.iter().position(|host| host.host == connection.host) {
+                Some(place) => place,
                 None => {
-                    snapshot.hosts.push(HostSnapshot {
-                        host: connection.host,
-                        address: connection.address,
-                        connections: 0,
-                        in_flight: 0,
-                        orphans: 0,
-                        pool: Vec::new(),
-                        traffic: TrafficSnapshot::default(),
-                    });
-                    snapshot.hosts.last_mut().expect("just pushed")
+                    collected.hosts.push(HostSnapshot::new(connection.host, connection.address));
+                    collected.hosts.len() - 1
                 }
             };
+            let host = &mut collected.hosts[place];
             let (in_flight, orphans) = (connection.in_flight(), connection.orphans());
             host.connections += 1;
             host.in_flight += u64::from(in_flight);
             host.orphans += u64::from(orphans);
             host.pool.push(ConnectionSnapshot { shard: connection.shard, in_flight, orphans });
-            host.traffic.merge(&traffic);
+            collected.reactor.in_flight += u64::from(in_flight);
+            let counted = &mut connection.stats.borrow_mut();
+            counted.add_to(&mut totals.traffic, Some((&mut host.traffic, in_full)));
         }
-        snapshot
+        collected.totals = totals;
+        collected
+    }
+
+    /// The hosts of the route with what ended connections to them counted. What is known of others is forgotten.
+    fn known_hosts(&self, stats: &mut super::stats::CoordinatorStats) -> Vec<HostSnapshot> {
+        let route = self.route.borrow();
+        let Some(route) = route.as_ref() else { return Vec::new() };
+        stats.retired_hosts.retain(|host, _| route.host(*host).is_some());
+        let pools = self.pools.borrow();
+        let hosts = route.hosts().iter().filter_map(|known| {
+            let index = known.host.index;
+            let target = pools.target(index);
+            let retired = stats.retired_hosts.get(&index);
+            if target == 0 && retired.is_none() {
+                return None;
+            }
+            let mut host = retired.cloned().unwrap_or_else(|| HostSnapshot::new(index, known.host.address));
+            host.target = target.into();
+            Some(host)
+        });
+        hosts.collect()
     }
 }

@@ -192,12 +192,15 @@ impl CoordinatorActor {
     }
 
     fn send_copy(&mut self, mut copy: Box<Request>) {
+        // Until it is sent it wastes nothing.
+        copy.progress.ahead_of_answer = false;
         if copy.is_abandoned() {
             self.port.cancelled(copy);
             return;
         }
         match self.second_host(&mut copy) {
             Some(connection) => {
+                copy.progress.ahead_of_answer = true;
                 self.port.stats.borrow_mut().speculative_sent += 1;
                 self.hand_over(copy, &connection);
             }

@@ -77,7 +77,7 @@ impl CoordinatorActor {
                         || (request.progress.deadline_us != 0 && request.progress.deadline_us <= now)
                 }
                 Job::Chunk(chunk) => {
-                    let deadline = deadline_after(chunk.admitted_us, chunk.options(0).timeout);
+                    let deadline = deadline_after(chunk.stamps.admitted_us, chunk.options(0).timeout);
                     deadline != 0 && deadline <= now
                 }
             };

@@ -52,7 +52,7 @@ impl Engine {
             let running = launch(placement, index, gate, move |stage| {
                 let port = CoordinatorPort::new(stage, relay);
                 let coordinator =
-                    coordinator::start(stage, door, &port, policies, budget, Rng::from_entropy());
+                    coordinator::start(stage, index, door, &port, policies, budget, Rng::from_entropy());
                 if send.send(coordinator).is_err() {
                     // The caller gave up meanwhile: nobody else could end the reactor.
                     stage.halt();
@@ -81,8 +81,14 @@ impl Engine {
             },
         );
         coordinators[0].do_send(OnStage(Box::new(move |stage, port| {
-            let metrics = stage.start_with(|_| MetricsActor { coordinators: gatherers, census: counts });
+            let statements = Arc::clone(&setup.published.statements);
             let cluster = cluster::start(stage, port, setup);
+            let metrics = stage.start_with(|_| MetricsActor {
+                coordinators: gatherers,
+                cluster: cluster.clone(),
+                census: counts,
+                statements,
+            });
             let _ = addresses.send((metrics, cluster));
         })));
         let (metrics, cluster) = receive.await.map_err(|_| ConnectError::ShutDown)?;

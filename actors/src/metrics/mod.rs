@@ -1,28 +1,49 @@
 //! Metrics: every actor counts in plain integers of its own; the [`MetricsActor`] gathers them on demand.
 //!
 //! It runs on the first reactor and is asked by [`Engine::metrics`](crate::Engine::metrics) and by scrapers. It sends
-//! one message to each coordinator, which copies the counters of its reactor between two ticks. A reactor that does
-//! not answer within a second is counted as stale and left out, so a scrape never hangs.
+//! one message to each coordinator, which copies the counters of its reactor between two ticks, and one to the cluster actor. A
+//! reactor that does not answer within a second is counted as stale and left out, so a scrape never hangs.
+//!
+//! What is on the way of a request counts in integers that its reactor owns: no lock, no allocation, no atomic operation. Times
+//! are those that requests carry anyway, read once a tick.
 
 pub mod catalog;
+mod pulse;
+mod reason;
 mod recorder;
 mod snapshot;
+mod stages;
+mod traffic;
 mod window;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use tokio::sync::oneshot;
 
+pub use pulse::{BucketHistogram, LATENCY_BOUNDS_US};
+pub(crate) use pulse::{Pulse, STALL_US};
+pub use reason::FailureReason;
 pub(crate) use recorder::LatencyRecorder;
 pub use recorder::{LatencySnapshot, SMALL_BOUNDS, SmallHistogram};
-pub(crate) use snapshot::ReactorSnapshot;
-pub use snapshot::{ActorSnapshot, ConnectionSnapshot, HostSnapshot, MetricsSnapshot, TrafficSnapshot};
+pub(crate) use snapshot::Collected;
+pub use snapshot::{
+    ActorSnapshot, ByReason, ConnectionSnapshot, ControlSnapshot, HostSnapshot, MetricsSnapshot,
+    ReactorSnapshot,
+};
+pub use stages::StageTimes;
+pub(crate) use stages::{Earlier, StageSums, Stamps};
+pub use traffic::TrafficSnapshot;
 pub(crate) use window::{LatencyWindow, RecentLatencies};
 
 use crate::{
+    cluster::{ClusterActor, Survey},
     coordinator::{Collect, CoordinatorActor},
-    mail::Census,
+    mail::{Census, Mail},
+    statements::Statements,
 };
 
 /// How long a reactor may take to answer.
@@ -31,7 +52,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// See the module documentation.
 pub(crate) struct MetricsActor {
     pub(crate) coordinators: Vec<Addr<CoordinatorActor>>,
+    pub(crate) cluster: Mail<ClusterActor>,
     pub(crate) census: Arc<Census>,
+    pub(crate) statements: Arc<Statements>,
 }
 
 impl Actor for MetricsActor {
@@ -56,23 +79,44 @@ impl Handler<Gather> for MetricsActor {
                 tokio::time::timeout(PATIENCE, receive)
             })
             .collect();
-        let census = Arc::clone(&self.census);
+        let (send, survey) = oneshot::channel();
+        self.cluster.do_send(Survey(send));
+        let survey = tokio::time::timeout(PATIENCE, survey);
+        let (census, statements) = (Arc::clone(&self.census), Arc::clone(&self.statements));
         let gather = async move {
             let mut snapshot = MetricsSnapshot::default();
             for answer in answers {
                 match answer.await {
-                    Ok(Ok(reactor)) => snapshot.add(reactor),
+                    Ok(Ok(collected)) => snapshot.add(collected),
                     _ => snapshot.stale_reactors += 1,
                 }
             }
+            // Where nobody answers, the session is ending; what the reactors said is worth telling all the same.
+            if let Ok(Ok(survey)) = survey.await {
+                snapshot.control = survey.control;
+                for (host, address, ups, downs) in survey.changes {
+                    let place =
+                        snapshot.hosts.iter().position(|known| known.host == host).unwrap_or_else(|| {
+                            snapshot.hosts.push(HostSnapshot::new(host, address));
+                            snapshot.hosts.len() - 1
+                        });
+                    snapshot.hosts[place].ups += ups;
+                    snapshot.hosts[place].downs += downs;
+                }
+            }
+            snapshot.sort_hosts();
+            snapshot.prepared_statements = statements.alive().len() as u64;
             for (kind, count) in census.counts() {
                 snapshot.actor(kind, |actor| {
                     actor.alive += count.alive;
                     actor.queue_depth += count.waiting;
                     actor.queue_depth_max = actor.queue_depth_max.max(count.waiting_most);
                     actor.messages += count.handled;
+                    actor.stalls += count.stalls;
+                    actor.queue_wait.merge(&count.wait);
                 });
             }
+            snapshot.taken = Some(Instant::now());
             let _ = reply.send(snapshot);
         };
         context.spawn(gather.into_actor(self));

@@ -1,5 +1,7 @@
 //! Histograms that one actor owns.
 
+use std::sync::LazyLock;
+
 use hdrhistogram::Histogram;
 
 /// Latencies in microseconds, two significant digits, from 1 µs to 60 s; longer ones count as 60 s.
@@ -59,28 +61,41 @@ impl LatencyRecorder {
 
     /// Everything recorded so far.
     pub(crate) fn snapshot(&mut self) -> LatencySnapshot {
+        let mut snapshot = LatencySnapshot::default();
+        self.add_to(&mut snapshot);
+        snapshot
+    }
+
+    /// Adds everything recorded so far to a snapshot.
+    pub(crate) fn add_to(&mut self, snapshot: &mut LatencySnapshot) {
         self.settle();
-        LatencySnapshot { histogram: self.histogram.clone(), sum_us: self.sum_us }
+        if !self.histogram.is_empty() {
+            snapshot.add(&self.histogram, self.sum_us);
+        }
     }
 }
 
-/// A copy of a latency histogram.
-#[derive(Clone, Debug)]
+/// A copy of a latency histogram. One without values takes no memory to speak of.
+#[derive(Clone, Debug, Default)]
 pub struct LatencySnapshot {
-    histogram: Histogram<u64>,
+    histogram: Option<Box<Histogram<u64>>>,
     sum_us: u64,
 }
 
-impl Default for LatencySnapshot {
-    fn default() -> Self {
-        LatencyRecorder::default().snapshot()
-    }
-}
+static EMPTY: LazyLock<Histogram<u64>> = LazyLock::new(LatencyRecorder::histogram);
 
 impl LatencySnapshot {
+    fn add(&mut self, histogram: &Histogram<u64>, sum_us: u64) {
+        match &mut self.histogram {
+            Some(mine) => mine.add(histogram).expect("the bounds are the same"),
+            none => *none = Some(Box::new(histogram.clone())),
+        }
+        self.sum_us += sum_us;
+    }
+
     /// How many were recorded.
     pub fn count(&self) -> u64 {
-        self.histogram.len()
+        self.histogram().len()
     }
 
     /// Their sum in microseconds.
@@ -93,30 +108,56 @@ impl LatencySnapshot {
         if self.count() == 0 { 0.0 } else { self.sum_us as f64 / self.count() as f64 }
     }
 
-    /// The value in microseconds below which `percent` of the values lie, within one percent of itself.
-    pub fn percentile_us(&self, percent: f64) -> u64 {
-        self.histogram.value_at_percentile(percent)
+    /// The standard deviation in microseconds, of all values and not of a sample; zero when nothing was recorded.
+    pub fn deviation_us(&self) -> f64 {
+        if self.count() == 0 { 0.0 } else { self.histogram().stdev() }
     }
 
-    /// The largest value in microseconds.
+    /// The value in microseconds below which `percent` of the values lie, within one percent of itself; zero when nothing was
+    /// recorded.
+    pub fn percentile_us(&self, percent: f64) -> u64 {
+        self.histogram().value_at_percentile(percent)
+    }
+
+    /// The smallest value in microseconds; zero when nothing was recorded.
+    pub fn min_us(&self) -> u64 {
+        if self.count() == 0 { 0 } else { self.histogram().min() }
+    }
+
+    /// The largest value in microseconds; zero when nothing was recorded.
     pub fn max_us(&self) -> u64 {
-        self.histogram.max()
+        self.histogram().max()
     }
 
     /// How many values are at most `micros`, as a cumulative bucket of an exposition counts them.
     pub fn count_at_most(&self, micros: u64) -> u64 {
-        self.histogram.count_between(0, micros)
+        self.histogram().count_between(0, micros)
     }
 
     /// The whole histogram.
     pub fn histogram(&self) -> &Histogram<u64> {
-        &self.histogram
+        self.histogram.as_deref().unwrap_or(&EMPTY)
     }
 
     /// Adds another snapshot.
     pub fn merge(&mut self, other: &Self) {
-        self.histogram.add(&other.histogram).expect("the bounds are the same");
-        self.sum_us += other.sum_us;
+        if let Some(histogram) = &other.histogram {
+            self.add(histogram, other.sum_us);
+        }
+    }
+
+    /// What is in this snapshot and was not in an `earlier` one of the same histogram.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut rest = self.clone();
+        if let (Some(mine), Some(theirs)) = (&mut rest.histogram, &earlier.histogram)
+            && mine.subtract(&**theirs).is_err()
+        {
+            // Not of the same histogram: there is nothing to take away from.
+            return self.clone();
+        }
+        rest.sum_us = rest.sum_us.saturating_sub(earlier.sum_us);
+        rest
     }
 }
 

@@ -1,29 +1,40 @@
 //! What the metrics page, `session.metrics()` and the tests read: plain data, copied between two ticks.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 use chorus_topology::{HostIndex, RoutingQuality};
 
-use super::{LatencySnapshot, SmallHistogram};
+use super::{BucketHistogram, FailureReason, LatencySnapshot, StageTimes, TrafficSnapshot};
 use crate::coordinator::RequestCounts;
 
+/// How often something happened for each [`FailureReason`], in their order.
+pub type ByReason = [u64; FailureReason::ALL.len()];
+
 /// The state of one kind of actor.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ActorSnapshot {
     /// `coordinator`, `connection`, `pool`, `host`, `control`, `cluster` or `metrics`.
     pub actor: &'static str,
     /// How many are alive.
     pub alive: u64,
-    /// Requests in their queues, all together.
+    /// What waits in their queues, all together: requests for coordinators and connections, messages for others.
     pub queue_depth: u64,
-    /// Requests in the deepest single queue.
+    /// What waits in the deepest single queue.
     pub queue_depth_max: u64,
     /// How often they were polled or handled a message.
     pub messages: u64,
+    /// How long messages, or requests, waited in their queues.
+    pub queue_wait: LatencySnapshot,
+    /// Messages whose handling took longer than ten milliseconds; coordinators and connections are part of their reactor's
+    /// [`stalls`](ReactorSnapshot::stalls).
+    pub stalls: u64,
+    /// Panics after which an actor went on, or was replaced.
+    pub restarts: u64,
 }
 
 /// One host as the engine sees it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HostSnapshot {
     /// The host.
     pub host: HostIndex,
@@ -31,14 +42,57 @@ pub struct HostSnapshot {
     pub address: SocketAddr,
     /// Connections in service.
     pub connections: u64,
+    /// Connections there should be.
+    pub target: u64,
     /// Requests in flight or queued on them, orphans included.
     pub in_flight: u64,
     /// Answers outstanding that nobody waits for.
     pub orphans: u64,
     /// Each connection in service.
     pub pool: Vec<ConnectionSnapshot>,
-    /// Counters of the connections in service; what ended connections counted is in the session's totals only.
+    /// What went over connections to it, ended ones included. In clusters of more than 32 hosts there are no distributions.
     pub traffic: TrafficSnapshot,
+    /// How often it came up and went down again.
+    pub ups: u64,
+    /// See [`ups`](Self::ups).
+    pub downs: u64,
+}
+
+impl HostSnapshot {
+    /// A host of which nothing was counted yet.
+    pub fn new(host: HostIndex, address: SocketAddr) -> Self {
+        Self {
+            host,
+            address,
+            connections: 0,
+            target: 0,
+            in_flight: 0,
+            orphans: 0,
+            pool: Vec::new(),
+            traffic: TrafficSnapshot::default(),
+            ups: 0,
+            downs: 0,
+        }
+    }
+
+    /// How many different shards there are connections to.
+    pub fn shards_connected(&self) -> u64 {
+        let mut shards: Vec<u16> = self.pool.iter().filter_map(|connection| connection.shard).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        shards.len() as u64
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.target += other.target;
+        self.in_flight += other.in_flight;
+        self.orphans += other.orphans;
+        self.pool.extend(other.pool);
+        self.traffic.merge(&other.traffic);
+        self.ups += other.ups;
+        self.downs += other.downs;
+    }
 }
 
 /// One connection in service.
@@ -53,127 +107,128 @@ pub struct ConnectionSnapshot {
     pub orphans: u32,
 }
 
-/// What went over connections.
+/// One reactor.
 #[derive(Clone, Debug, Default)]
-pub struct TrafficSnapshot {
-    /// Attempts written.
-    pub attempts: u64,
-    /// Answers received.
-    pub answers: u64,
-    /// Answers that were errors.
-    pub server_errors: u64,
-    /// Attempts whose deadline passed.
-    pub timeouts: u64,
-    /// Stream ids that became orphans.
-    pub orphaned: u64,
-    /// Answers to orphans.
-    pub late_answers: u64,
-    /// Answers on streams nothing was sent on.
-    pub unknown_streams: u64,
-    /// Bytes written.
-    pub bytes_sent: u64,
-    /// Bytes read.
-    pub bytes_received: u64,
-    /// System calls that wrote.
-    pub writes: u64,
-    /// System calls that read.
-    pub reads: u64,
-    /// Heartbeats sent.
-    pub heartbeats: u64,
-    /// Frames that left with one write.
-    pub frames_per_write: SmallHistogram,
-    /// From the write buffer to the answer.
-    pub service: LatencySnapshot,
-    /// From the coordinator to the write buffer.
-    pub queue_wait: LatencySnapshot,
+#[non_exhaustive]
+pub struct ReactorSnapshot {
+    /// Its number, from zero.
+    pub index: usize,
+    /// How long it worked at a time.
+    pub ticks: BucketHistogram,
+    /// Ticks of more than ten milliseconds.
+    pub stalls: u64,
+    /// Requests that ended on it.
+    pub requests: u64,
+    /// Requests that wait in front of it and at its coordinator.
+    pub waiting: u64,
+    /// Requests in flight or queued on its connections, orphans included.
+    pub in_flight: u64,
+    /// Its connections in service.
+    pub connections: u64,
 }
 
-impl TrafficSnapshot {
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.attempts += other.attempts;
-        self.answers += other.answers;
-        self.server_errors += other.server_errors;
-        self.timeouts += other.timeouts;
-        self.orphaned += other.orphaned;
-        self.late_answers += other.late_answers;
-        self.unknown_streams += other.unknown_streams;
-        self.bytes_sent += other.bytes_sent;
-        self.bytes_received += other.bytes_received;
-        self.writes += other.writes;
-        self.reads += other.reads;
-        self.heartbeats += other.heartbeats;
-        self.frames_per_write.absorb(&other.frames_per_write);
-        self.service.merge(&other.service);
-        self.queue_wait.merge(&other.queue_wait);
-    }
+/// The control plane: the control connection, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ControlSnapshot {
+    /// Whether there is a control connection.
+    pub connected: bool,
+    /// How often one was established.
+    pub established: u64,
+    /// Events that came: of topology, status, schema and client routes.
+    pub events: [u64; 4],
+    /// Reads of the system tables that succeeded and failed.
+    pub refreshes: [u64; 2],
+}
+
+impl ControlSnapshot {
+    /// The kinds of events, as the values of the label.
+    pub const EVENTS: [&'static str; 4] = ["topology", "status", "schema", "routes"];
 }
 
 /// The counters of one reactor.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ReactorSnapshot {
-    pub(crate) requests: RequestCounts,
-    pub(crate) latency: LatencySnapshot,
-    pub(crate) routing: [u64; 6],
-    pub(crate) retries_same_host: u64,
-    pub(crate) retries_next_host: u64,
-    pub(crate) ignored_errors: u64,
-    pub(crate) reprepares: u64,
-    pub(crate) budget_refusals: u64,
-    pub(crate) panics: u64,
-    pub(crate) speculative_sent: u64,
-    pub(crate) speculative_won: u64,
-    pub(crate) tablets_told: u64,
-    pub(crate) tablets_refused: u64,
-    pub(crate) disconnects: Vec<(&'static str, u64)>,
-    pub(crate) inbox_depth: u64,
+pub(crate) struct Collected {
+    pub(crate) totals: MetricsSnapshot,
+    pub(crate) reactor: ReactorSnapshot,
+    /// Of those in service, and of those that were.
+    pub(crate) hosts: Vec<HostSnapshot>,
     pub(crate) waiting: u64,
     pub(crate) polls: u64,
-    pub(crate) traffic: TrafficSnapshot,
-    pub(crate) hosts: Vec<HostSnapshot>,
-    pub(crate) connections: u64,
+    pub(crate) admission: LatencySnapshot,
     pub(crate) deepest_connection_queue: u64,
     pub(crate) connection_queue: u64,
+    pub(crate) restarts: Vec<(&'static str, u64)>,
 }
 
 /// Everything a session has counted since it was made, and how it stands now.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct MetricsSnapshot {
+    /// When it was taken; rates are differences over this.
+    pub taken: Option<Instant>,
     /// Finished requests, `[kind][outcome]` in the order of `RequestKind::ALL` and `RequestOutcome::ALL`.
     pub requests: RequestCounts,
-    /// From the coordinator taking a request to its end, retries included.
+    /// From the caller handing a request over to its end, waits and retries included.
     pub latency: LatencySnapshot,
+    /// Where that time went.
+    pub stages: StageTimes,
+    /// Requests that timed out: that were written, and that never were.
+    pub timeouts: [u64; 2],
     /// First attempts by routing quality, in the order of [`RoutingQuality::ALL`].
     pub routing: [u64; 6],
     /// Requests sent again to the same host.
     pub retries_same_host: u64,
     /// Requests sent again to another host.
     pub retries_next_host: u64,
+    /// Both by reason: to the same host, to another one.
+    pub retries_by_reason: [ByReason; 2],
     /// Errors a retry policy told to ignore.
     pub ignored_errors: u64,
+    /// The same by reason.
+    pub ignored_by_reason: ByReason,
+    /// Errors a retry policy was asked about and let pass, by reason.
+    pub given_up_by_reason: ByReason,
     /// Statements prepared again because a server had forgotten them.
     pub reprepares: u64,
     /// Retries and speculative attempts refused because the retry budget was spent.
     pub budget_refusals: u64,
+    /// Retries that the budgets of all reactors allow now.
+    pub budget_left: u64,
     /// Panics caught in actors: those of policies and other code that is not the driver's, as a rule.
     pub panics: u64,
     /// Requests sent to one more host because the first had not answered yet.
     pub speculative_sent: u64,
     /// Those of them that answered first.
     pub speculative_won: u64,
+    /// Those of them that ended otherwise.
+    pub speculative_wasted: u64,
+    /// Pages fetched after the first of their result.
+    pub next_pages: u64,
     /// Answers that told where a tablet is, because their request had gone elsewhere.
     pub tablets_told: u64,
     /// Answers that told something about a tablet that makes no sense.
     pub tablets_refused: u64,
+    /// Dials by what came of them.
+    pub connects: Vec<(&'static str, u64)>,
     /// Connections that ended, by reason.
     pub disconnects: Vec<(&'static str, u64)>,
     /// Connections in service.
     pub connections: u64,
     /// Requests in flight, orphans included.
     pub in_flight: u64,
+    /// Statements that the session has prepared and somebody holds.
+    pub prepared_statements: u64,
     /// Everything that went over connections, ended ones included.
     pub traffic: TrafficSnapshot,
     /// Hosts with a connection.
     pub hosts: Vec<HostSnapshot>,
+    /// Hosts without one that had one before, or should have.
+    pub absent_hosts: Vec<HostSnapshot>,
+    /// The control plane.
+    pub control: ControlSnapshot,
+    /// By reactor, in order; those that did not answer in time are missing.
+    pub reactors: Vec<ReactorSnapshot>,
     /// By kind of actor.
     pub actors: Vec<ActorSnapshot>,
     /// Reactors that did not answer in time; their counters are missing.
@@ -196,57 +251,86 @@ impl MetricsSnapshot {
         self.routing[quality as usize]
     }
 
-    pub(crate) fn add(&mut self, reactor: ReactorSnapshot) {
-        for (mine, theirs) in self.requests.iter_mut().flatten().zip(reactor.requests.iter().flatten()) {
+    /// Answers of servers that were errors of this kind, each counted before anything was decided about it.
+    pub fn server_errors(&self, reason: FailureReason) -> u64 {
+        self.traffic.errors[reason as usize]
+    }
+
+    /// Attempts that failed because their connection did, before or after they were written.
+    pub fn connection_errors(&self) -> u64 {
+        self.traffic.aborted + self.traffic.unsent
+    }
+
+    /// Every host that there is something to say about, those without a connection last.
+    pub fn all_hosts(&self) -> impl Iterator<Item = &HostSnapshot> {
+        self.hosts.iter().chain(&self.absent_hosts)
+    }
+
+    pub(crate) fn add(&mut self, collected: Collected) {
+        let Collected { totals, reactor, hosts, .. } = &collected;
+        for (mine, theirs) in self.requests.iter_mut().flatten().zip(totals.requests.iter().flatten()) {
             *mine += theirs;
         }
-        for (mine, theirs) in self.routing.iter_mut().zip(reactor.routing) {
-            *mine += theirs;
+        add(&mut self.routing, &totals.routing);
+        add(&mut self.timeouts, &totals.timeouts);
+        add(&mut self.ignored_by_reason, &totals.ignored_by_reason);
+        add(&mut self.given_up_by_reason, &totals.given_up_by_reason);
+        for (mine, theirs) in self.retries_by_reason.iter_mut().zip(&totals.retries_by_reason) {
+            add(mine, theirs);
         }
-        self.latency.merge(&reactor.latency);
-        self.retries_same_host += reactor.retries_same_host;
-        self.retries_next_host += reactor.retries_next_host;
-        self.ignored_errors += reactor.ignored_errors;
-        self.reprepares += reactor.reprepares;
-        self.budget_refusals += reactor.budget_refusals;
-        self.panics += reactor.panics;
-        self.speculative_sent += reactor.speculative_sent;
-        self.speculative_won += reactor.speculative_won;
-        self.tablets_told += reactor.tablets_told;
-        self.tablets_refused += reactor.tablets_refused;
-        for (reason, count) in reactor.disconnects {
-            match self.disconnects.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, total)) => *total += count,
-                None => self.disconnects.push((reason, count)),
-            }
-        }
+        self.latency.merge(&totals.latency);
+        self.stages.merge(&totals.stages);
+        self.retries_same_host += totals.retries_same_host;
+        self.retries_next_host += totals.retries_next_host;
+        self.ignored_errors += totals.ignored_errors;
+        self.reprepares += totals.reprepares;
+        self.budget_refusals += totals.budget_refusals;
+        self.budget_left += totals.budget_left;
+        self.panics += totals.panics;
+        self.speculative_sent += totals.speculative_sent;
+        self.speculative_won += totals.speculative_won;
+        self.speculative_wasted += totals.speculative_wasted;
+        self.next_pages += totals.next_pages;
+        self.tablets_told += totals.tablets_told;
+        self.tablets_refused += totals.tablets_refused;
+        add_named(&mut self.connects, &totals.connects);
+        add_named(&mut self.disconnects, &totals.disconnects);
         self.connections += reactor.connections;
-        self.traffic.merge(&reactor.traffic);
-        for host in reactor.hosts {
+        self.traffic.merge(&totals.traffic);
+        for host in hosts {
             self.in_flight += host.in_flight;
             match self.hosts.iter_mut().find(|known| known.host == host.host) {
-                Some(known) => {
-                    known.connections += host.connections;
-                    known.in_flight += host.in_flight;
-                    known.orphans += host.orphans;
-                    known.pool.extend(host.pool);
-                    known.traffic.merge(&host.traffic);
-                }
-                None => self.hosts.push(host),
+                Some(known) => known.merge(host.clone()),
+                None => self.hosts.push(host.clone()),
             }
         }
         self.actor("coordinator", |actor| {
             actor.alive += 1;
-            actor.queue_depth += reactor.inbox_depth + reactor.waiting;
-            actor.queue_depth_max = actor.queue_depth_max.max(reactor.inbox_depth + reactor.waiting);
-            actor.messages += reactor.polls;
+            actor.queue_depth += collected.waiting;
+            actor.queue_depth_max = actor.queue_depth_max.max(collected.waiting);
+            actor.messages += collected.polls;
+            actor.queue_wait.merge(&collected.admission);
         });
         self.actor("connection", |actor| {
             actor.alive += reactor.connections;
-            actor.queue_depth += reactor.connection_queue;
-            actor.queue_depth_max = actor.queue_depth_max.max(reactor.deepest_connection_queue);
-            actor.messages += reactor.traffic.reads + reactor.traffic.writes;
+            actor.queue_depth += collected.connection_queue;
+            actor.queue_depth_max = actor.queue_depth_max.max(collected.deepest_connection_queue);
+            actor.messages += totals.traffic.reads + totals.traffic.writes;
+            actor.queue_wait.merge(&totals.traffic.queue_wait);
         });
+        for (kind, restarts) in &collected.restarts {
+            self.actor(kind, |actor| actor.restarts += restarts);
+        }
+        self.reactors.push(collected.reactor);
+    }
+
+    /// To be called when every reactor was added: tells hosts that serve from those that do not.
+    pub(crate) fn sort_hosts(&mut self) {
+        let (hosts, absent) =
+            std::mem::take(&mut self.hosts).into_iter().partition(|host: &HostSnapshot| host.connections > 0);
+        self.hosts = hosts;
+        self.absent_hosts = absent;
+        self.reactors.sort_by_key(|reactor| reactor.index);
     }
 
     pub(crate) fn actor(&mut self, name: &'static str, change: impl FnOnce(&mut ActorSnapshot)) {
@@ -255,6 +339,21 @@ impl MetricsSnapshot {
         }
         if let Some(actor) = self.actors.iter_mut().find(|actor| actor.actor == name) {
             change(actor);
+        }
+    }
+}
+
+fn add<const N: usize>(mine: &mut [u64; N], theirs: &[u64; N]) {
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        *mine += theirs;
+    }
+}
+
+fn add_named(mine: &mut Vec<(&'static str, u64)>, theirs: &[(&'static str, u64)]) {
+    for (name, count) in theirs {
+        match mine.iter_mut().find(|(known, _)| known == name) {
+            Some((_, total)) => *total += count,
+            None => mine.push((name, *count)),
         }
     }
 }

@@ -28,10 +28,16 @@ impl PoolActor {
             missing: self.slots.missing().len() as u32,
             sharding: self.slots.sharding(),
         };
+        self.coordinator.set_target(self.setup.host.index, self.target());
         if self.reported != Some(state) && self.stopping.is_none() {
             self.reported = Some(state);
             self.setup.owner.do_send(state);
         }
+    }
+
+    /// How many connections there should be: none once the host left.
+    fn target(&self) -> u32 {
+        if self.stopping.is_some() { 0 } else { self.slots.target() }
     }
 
     pub(super) fn dial(&mut self, shard: Shard, ctx: &mut Context<Self>) {
@@ -116,6 +122,7 @@ impl PoolActor {
         wanted: Shard,
         keyspace: Option<&str>,
     ) {
+        self.coordinator.dialled(newcomer.as_ref().err().map_or("ok", ConnectError::label));
         match newcomer {
             Ok(newcomer) if self.stopping.is_some() => newcomer.handle.close(),
             Err(_) if self.stopping.is_some() => {}

@@ -296,6 +296,7 @@ impl Handler<Stop> for PoolActor {
         for handle in self.slots.iter() {
             handle.drain();
         }
+        self.coordinator.set_target(self.setup.host.index, 0);
         let deadline = stop.deadline;
         self.stopping = Some(Stopping { stop, connections: self.slots.open() as u64 });
         ctx.run_later(deadline.saturating_duration_since(Instant::now()), |actor, ctx| actor.try_stop(ctx));

@@ -72,6 +72,11 @@ impl<H> Slots<H> {
         missing
     }
 
+    /// How many connections there should be.
+    pub(crate) fn target(&self) -> u32 {
+        self.wanted.places(self.sharding).iter().map(|(_, target)| u32::from(*target)).sum()
+    }
+
     /// A dial for `shard` was begun.
     pub(crate) fn on_dial(&mut self, shard: Shard) {
         self.dialling.push(shard);

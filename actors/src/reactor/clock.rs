@@ -19,6 +19,11 @@ impl Clock {
         Self { epoch: Instant::now(), now_us: Cell::new(0) }
     }
 
+    /// Since when it counts.
+    pub(crate) fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
     /// Reads the clock.
     pub(crate) fn refresh(&self) -> u64 {
         let now = self.epoch.elapsed().as_micros() as u64;

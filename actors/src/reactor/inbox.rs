@@ -6,14 +6,15 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Waker,
 };
 
 use crossbeam_queue::ArrayQueue;
 use futures::task::AtomicWaker;
+use tokio::time::Instant;
 
 use super::SpinGate;
 use crate::{bulk::Chunk, request::Request};
@@ -40,6 +41,9 @@ pub(crate) struct Inbox {
     waiting: Mutex<VecDeque<Waker>>,
     /// Whether `waiting` may hold anyone, so that the coordinator need not lock to find out.
     crowded: AtomicBool,
+    /// The reactor's clock as callers know it: since when it counts, and what it said last.
+    epoch: OnceLock<Instant>,
+    now_us: AtomicU64,
     /// Whether callers may spin for their answers.
     spin: Option<Arc<SpinGate>>,
 }
@@ -54,6 +58,8 @@ impl Inbox {
             closed: AtomicBool::new(false),
             waiting: Mutex::default(),
             crowded: AtomicBool::new(false),
+            epoch: OnceLock::new(),
+            now_us: AtomicU64::new(0),
             spin,
         }
     }
@@ -62,6 +68,35 @@ impl Inbox {
     #[inline]
     pub(crate) fn spin(&self) -> Option<&SpinGate> {
         self.spin.as_deref()
+    }
+
+    /// Called by the coordinator when it starts: its clock counts from here.
+    pub(crate) fn set_epoch(&self, epoch: Instant) {
+        let _ = self.epoch.set(epoch);
+    }
+
+    /// Called by the coordinator in every tick: what its clock says.
+    #[inline]
+    pub(crate) fn set_time(&self, now_us: u64) {
+        self.now_us.store(now_us, Ordering::Relaxed);
+    }
+
+    /// The time at which a job is handed over now, microseconds of the reactor's clock. While the reactor is at work this is when
+    /// it last looked at its clock; otherwise whoever is going to wake it reads the clock for all who come with it.
+    #[inline(always)]
+    pub(crate) fn stamp(&self) -> u64 {
+        if self.awake.load(Ordering::Relaxed) {
+            self.now_us.load(Ordering::Relaxed)
+        } else {
+            self.read_clock()
+        }
+    }
+
+    #[cold]
+    fn read_clock(&self) -> u64 {
+        let now_us = self.epoch.get().map_or(0, |epoch| epoch.elapsed().as_micros() as u64);
+        self.now_us.store(now_us, Ordering::Relaxed);
+        now_us
     }
 
     /// Hands over a job, or gives it back (`Ok(Some)`) when the queue is full.

@@ -77,6 +77,13 @@ impl Reactor {
     }
 }
 
+impl Reactor {
+    fn end_tick(&self, began_us: u64) {
+        self.stage.callers().tick();
+        self.stage.pulse().beat(self.stage.clock().refresh().saturating_sub(began_us));
+    }
+}
+
 impl Future for Reactor {
     type Output = ();
 
@@ -90,7 +97,7 @@ impl Future for Reactor {
         }
         this.deferred = false;
         this.stage.remember_waker(&this.waker);
-        this.stage.clock().refresh();
+        let began_us = this.stage.clock().refresh();
         this.doorbell.open(cx.waker());
         let mut inner = Context::from_waker(&this.waker);
         for _ in 0..ROUNDS_PER_POLL {
@@ -109,18 +116,19 @@ impl Future for Reactor {
                 Poll::Pending if this.stage.has_arrivals() || this.doorbell.has_rung() => continue,
                 Poll::Pending if this.spin.as_mut().is_some_and(|spin| spin.goes_on(&this.stage)) => {
                     // The doorbell stays open: who rings it need not wake a thread that does not sleep.
+                    this.stage.pulse().beat(this.stage.clock().refresh().saturating_sub(began_us));
                     std::thread::yield_now();
                     look_again(cx);
                     return Poll::Pending;
                 }
                 Poll::Pending if this.doorbell.close() => continue,
                 Poll::Pending => {
-                    this.stage.callers().tick();
+                    this.end_tick(began_us);
                     return Poll::Pending;
                 }
             }
         }
-        this.stage.callers().tick();
+        this.end_tick(began_us);
         this.doorbell.leave(cx.waker());
         Poll::Pending
     }

@@ -15,7 +15,7 @@ use super::{
     clock::Clock,
     supervision::{Chances, Watched},
 };
-use crate::request::RowHome;
+use crate::{metrics::Pulse, request::RowHome};
 
 pub(super) type ActorTask = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -36,8 +36,9 @@ struct Inner {
     clock: Rc<Clock>,
     halted: Cell<bool>,
     callers: Rc<Callers>,
-    /// Panics caught so far.
-    panics: Rc<Cell<u64>>,
+    pulse: Rc<Pulse>,
+    /// Panics caught so far, by the kind of actor.
+    panics: Rc<RefCell<Vec<(&'static str, u64)>>>,
     /// Told which rows a panic has destroyed.
     #[expect(clippy::type_complexity)]
     mender: RefCell<Option<Box<dyn Fn(Vec<RowHome>)>>>,
@@ -52,6 +53,7 @@ impl Stage {
                 clock: Rc::new(Clock::new()),
                 halted: Cell::new(false),
                 callers: Rc::default(),
+                pulse: Rc::default(),
                 panics: Rc::default(),
                 mender: RefCell::default(),
             }),
@@ -68,6 +70,11 @@ impl Stage {
         &self.inner.callers
     }
 
+    /// Where the reactor notes how long it works.
+    pub(crate) fn pulse(&self) -> &Rc<Pulse> {
+        &self.inner.pulse
+    }
+
     /// Starts an actor on this reactor. A panic ends it: its `Drop` fails what it held, and its owner starts another.
     pub(crate) fn start<A>(&self, actor: A) -> Addr<A>
     where
@@ -75,7 +82,7 @@ impl Stage {
     {
         let context = Context::new();
         let address = context.address();
-        self.spawn(context.into_future(actor));
+        self.push(Watched::new(context.into_future(actor), self.clone(), None, kind::<A>()));
         address
     }
 
@@ -89,17 +96,23 @@ impl Stage {
         let mut context = Context::new();
         let address = context.address();
         let actor = make(&mut context);
-        self.push(Watched::new(context.into_future(actor), self.clone(), Some(Chances::default())));
+        self.push(Watched::new(
+            context.into_future(actor),
+            self.clone(),
+            Some(Chances::default()),
+            kind::<A>(),
+        ));
         address
     }
 
     /// Runs a future on this reactor. A panic inside ends this future only; whoever owned work in flight
     /// fails it in `Drop`.
+    #[cfg(any(test, feature = "bench"))]
     pub(crate) fn spawn<F>(&self, future: F)
     where
         F: Future<Output = ()> + Unpin + 'static,
     {
-        self.push(Watched::new(future, self.clone(), None));
+        self.push(Watched::new(future, self.clone(), None, "other"));
     }
 
     fn push<F>(&self, task: Watched<F>)
@@ -112,8 +125,8 @@ impl Stage {
         }
     }
 
-    /// How often something on this reactor panicked.
-    pub(crate) fn panics(&self) -> &Rc<Cell<u64>> {
+    /// How often something on this reactor panicked, by the kind of actor.
+    pub(crate) fn panics(&self) -> &Rc<RefCell<Vec<(&'static str, u64)>>> {
         &self.inner.panics
     }
 
@@ -122,9 +135,14 @@ impl Stage {
         *self.inner.mender.borrow_mut() = Some(Box::new(mender));
     }
 
-    /// Notes a panic that was caught.
-    pub(super) fn panicked(&self) {
-        self.inner.panics.set(self.inner.panics.get() + 1);
+    /// Notes a panic that was caught in an actor of this kind.
+    pub(super) fn panicked(&self, kind: &'static str) {
+        let mut panics = self.inner.panics.borrow_mut();
+        match panics.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => panics.push((kind, 1)),
+        }
+        drop(panics);
         let lost = crate::request::take_lost_rows();
         if let Some(mender) = &*self.inner.mender.borrow() {
             mender(lost);
@@ -158,4 +176,20 @@ impl Stage {
     pub(super) fn has_arrivals(&self) -> bool {
         !self.inner.arrivals.borrow().is_empty()
     }
+}
+
+/// The kind of an actor as metrics name it.
+fn kind<A>() -> &'static str {
+    let name = std::any::type_name::<A>();
+    let name = name.rsplit("::").next().unwrap_or(name);
+    const KINDS: [(&str, &str); 7] = [
+        ("CoordinatorActor", "coordinator"),
+        ("ConnectionActor", "connection"),
+        ("PoolActor", "pool"),
+        ("HostActor", "host"),
+        ("ControlActor", "control"),
+        ("ClusterActor", "cluster"),
+        ("MetricsActor", "metrics"),
+    ];
+    KINDS.iter().find(|(actor, _)| *actor == name).map_or("other", |(_, kind)| kind)
 }

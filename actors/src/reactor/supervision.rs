@@ -43,11 +43,13 @@ pub(super) struct Watched<F> {
     stage: Stage,
     /// `None` for one that ends with its first panic.
     chances: Option<Chances>,
+    /// The kind of actor, as metrics name it.
+    kind: &'static str,
 }
 
 impl<F: Future<Output = ()> + Unpin> Watched<F> {
-    pub(super) fn new(future: F, stage: Stage, chances: Option<Chances>) -> Self {
-        Self { future, stage, chances }
+    pub(super) fn new(future: F, stage: Stage, chances: Option<Chances>, kind: &'static str) -> Self {
+        Self { future, stage, chances, kind }
     }
 
     #[cold]
@@ -59,9 +61,10 @@ impl<F: Future<Output = ()> + Unpin> Watched<F> {
         tracing::error!(
             panic = what.unwrap_or("a value that is not text"),
             goes_on,
+            actor = self.kind,
             "an actor panicked; its work in hand fails"
         );
-        self.stage.panicked();
+        self.stage.panicked(self.kind);
         if !goes_on {
             return Poll::Ready(());
         }

@@ -29,10 +29,16 @@ impl Effort {
         let between = |from: u64, to: u64| Duration::from_micros(to.saturating_sub(from));
         // Times stay from the request before: what was never given to a connection has none.
         let was_sent = progress.host.is_some();
-        let until_attempt =
-            if was_sent { between(progress.admitted_us, progress.queued_us) } else { Duration::ZERO };
-        let until_written =
-            if was_sent { between(progress.queued_us, progress.written_us) } else { Duration::ZERO };
+        let until_attempt = if was_sent {
+            between(progress.stamps.admitted_us, progress.stamps.queued_us)
+        } else {
+            Duration::ZERO
+        };
+        let until_written = if was_sent {
+            between(progress.stamps.queued_us, progress.stamps.written_us)
+        } else {
+            Duration::ZERO
+        };
         Self {
             host: progress.host,
             retries: progress.retries,
@@ -47,17 +53,18 @@ impl Effort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Stamps;
 
     #[test]
     fn times_are_those_of_the_last_attempt_and_none_of_a_request_that_had_none() {
-        let mut progress =
-            Progress { admitted_us: 100, queued_us: 130, written_us: 180, retries: 2, ..Progress::default() };
+        let stamps = Stamps { entered_us: 90, admitted_us: 100, queued_us: 130, written_us: 180 };
+        let mut progress = Progress { stamps, retries: 2, ..Progress::default() };
         assert_eq!(Effort::of(&progress), Effort { retries: 2, ..Effort::default() });
         progress.host = Some(HostIndex(1));
         let effort = Effort::of(&progress);
         assert_eq!((effort.until_attempt.as_micros(), effort.until_written.as_micros()), (30, 50));
         // An attempt that was not written has the time of the one before.
-        progress.written_us = 120;
+        progress.stamps.written_us = 120;
         assert_eq!(Effort::of(&progress).until_written, Duration::ZERO);
     }
 }

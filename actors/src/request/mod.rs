@@ -33,6 +33,8 @@ pub(crate) use slot::Slot;
 use chorus_topology::{RoutingQuality, Target};
 use std::{sync::Arc, task::Waker, time::Duration};
 
+use crate::metrics::{Earlier, Stamps};
+
 /// A request and everything the engine remembers about it.
 pub(crate) struct Request {
     /// One whole envelope as protocol v4 would send it (header and uncompressed body, stream id zero).
@@ -58,14 +60,14 @@ pub(crate) struct Request {
 /// What the coordinator and connections note on a request. Times are microseconds of the reactor's clock.
 #[derive(Default)]
 pub(crate) struct Progress {
-    /// When the coordinator took it.
-    pub(crate) admitted_us: u64,
-    /// When its latest attempt was given to a connection.
-    pub(crate) queued_us: u64,
-    /// When its latest attempt was written to the connection's buffer.
-    pub(crate) written_us: u64,
+    /// When it came how far.
+    pub(crate) stamps: Stamps,
     /// When it expires; zero for never.
     pub(crate) deadline_us: u64,
+    /// When its latest failed attempt failed; zero when none has.
+    pub(crate) failed_us: u64,
+    /// What the attempts that failed took; says nothing while `failed_us` is zero.
+    pub(crate) earlier: Earlier,
     /// Hosts tried so far, in order.
     pub(crate) tried: Vec<HostIndex>,
     /// Failed attempts so far, in order.
@@ -101,7 +103,18 @@ pub(crate) struct Progress {
 impl Progress {
     /// How long ago the coordinator took it.
     pub(crate) fn since_admitted(&self, now_us: u64) -> Duration {
-        Duration::from_micros(now_us.saturating_sub(self.admitted_us))
+        Duration::from_micros(now_us.saturating_sub(self.stamps.admitted_us))
+    }
+
+    /// Notes that the latest attempt failed, for the times of its stages.
+    pub(crate) fn attempt_failed(&mut self, written: bool, now_us: u64) {
+        self.earlier.failed(&self.stamps, self.failed_us, written, now_us);
+        self.failed_us = now_us.max(1);
+    }
+
+    /// Notes that the request ends now, although no attempt was answered since the last one failed.
+    pub(crate) fn ends_without_attempt(&mut self, now_us: u64) {
+        (self.stamps.queued_us, self.stamps.written_us) = (now_us, now_us);
     }
 
     /// Forgets everything but the capacity of the lists. The times stay: they are set before they are read.
@@ -111,6 +124,7 @@ impl Progress {
         if !self.attempts.is_empty() {
             self.attempts.clear();
         }
+        self.failed_us = 0;
         self.retries = 0;
         self.reprepares = 0;
         self.host = None;

@@ -97,6 +97,8 @@ pub struct RequestOptions {
     pub lwt: bool,
     /// What it does.
     pub kind: RequestKind,
+    /// Whether it asks for a further page of a result; only counted.
+    pub next_page: bool,
     /// From when the reactor takes it until it fails with a timeout, over all attempts. `None` waits for ever.
     pub timeout: Option<Duration>,
     /// Only this host, no other.
@@ -119,6 +121,7 @@ impl Default for RequestOptions {
             idempotent: false,
             lwt: false,
             kind: RequestKind::Read,
+            next_page: false,
             timeout: None,
             host: None,
             preferred: None,

@@ -31,6 +31,8 @@ pub struct PendingReply<'e> {
     spin_until: Option<Instant>,
     /// It has looked in vain before.
     looked: bool,
+    /// It found its reactor's queue full, and has waited for room since.
+    waited: bool,
 }
 
 /// How a request gets to its reactor.
@@ -76,6 +78,7 @@ impl PendingReply<'static> {
             sender: Sender::NOBODY,
             spin_until: None,
             looked: false,
+            waited: false,
         }
     }
 }
@@ -90,6 +93,7 @@ impl<'e> PendingReply<'e> {
             sender: Sender::NOBODY,
             spin_until: None,
             looked: false,
+            waited: false,
         }
     }
 
@@ -115,6 +119,9 @@ impl<'e> PendingReply<'e> {
     fn push(&mut self, waker: Option<&Waker>) -> Result<bool, RequestError> {
         let Some(mut request) = self.unsent.take() else { return Ok(true) };
         let Some(inbox) = self.way.inbox() else { return Err(RequestErrorKind::SessionClosed.into()) };
+        if !self.waited {
+            request.progress.stamps.entered_us = inbox.stamp();
+        }
         request.slot.clone_from(&self.slot);
         self.spin_until = inbox.spin().and_then(SpinGate::until);
         if let (Some(waker), None) = (waker, self.spin_until) {
@@ -159,6 +166,7 @@ impl PendingReply<'_> {
     #[cold]
     fn push_or_wait(&mut self, cx: &mut Context<'_>) -> Result<bool, RequestError> {
         if let Some(inbox) = self.way.inbox() {
+            self.waited = true;
             inbox.wait_for_room(cx.waker());
         }
         self.push(Some(cx.waker()))

@@ -100,7 +100,7 @@ impl Request {
                 let race = Arc::new(Race {
                     slot: self.slot.take()?,
                     over: AtomicBool::new(false),
-                    began_us: self.progress.queued_us,
+                    began_us: self.progress.stamps.queued_us,
                     field: Mutex::new(Field {
                         running: 1,
                         sent: 1,
@@ -122,7 +122,9 @@ impl Request {
         copy.frame.extend_from_slice(&self.frame);
         copy.options = self.options.clone();
         copy.progress = Progress {
-            admitted_us: self.progress.admitted_us,
+            stamps: self.progress.stamps,
+            // What it waited for is the answer to the first attempt, not for room.
+            failed_us: race.began_us.max(1),
             deadline_us: self.progress.deadline_us,
             ahead_of_answer: true,
             ..Progress::default()
@@ -208,7 +210,7 @@ mod tests {
         request.slot = Some(Arc::clone(&slot));
         request.frame.extend_from_slice(b"frame");
         request.progress.tried.push(HostIndex(4));
-        request.progress.queued_us = 70;
+        request.progress.stamps.queued_us = 70;
         request.progress.deadline_us = 900;
         (request, slot)
     }

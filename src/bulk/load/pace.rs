@@ -95,6 +95,16 @@ impl Pace {
         (now < self.resume_at).then_some(self.resume_at)
     }
 
+    /// The most rows that may be on their way.
+    pub(super) fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Whether that is less than was asked for.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.window < self.largest || self.failing_since.is_some()
+    }
+
     /// Since when rows fail and none gets through.
     pub(super) fn failing_since(&self) -> Option<u64> {
         self.failing_since

@@ -15,7 +15,7 @@ use super::prepare::{Blocks, Plan};
 use super::verdict::{Verdict, judge};
 use crate::bulk::cpu::CpuMeter;
 use crate::bulk::csv::{Advance, Record, RecordReader};
-use crate::bulk::progress::Phase;
+use crate::bulk::progress::{Limit, Phase};
 use crate::bulk::rejects::{RejectFiles, RejectLog, RejectStage, Rejection};
 use crate::bulk::report::{Ending, LatencySummary, LoadReport};
 use crate::bulk::row::RowPlan;
@@ -420,12 +420,31 @@ impl Run {
         progress.set_phase(phase);
         let Counts { read, written, retried, .. } = self.counts;
         progress.set_rows(read, written, self.log.count(), retried, self.flight.outstanding() as u64);
+        let rejected = self.log.by_stage();
+        progress.set_rejected(rejected);
+        progress.set_bound(read - rejected[0] - rejected[1]);
+        let now = self.now();
+        progress.set_limit(self.pace.window() as u64, self.limited_by(now));
+    }
+
+    /// What the load waits for now.
+    fn limited_by(&self, now: u64) -> Limit {
+        if self.pace.is_held_back() || self.pace.paused_until(now).is_some() {
+            Limit::Server
+        } else if self.reading == Reading::Ended && self.flight.outstanding() == 0 {
+            Limit::None
+        } else if self.pace.room(now, self.flight.outstanding()) == 0 || self.reading != Reading::Block {
+            Limit::Window
+        } else {
+            Limit::Source
+        }
     }
 
     fn end(&mut self) -> Ending {
         let flushed = self.log.flush();
         self.publish();
         self.loader.progress.set_phase(Phase::Done);
+        self.loader.progress.set_limit(self.pace.window() as u64, Limit::None);
         let ending = match (self.stopping.take(), self.source_error.take()) {
             (Some((ending, _)), _) => ending,
             (None, Some(error)) => Ending::SourceFailed(error),

@@ -20,7 +20,18 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 
 impl EmbeddedNode {
     pub(super) fn start(tree: &Tree, chorus: &Path) -> Result<EmbeddedNode, Stop> {
-        Self::start_with(tree, chorus, None)
+        Self::start_with(tree, chorus, None, &[])
+    }
+
+    /// So many with so many shards each, at this address and the following ones of the loopback network.
+    pub(super) fn start_many(
+        tree: &Tree,
+        chorus: &Path,
+        nodes: u8,
+        shards: u16,
+    ) -> Result<EmbeddedNode, Stop> {
+        let arguments = [format!("--nodes={nodes}"), format!("--shards={shards}")];
+        Self::start_with(tree, chorus, None, &arguments)
     }
 
     /// One that speaks TLS alone, with clients that show a certificate.
@@ -29,13 +40,14 @@ impl EmbeddedNode {
         chorus: &Path,
         certificates: &Certificates,
     ) -> Result<EmbeddedNode, Stop> {
-        Self::start_with(tree, chorus, Some(certificates))
+        Self::start_with(tree, chorus, Some(certificates), &[])
     }
 
     fn start_with(
         tree: &Tree,
         chorus: &Path,
         certificates: Option<&Certificates>,
+        arguments: &[String],
     ) -> Result<EmbeddedNode, Stop> {
         let address = free_address()?;
         let log = tree.target.join(match certificates {
@@ -44,7 +56,7 @@ impl EmbeddedNode {
         });
         let _ = std::fs::remove_file(&log);
         let mut command = Command::new(chorus);
-        command.args(["node", "--listen", &address.to_string()]);
+        command.args(["node", "--listen", &address.to_string()]).args(arguments);
         if let Some(Certificates { authority, server, server_key, .. }) = certificates {
             command.arg("--tls-cert").arg(server).arg("--tls-key").arg(server_key);
             command.arg("--tls-client-ca").arg(authority);

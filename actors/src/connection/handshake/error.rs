@@ -156,6 +156,24 @@ impl ConnectError {
         }
     }
 
+    /// The value of the `result` label of metrics.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::ConnectionRefused => "refused",
+            Self::Io { .. } | Self::Closed { .. } | Self::Resolve { .. } => "io",
+            Self::Timeout { .. } => "timeout",
+            Self::Tls(_) => "tls",
+            Self::NotCql(_)
+            | Self::UnsupportedVersion { .. }
+            | Self::Protocol { .. }
+            | Self::Compression { .. }
+            | Self::Metadata { .. } => "protocol",
+            error if error.is_authentication() => "auth",
+            Self::Server(_) | Self::Keyspace { .. } => "server",
+            _ => "other",
+        }
+    }
+
     /// Whether the peer is something that will never be a CQL server of ours, however often it is asked.
     pub fn is_mismatch(&self) -> bool {
         matches!(

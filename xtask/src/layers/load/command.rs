@@ -43,6 +43,17 @@ impl Load<'_> {
         finish(self.start(command.stdin(Stdio::null()))?)
     }
 
+    /// Starts a load of a file.
+    pub(in crate::layers) fn of_file(
+        &self,
+        path: &Path,
+        server: &str,
+        arguments: &[&str],
+    ) -> Result<Process, Stop> {
+        let mut command = self.command(path, server, arguments);
+        self.start(command.stdin(Stdio::null()))
+    }
+
     /// Starts a load that reads what the caller writes to its standard input.
     pub(in crate::layers) fn piped(&self, server: &str, arguments: &[&str]) -> Result<Process, Stop> {
         let mut command = self.command(Path::new("-"), server, arguments);
