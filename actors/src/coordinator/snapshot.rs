@@ -103,6 +103,8 @@ impl CoordinatorPort {
             }
             let mut host = retired.cloned().unwrap_or_else(|| HostSnapshot::new(index, known.host.address));
             host.target = target.into();
+            // What it counted under another address is its own all the same.
+            host.address = known.host.address;
             Some(host)
         });
         hosts.collect()

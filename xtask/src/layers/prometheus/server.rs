@@ -166,7 +166,10 @@ mod tests {
         let found = values(answer);
         assert_eq!((found.len(), found[0]), (2, 42.0));
         assert!(found[1].is_nan());
-        assert_eq!(values(r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#), []);
-        assert_eq!(values("not found"), []);
+        assert_eq!(
+            values(r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#),
+            Vec::<f64>::new()
+        );
+        assert_eq!(values("not found"), Vec::<f64>::new());
     }
 }
