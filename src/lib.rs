@@ -31,8 +31,8 @@
 //! [`blocking`], inside none. Where its engine runs is a [`Placement`].
 //!
 //! Values are bound from Rust types through [`ToCql`] and [`IntoRow`], and read through [`FromCql`] and [`FromRow`]; both
-//! have derive macros. Tuples, vectors, arrays and maps are rows already, and [`CqlValue`] and [`Row`] hold whatever is only
-//! known at run time. [`value`] has all types of values, [`literal`] their text; `docs/values.md` says what goes with what.
+//! have derive macros. Tuples, vectors, arrays and maps are rows already, and [`CqlValue`], [`Row`] and
+//! [`RowView`] are for what is only known at run time. [`value`] has all types of values, [`literal`] their text; `docs/values.md` says what goes with what.
 //! With the feature `encryption`, the module of that name keeps columns from being read by anybody else.
 
 #![forbid(unsafe_code)]

@@ -1,7 +1,8 @@
 //! Columns instead of rows: results as Arrow record batches.
 //!
 //! A page becomes a record batch ([`QueryResult::record_batch`](crate::QueryResult::record_batch)), the pages of a result a
-//! stream of them ([`Pages::record_batches`](crate::Pages::record_batches)). Cells go straight from the bytes of the page into
+//! stream of them ([`Pages::record_batches`](crate::Pages::record_batches)), or without a runtime a
+//! [reader](crate::blocking::RecordBatchIter). Cells go straight from the bytes of the page into
 //! the columns, in the task that asks.
 //!
 //! ```no_run

@@ -11,6 +11,7 @@ use chorus_protocol::{
     ColumnSpec, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlType, CqlValue,
     CqlVarint, IntoRow, MaybeEmpty, NativeType, ToCql, Uuid, encode_row,
 };
+use proptest::prelude::*;
 
 use super::{CQL_TYPE, record_batch, schema_of};
 use crate::error::{Error, ErrorKind};
@@ -329,4 +330,49 @@ fn the_empty_value_within_a_collection_is_null_too() {
     let array = column(typ, &[vec![MaybeEmpty::Value(1), MaybeEmpty::Empty]]);
     let ints = array.as_list::<i32>().value(0);
     assert_eq!(ints.as_primitive::<Int32Type>().iter().collect::<Vec<_>>(), [Some(1), None]);
+}
+
+/// Types of every kind, nested a few deep.
+fn any_type() -> impl Strategy<Value = CqlType> {
+    let native = (0..NativeType::ALL.len()).prop_map(|index| CqlType::Native(NativeType::ALL[index]));
+    let leaf = prop_oneof![9 => native, 1 => Just(CqlType::custom("org.example.Thing"))];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let fields = proptest::collection::vec(inner.clone(), 0..4);
+        prop_oneof![
+            inner.clone().prop_map(CqlType::list),
+            inner.clone().prop_map(CqlType::set),
+            (inner.clone(), inner.clone()).prop_map(|(key, value)| CqlType::map(key, value)),
+            fields.clone().prop_map(CqlType::tuple),
+            fields.prop_map(|fields| {
+                let names = ["a", "b", "c"];
+                CqlType::udt("ks", "t", names.into_iter().zip(fields))
+            }),
+            (inner, 1..5_u16).prop_map(|(element, dimension)| CqlType::vector(element, dimension)),
+        ]
+    })
+}
+
+/// Bytes in which small lengths and nulls are frequent, so that some of them are values.
+fn any_content() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        4 => (0..20_i32).prop_map(|length| length.to_be_bytes().to_vec()),
+        2 => Just(vec![255; 4]),
+        2 => proptest::collection::vec(any::<u8>(), 0..9),
+    ];
+    proptest::collection::vec(word, 0..40).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_page_of_whatever_bytes_makes_it_panic(
+        types in proptest::collection::vec(any_type(), 1..4),
+        content in any_content(),
+        count in 0..40_u32,
+    ) {
+        let columns: Vec<_> = types.into_iter().map(|typ| ColumnSpec::new("ks", "t", "v", typ)).collect();
+        if let Ok(batch) = batch_of(&page_of_bytes(&columns, count, content)) {
+            prop_assert_eq!(batch.num_columns(), columns.len());
+            prop_assert!(batch.num_rows() <= count as usize);
+        }
+    }
 }

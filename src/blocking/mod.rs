@@ -17,6 +17,8 @@
 //!
 //! These methods block, so they have no place in asynchronous code; there, use [`chorus::Session`](crate::Session).
 
+#[cfg(feature = "arrow")]
+mod batches;
 mod park;
 
 use std::collections::BTreeMap;
@@ -29,6 +31,8 @@ use chorus_protocol::{FromRow, IntoRow, Uuid};
 use chorus_topology::ClusterState;
 use futures::StreamExt;
 
+#[cfg(feature = "arrow")]
+pub use self::batches::RecordBatchIter;
 use self::park::block_on;
 use crate::concurrent::{StatementSource, ValueSource};
 use crate::error::Error;

@@ -1,5 +1,6 @@
 //! Results as Arrow record batches.
 
+use chorus::arrow::array::RecordBatchReader as _;
 use chorus::arrow::array::cast::AsArray as _;
 use chorus::arrow::array::types::Int32Type;
 use chorus::{ErrorKind, PageSize};
@@ -76,4 +77,20 @@ async fn columns_that_change_between_pages_end_the_batches() {
     };
     assert_eq!(error.kind(), ErrorKind::Result, "{error}");
     assert!(batches.try_next().await.expect("nothing after it").is_none());
+}
+
+#[test]
+fn without_a_runtime_the_pages_are_a_reader_of_record_batches() {
+    let cluster = chorus_node::EmbeddedCluster::start(1).expect("starts");
+    let builder = chorus::Session::builder().contact_points(cluster.addresses());
+    let session = chorus::blocking::Session::connect(builder).expect("connects");
+    session.query(crate::stage::KEYSPACE, ()).expect("created");
+    session.query(crate::stage::NUMBERS, ()).expect("created");
+    let insert = session.prepare("INSERT INTO ks.numbers (id, value) VALUES (?, ?)").expect("prepared");
+    session.bulk_insert(&insert, (0..25).map(|id| (id, id))).expect("written");
+    let select = session.prepare("SELECT id FROM ks.numbers").expect("prepared").page_size(10);
+    let reader = session.execute_iter(&select, ()).expect("read").record_batches().expect("rows");
+    assert_eq!(reader.schema().field(0).name(), "id");
+    let rows: usize = reader.map(|batch| batch.expect("every page").num_rows()).sum();
+    assert_eq!(rows, 25);
 }
