@@ -41,7 +41,7 @@ pub use host::KeyspaceRefused;
 pub use metrics::catalog;
 pub use metrics::{
     ActorSnapshot, BucketHistogram, ByReason, ConnectionSnapshot, ControlSnapshot, FailureReason,
-    HostSnapshot, LATENCY_BOUNDS_US, LatencySnapshot, MetricsSnapshot, ReactorSnapshot, SMALL_BOUNDS,
+    HostSnapshot, LATENCY_BOUNDS_US, LatencySnapshot, MetricsSnapshot, Rates, ReactorSnapshot, SMALL_BOUNDS,
     SmallHistogram, StageTimes, TrafficSnapshot,
 };
 pub use reactor::Placement;

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::prometheus::Exposition;
-use super::text;
+use super::{protobuf, text};
 
 /// Requests longer than this are none of ours.
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -68,6 +68,13 @@ async fn write(socket: &mut TcpStream, answer: Answer) -> std::io::Result<()> {
     socket.shutdown().await
 }
 
+/// The value of the header that says what the peer understands.
+fn accept(head: &str) -> &str {
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let mut accepts = fields.filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
+    accepts.next().map_or("", |(_, value)| value.trim())
+}
+
 struct Answer {
     status: &'static str,
     content_type: &'static str,
@@ -85,7 +92,7 @@ impl Answer {
         Self { status: "200 OK", content_type, body: body.into(), with_body: true }
     }
 
-    /// The answer to a request, of which only the first line matters.
+    /// The answer to a request, of which the first line and what is accepted matter.
     fn to(head: &str, exposition: &Exposition) -> Self {
         let mut words = head.lines().next().unwrap_or_default().split(' ');
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -93,7 +100,14 @@ impl Answer {
             return Self::error("405 Method Not Allowed");
         }
         let answer = match path.split('?').next().unwrap_or_default() {
-            "/metrics" => Self::ok(text::CONTENT_TYPE, exposition.text()),
+            "/metrics" => match Some(())
+                .filter(|()| protobuf::is_preferred(accept(head)))
+                .and_then(|()| exposition.protobuf())
+            {
+                Some(body) => Self::ok(protobuf::CONTENT_TYPE, body),
+                None => Self::ok(text::CONTENT_TYPE, exposition.text()),
+            },
+            "/metrics.json" => Self::ok("application/json", exposition.json()),
             "/health" => Self::ok("text/plain; charset=utf-8", "OK"),
             _ => Self::error("404 Not Found"),
         };

@@ -5,12 +5,17 @@
 //! adds an endpoint for programs without one. [`catalog`] lists every metric with its type, unit, labels and meaning, the
 //! panels that show it and the alerts that watch it; [`SeriesLimits`] keeps the number of series bounded in large clusters.
 
+#[cfg(feature = "hdr-log")]
+mod hdr;
 mod hosts;
 #[cfg(feature = "prometheus")]
 mod http;
+mod otel;
 mod process;
 #[cfg(feature = "prometheus")]
 mod prometheus;
+#[cfg(feature = "prometheus")]
+mod protobuf;
 mod publish;
 mod sample;
 mod session;
@@ -22,17 +27,19 @@ use std::time::Instant;
 pub use chorus_actors::catalog;
 pub use chorus_actors::{
     ActorSnapshot, BucketHistogram, ByReason, ConnectionSnapshot, ControlSnapshot, FailureReason,
-    HostSnapshot, LATENCY_BOUNDS_US, LatencySnapshot, MetricsSnapshot, ReactorSnapshot, RequestCounts,
+    HostSnapshot, LATENCY_BOUNDS_US, LatencySnapshot, MetricsSnapshot, Rates, ReactorSnapshot, RequestCounts,
     RequestKind, RequestOutcome, SMALL_BOUNDS, SmallHistogram, StageTimes, TrafficSnapshot,
 };
 use chorus_topology::ClusterState;
 
+#[cfg(feature = "hdr-log")]
+pub use hdr::HdrLog;
 pub use hosts::SeriesLimits;
 #[cfg(feature = "prometheus")]
 pub use prometheus::PrometheusEndpoint;
-pub use publish::Publisher;
 #[cfg(feature = "bulk")]
 pub(crate) use publish::describe;
+pub use publish::{Names, Publisher};
 
 use hosts::Hosts;
 use process::Process;
@@ -56,6 +63,14 @@ impl Sampler {
         let mut samples = Samples { common, ..Samples::default() };
         session::add(&mut samples, snapshot, state, &Process::now());
         self.hosts.add(&mut samples, snapshot, state, &self.limits, now);
+        samples.in_order()
+    }
+
+    /// The same under the names of OpenTelemetry's conventions, as far as they have any.
+    fn take_conventional(&self, snapshot: &MetricsSnapshot, state: &ClusterState) -> Vec<Sample> {
+        let common = self.limits.session.iter().map(|name| ("session", name.clone())).collect();
+        let mut samples = Samples { common, ..Samples::default() };
+        otel::add(&mut samples, snapshot, state);
         samples.in_order()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chorus_actors::MetricsSnapshot;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 use super::Sampler;
 use super::hosts::SeriesLimits;
 use super::http;
+use super::protobuf;
 use super::sample::Sample;
 use super::text;
 use crate::Session;
@@ -22,7 +24,9 @@ use crate::Session;
 /// How old a scraped number can be.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
-/// Serves a session's metrics under `/metrics` until it is dropped.
+/// Serves a session's metrics until it is dropped: under `/metrics` as text, or in the protobuf format for a scraper that asks for
+/// it first and a program without numbers of its own; under `/metrics.json` the whole [`MetricsSnapshot`] as JSON, connections
+/// and shards included.
 ///
 /// It has a thread of its own, so it can be scraped while the program's runtime is busy, and serves what was gathered at most
 /// a second ago. It keeps the session alive. The global recorder of the `metrics` facade is left alone.
@@ -137,17 +141,34 @@ impl fmt::Debug for PrometheusEndpoint {
 /// What is served: the samples of the last second, and what the program itself has recorded.
 pub(super) struct Exposition {
     samples: Mutex<Arc<Vec<Sample>>>,
+    latest: Mutex<Option<Arc<MetricsSnapshot>>>,
     program: PrometheusRecorder,
 }
 
 impl Exposition {
     fn new() -> Self {
-        Self { samples: Mutex::default(), program: PrometheusBuilder::new().build_recorder() }
+        Self {
+            samples: Mutex::default(),
+            latest: Mutex::default(),
+            program: PrometheusBuilder::new().build_recorder(),
+        }
     }
 
     /// The samples of the last second.
     pub(super) fn samples(&self) -> Arc<Vec<Sample>> {
         Arc::clone(&self.samples.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Everything in the protobuf format of Prometheus; `None` while the program has numbers of its own, which only come as text.
+    pub(super) fn protobuf(&self) -> Option<Vec<u8>> {
+        let none = self.program.handle().render().is_empty();
+        none.then(|| protobuf::render(&self.samples()))
+    }
+
+    /// The latest snapshot as JSON; `null` before there is one.
+    pub(super) fn json(&self) -> String {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        latest.map_or_else(|| "null".to_owned(), |snapshot| snapshot.to_json())
     }
 
     /// Everything in the text format of Prometheus.
@@ -175,6 +196,8 @@ impl Gatherer {
             if let Ok(snapshot) = self.session.metrics().await {
                 let samples = self.sampler.take(&snapshot, &self.session.state(), Instant::now());
                 *self.exposition.samples.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(samples);
+                let latest = Some(Arc::new(snapshot));
+                *self.exposition.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
             }
             metrics::with_local_recorder(&self.exposition.program, &mut also);
             self.exposition.program.handle().run_upkeep();

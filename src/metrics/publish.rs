@@ -1,5 +1,6 @@
 //! From samples to the `metrics` facade, where any recorder picks them up.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use metrics::{Histogram, Unit, counter, gauge, histogram};
 
 use super::Sampler;
 use super::hosts::SeriesLimits;
+use super::otel;
 use super::sample::{Buckets, Labels, Sample, Value};
 use crate::Session;
 use crate::error::Error;
@@ -35,7 +37,20 @@ use crate::error::Error;
 pub struct Publisher {
     session: Session,
     sampler: Sampler,
+    names: Names,
     published: Published,
+}
+
+/// Under which names a [`Publisher`] publishes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Names {
+    /// Those of the catalogue: `chorus_requests_total`.
+    #[default]
+    Prometheus,
+    /// Those of OpenTelemetry's conventions for database clients where they have any (`db.client.operation.duration`), and
+    /// dotted ones without units for the rest (`chorus.requests`).
+    OpenTelemetry,
 }
 
 impl Publisher {
@@ -46,7 +61,19 @@ impl Publisher {
 
     /// The same with other limits on the number of series.
     pub fn with_limits(session: Session, limits: SeriesLimits) -> Self {
-        Self { session, sampler: Sampler::new(limits), published: Published::default() }
+        Self {
+            session,
+            sampler: Sampler::new(limits),
+            names: Names::default(),
+            published: Published::default(),
+        }
+    }
+
+    /// Publishes under other names. Defaults to those of the catalogue.
+    #[must_use]
+    pub fn names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
     }
 
     /// Gathers the metrics and hands them to the global recorder.
@@ -56,7 +83,7 @@ impl Publisher {
     /// [`ErrorKind::SessionClosed`](crate::ErrorKind::SessionClosed) when the engine has ended.
     pub async fn publish(&mut self) -> Result<(), Error> {
         let samples = self.samples().await?;
-        self.published.record(&samples);
+        self.published.record(&samples, self.names);
         Ok(())
     }
 
@@ -67,13 +94,18 @@ impl Publisher {
     /// Those of [`publish`](Self::publish).
     pub async fn publish_to(&mut self, recorder: &(dyn metrics::Recorder + Sync)) -> Result<(), Error> {
         let samples = self.samples().await?;
-        metrics::with_local_recorder(recorder, || self.published.record(&samples));
+        metrics::with_local_recorder(recorder, || self.published.record(&samples, self.names));
         Ok(())
     }
 
     async fn samples(&mut self) -> Result<Vec<Sample>, Error> {
         let snapshot = self.session.metrics().await?;
-        Ok(self.sampler.take(&snapshot, &self.session.state(), Instant::now()))
+        let state = self.session.state();
+        let mut samples = self.sampler.take(&snapshot, &state, Instant::now());
+        if self.names == Names::OpenTelemetry {
+            samples.extend(self.sampler.take_conventional(&snapshot, &state));
+        }
+        Ok(samples)
     }
 }
 
@@ -92,29 +124,33 @@ struct Published {
 }
 
 impl Published {
-    fn record(&mut self, samples: &[Sample]) {
+    fn record(&mut self, samples: &[Sample], names: Names) {
         if !self.described {
-            CATALOG.iter().for_each(describe);
+            CATALOG.iter().for_each(|metric| describe_as(name_of(metric, names), metric));
+            if names == Names::OpenTelemetry {
+                otel::CONVENTIONS.into_iter().for_each(|metric| describe_as(name_of(metric, names), metric));
+            }
             self.described = true;
         }
         let mut gone = std::mem::take(&mut self.gauges);
         for Sample { metric, labels, value } in samples {
             let key = || (metric.name, labels.clone());
+            let name = name_of(metric, names);
             match value {
                 Value::Number(number) if is_whole(metric) => {
-                    counter!(metric.name, labels).absolute(*number as u64);
+                    counter!(name, labels).absolute(*number as u64);
                 }
                 Value::Number(number) => {
-                    gauge!(metric.name, labels).set(*number);
+                    gauge!(name, labels).set(*number);
                     gone.remove(&key());
                     self.gauges.insert(key());
                 }
                 Value::Latencies(now) => {
                     let before = self.latencies.entry(key()).or_default();
-                    record_latencies(&histogram!(metric.name, labels), now, before);
+                    record_latencies(&histogram!(name, labels), now, before);
                 }
                 Value::Buckets(now) => {
-                    let recorder = histogram!(metric.name, labels);
+                    let recorder = histogram!(name, labels);
                     let before = self.buckets.insert(key(), now.clone());
                     for (value, times) in new_values(metric, now, before.as_ref()) {
                         recorder.record_many(value, usize::try_from(times).unwrap_or(usize::MAX));
@@ -123,6 +159,7 @@ impl Published {
             }
         }
         for (name, labels) in gone {
+            let name = catalog::find(name).map_or(Cow::Borrowed(name), |metric| name_of(metric, names));
             gauge!(name, &labels).set(0.0);
         }
     }
@@ -133,17 +170,30 @@ fn is_whole(metric: &Metric) -> bool {
     metric.kind == MetricKind::Counter && metric.unit != catalog::Unit::Seconds
 }
 
+/// What a metric is called.
+fn name_of(metric: &Metric, names: Names) -> Cow<'static, str> {
+    match names {
+        Names::OpenTelemetry if metric.name.starts_with("chorus_") => Cow::Owned(otel::dotted(metric.name)),
+        _ => Cow::Borrowed(metric.name),
+    }
+}
+
 /// Tells the recorder what a metric is about.
+#[cfg_attr(not(feature = "bulk"), expect(dead_code, reason = "bulk loads describe theirs"))]
 pub(crate) fn describe(metric: &Metric) {
+    describe_as(Cow::Borrowed(metric.name), metric);
+}
+
+fn describe_as(name: Cow<'static, str>, metric: &Metric) {
     let unit = match metric.unit {
         catalog::Unit::Count | catalog::Unit::Info => Unit::Count,
         catalog::Unit::Seconds => Unit::Seconds,
         catalog::Unit::Bytes => Unit::Bytes,
     };
     match metric.kind {
-        MetricKind::Histogram(_) => metrics::describe_histogram!(metric.name, unit, metric.help),
-        _ if is_whole(metric) => metrics::describe_counter!(metric.name, unit, metric.help),
-        _ => metrics::describe_gauge!(metric.name, unit, metric.help),
+        MetricKind::Histogram(_) => metrics::describe_histogram!(name, unit, metric.help),
+        _ if is_whole(metric) => metrics::describe_counter!(name, unit, metric.help),
+        _ => metrics::describe_gauge!(name, unit, metric.help),
     }
 }
 
@@ -251,7 +301,7 @@ mod tests {
         let notes = Notes::default();
         let samples =
             Sampler::default().take(&MetricsSnapshot::default(), &ClusterState::default(), Instant::now());
-        metrics::with_local_recorder(&notes, || Published::default().record(&samples));
+        metrics::with_local_recorder(&notes, || Published::default().record(&samples, Names::Prometheus));
         let names = notes.names.into_inner().expect("no panic");
         assert!(names.len() > 200, "{}", names.len());
         for (name, labels) in names {
@@ -261,6 +311,25 @@ mod tests {
         }
         let described = notes.described.into_inner().expect("no panic");
         assert_eq!(described.len(), CATALOG.len());
+    }
+
+    #[test]
+    fn conventions_of_opentelemetry_are_published_under_their_names() {
+        let notes = Notes::default();
+        let (snapshot, state) = (MetricsSnapshot::default(), ClusterState::default());
+        let mut sampler = Sampler::default();
+        let mut samples = sampler.take(&snapshot, &state, Instant::now());
+        samples.extend(sampler.take_conventional(&snapshot, &state));
+        metrics::with_local_recorder(&notes, || {
+            Published::default().record(&samples, Names::OpenTelemetry);
+        });
+        let names = notes.names.into_inner().expect("no panic");
+        for name in
+            ["db.client.operation.duration", "db.client.connection.pending_requests", "chorus.requests"]
+        {
+            assert!(names.iter().any(|(known, _)| known == name), "{name}");
+        }
+        assert!(names.iter().all(|(name, _)| !name.starts_with("chorus_")));
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //! are those that requests carry anyway, read once a tick.
 
 pub mod catalog;
+mod json;
 mod pulse;
+mod rates;
 mod reason;
 mod recorder;
 mod snapshot;
@@ -26,6 +28,7 @@ use tokio::sync::oneshot;
 
 pub use pulse::{BucketHistogram, LATENCY_BOUNDS_US};
 pub(crate) use pulse::{Pulse, STALL_US};
+pub use rates::Rates;
 pub use reason::FailureReason;
 pub(crate) use recorder::LatencyRecorder;
 pub use recorder::{LatencySnapshot, SMALL_BOUNDS, SmallHistogram};

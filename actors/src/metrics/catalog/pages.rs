@@ -59,6 +59,7 @@ pub fn metrics_page() -> String {
     let _ = writeln!(page, "* seconds: {}", bounds(LATENCY_BUCKETS));
     let _ = writeln!(page, "* counts: {}", bounds(SMALL_COUNT_BUCKETS));
     series_section(&mut page);
+    page.push_str(WAYS);
     page.push_str("\n## Where they are shown\n\n| dashboard | panel | what it shows |\n|---|---|---|\n");
     for dashboard in DASHBOARDS {
         for panel in dashboard.panels() {
@@ -69,13 +70,31 @@ pub fn metrics_page() -> String {
     page
 }
 
+const WAYS: &str = "\n## Ways out\n\n\
+* `session.metrics()`: a `MetricsSnapshot`, plain data with percentiles, by session, host, connection, reactor and actor;\n  \
+`rates_since` an earlier one, `to_json`.\n\
+* `PrometheusEndpoint`: `/metrics` as text, or as protobuf for a scraper that asks for it first; `/metrics.json` the snapshot.\n\
+* `Publisher`: any recorder of the `metrics` facade.\n\
+* `HdrLog` (feature `hdr-log`): interval logs of latencies that HdrHistogram's tools read.\n\n\
+### OpenTelemetry\n\n\
+`Publisher::names(Names::OpenTelemetry)` publishes under the names of its conventions for database clients, of version 1.44:\n\n\
+| name | what it is here |\n|---|---|\n\
+| `db.client.operation.duration` | `chorus_request_duration_seconds`, with `db.system.name=cassandra` |\n\
+| `db.client.connection.count` | connections by host; one is `used` while anything is in flight on it, because many requests share it |\n\
+| `db.client.connection.max` | `chorus_connections_target` |\n\
+| `db.client.connection.pending_requests` | requests that wait for room, at coordinators and connections |\n\
+| `db.client.connection.wait_time` | the wait in the queues of connections |\n\
+| `db.client.connection.timeouts` | requests that timed out before they were written |\n\n\
+Everything else keeps its labels and is called without its unit and with a dot behind the first word: `chorus_requests_total` is\n\
+`chorus.requests`. `idle.max`, `idle.min` and `use_time` make no sense for connections that are shared, and are left out.\n";
+
 fn series_section(page: &mut String) {
     page.push_str(
         "\n## How many series\n\n\
          Up to 32 hosts each has all of its series, up to 256 the most important ones; beyond that hosts are added up by rack.\n\
          Whatever the cluster, a session has no more series than its limit (10,000 unless set otherwise): the hosts that would\n\
-         be too many share `node=\"_other\"`, and `chorus_nodes_folded` counts them. Hosts that left the cluster are not\n\
-         published any more; the built-in endpoint forgets their series after 15 minutes.\n\n\
+         be too many share `node=\"_other\"`, and `chorus_nodes_folded` counts them. Hosts that left the cluster have no\n\
+         series any more; what they had counted is remembered for 15 minutes, in case they come back.\n\n\
          | hosts | reactors | series at most |\n|---|---|---|\n",
     );
     for (hosts, racks, reactors) in
