@@ -7,8 +7,9 @@ use crate::steps::{Outcome, Report};
 use crate::tree::Tree;
 
 /// Off by default, and to be tried and looked at all the same.
-pub(super) const FEATURES: &str = "chorus-cql/arrow,chorus-cql/cloud,chorus-cql/encryption,chorus-cql/jiff,\
-    chorus-cql/rust_decimal,chorus-cql/secrecy,chorus-cql/serde_json,chorus-cql/time,chorus-cql/unstable-tablets-v2";
+pub(super) const FEATURES: &str = "chorus-cql/arrow,chorus-cql/cloud,chorus-cql/encryption,chorus-cql/hdr-log,\
+    chorus-cql/jiff,chorus-cql/rust_decimal,chorus-cql/secrecy,chorus-cql/serde_json,chorus-cql/time,\
+    chorus-cql/unstable-tablets-v2";
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
     report.step("unit, doc and embedded tests", || {
