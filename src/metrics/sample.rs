@@ -1,9 +1,12 @@
 //! One number, or one distribution, with its labels: what every way out of the metrics is made of.
 
+#[cfg(any(test, feature = "prometheus"))]
 use std::borrow::Cow;
 
+#[cfg(any(test, feature = "prometheus"))]
+use chorus_actors::LATENCY_BOUNDS_US;
 use chorus_actors::catalog::Metric;
-use chorus_actors::{BucketHistogram, LATENCY_BOUNDS_US, LatencySnapshot, SmallHistogram};
+use chorus_actors::{BucketHistogram, LatencySnapshot, SmallHistogram};
 
 /// Labels and their values.
 pub(super) type Labels = Vec<(&'static str, String)>;
@@ -27,6 +30,7 @@ pub(super) enum Value {
     Latencies(LatencySnapshot),
 }
 
+#[cfg(any(test, feature = "prometheus"))]
 impl Value {
     /// The buckets, if it is a histogram.
     pub(super) fn to_buckets(&self) -> Option<Cow<'_, Buckets>> {
@@ -47,6 +51,7 @@ pub(super) struct Buckets {
 
 impl Buckets {
     /// Latencies, in seconds.
+    #[cfg(any(test, feature = "prometheus"))]
     pub(super) fn of_latencies(latencies: &LatencySnapshot) -> Self {
         let mut before = 0;
         let bounds = LATENCY_BOUNDS_US.iter().map(|bound| latencies.count_at_most(*bound));
