@@ -86,8 +86,8 @@ pub use rustls;
 pub use chorus_protocol as protocol;
 
 pub use chorus_actors::config::{
-    ApplicationInfo, ContactPoint, EventWindows, Heartbeat, Limits, PoolSize, Resolver, ShardAwareness,
-    SystemResolver,
+    ApplicationInfo, ContactPoint, ControlConnectionFallback, EventWindows, Heartbeat, Limits, PoolSize,
+    Resolver, ShardAwareness, SystemResolver,
 };
 #[cfg(feature = "tls")]
 pub use chorus_actors::tls::TlsPeer;

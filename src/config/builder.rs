@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chorus_actors::config::{
-    ApplicationInfo, ContactPoint, EngineConfig, EventWindows, Heartbeat, Limits, PoolSize, Resolver,
-    ShardAwareness,
+    ApplicationInfo, ContactPoint, ControlConnectionFallback, EngineConfig, EventWindows, Heartbeat, Limits,
+    PoolSize, Resolver, ShardAwareness,
 };
 use chorus_actors::{CompressionChoice, Placement};
 use chorus_protocol::{Compression, Consistency, ProtocolVersion, SerialConsistency};
@@ -391,6 +391,14 @@ impl SessionBuilder {
     /// How long events of the cluster are gathered before they are acted upon. See [`EventWindows`] for each default.
     pub fn event_windows(mut self, windows: EventWindows) -> Self {
         self.engine.event_windows = windows;
+        self
+    }
+
+    /// Whether requests may be sent on the control connection: when no other connection can be used, or because there shall be no
+    /// others. See [`ControlConnectionFallback`]. Without pools, [`keyspace`](Self::keyspace) must exist when the control
+    /// connection is made. Defaults to [`ControlConnectionFallback::Disabled`].
+    pub fn control_connection_fallback(mut self, fallback: ControlConnectionFallback) -> Self {
+        self.engine.control_connection_fallback = fallback;
         self
     }
 

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chorus::{Batch, DbError, Error, ErrorKind, MaybeUnset, PagingState, Session, Statement, Unset};
+use chorus::{
+    Batch, DbError, Error, ErrorKind, MaybeUnset, PagingState, ProtocolVersion, Session, Statement, Unset,
+};
 use chorus_node::{EmbeddedCluster, Fault, Requests};
 
 use crate::session::{LONG, repeatable};
@@ -131,19 +133,26 @@ async fn f48_a_statement_that_means_something_else_by_now_is_not_executed() {
     ] {
         session.query(cql, ()).await.expect("created");
     }
-    session.use_keyspace("ks").await.expect("it exists");
-    let insert = session.prepare("INSERT INTO t (id) VALUES (?)").await.expect("prepared in ks");
-    session.execute(&insert, (1,)).await.expect("written to ks");
-    session.use_keyspace("other").await.expect("it exists");
+    // A PREPARE of this version cannot name a keyspace.
+    let older = Session::builder().contact_points(cluster.addresses()).protocol_version(ProtocolVersion::V4);
+    let older = older.keyspace("ks").connect().await.expect("the node is reachable");
+    let insert = older.prepare("INSERT INTO t (id) VALUES (?)").await.expect("prepared in ks");
+    older.execute(&insert, (1,)).await.expect("written to ks");
+    older.use_keyspace("other").await.expect("it exists");
     cluster.forget_prepared(0);
-    let error = session.execute(&insert, (2,)).await.expect_err("t is another table now");
-    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
-    assert!(error.to_string().contains("under another id"), "{error}");
-    for keyspace in ["ks", "other"] {
+    older.execute(&insert, (2,)).await.expect("prepared in ks again");
+    for (keyspace, rows) in [("ks", 2), ("other", 0)] {
         let text = format!("SELECT id FROM {keyspace}.t");
         let result = session.query(text, ()).await.expect("a read");
-        assert_eq!(result.row_count(), usize::from(keyspace == "ks"), "nothing was written to {keyspace}");
+        assert_eq!(result.row_count(), rows, "{keyspace}");
     }
+    session.query("DROP KEYSPACE ks", ()).await.expect("dropped");
+    cluster.forget_prepared(0);
+    let error = older.execute(&insert, (3,)).await.expect_err("t is another table now");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    assert!(error.to_string().contains("under another id"), "{error}");
+    let result = session.query("SELECT id FROM other.t", ()).await.expect("a read");
+    assert_eq!(result.row_count(), 0, "nothing was written to it");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod dashboards;
 mod encryption;
 mod errors;
 mod events;
+mod fallback;
 mod leaving;
 mod metrics;
 mod paging;

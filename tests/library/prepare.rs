@@ -118,6 +118,63 @@ async fn a_host_that_comes_back_knows_every_statement_before_it_is_asked_to_exec
 }
 
 #[tokio::test]
+async fn a_host_that_comes_back_is_told_each_statement_once_however_many_reactors_there_are() {
+    let stage = Stage::of(2).await;
+    let builder = Session::builder().contact_points(stage.cluster.addresses()).reactors(3);
+    let session = builder.keyspace("ks").wait_for_all_hosts(true).connect().await.expect("connects");
+    let mut statements = Vec::new();
+    for n in 1..6 {
+        let text = format!("SELECT value FROM numbers WHERE id = ? LIMIT {n}");
+        statements.push(session.prepare(text).await.expect("prepared"));
+    }
+    // Slow enough that the connections of all reactors are there before the first is told everything.
+    let slow = Fault::Delay(Duration::from_millis(30));
+    for round in 1..3 {
+        let rule = stage.cluster.faults().add(Requests::opcode(Opcode::Prepare).on_node(1), slow.clone());
+        assert_eq!(known_on_return(&stage, &session).await, statements.len());
+        let host = session.state().host_at(stage.cluster.address(1)).expect("a member").index;
+        for _ in 0..6 {
+            for statement in &statements {
+                session.execute(&statement.clone().on_host(host), (1,)).await.expect("executed");
+            }
+        }
+        let told = stage.cluster.faults().remove(rule).expect("it is there");
+        assert_eq!(told, statements.len() as u64, "return {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_was_forgotten_is_prepared_in_its_own_keyspace_again() {
+    for version in ProtocolVersion::ALL {
+        let stage = Stage::of(1).await;
+        stage.run(&KEYSPACE.replace(" ks ", " other ")).await;
+        stage.run(&NUMBERS.replace("ks.", "other.")).await;
+        stage.run("INSERT INTO ks.numbers (id, value) VALUES (1, 10)").await;
+        stage.run("INSERT INTO other.numbers (id, value) VALUES (1, 20)").await;
+        let builder = Session::builder().contact_points(stage.cluster.addresses()).protocol_version(version);
+        let builder = builder.keyspace("ks").reprepare_on_up(false);
+        let session = builder.connect().await.expect("connects");
+        let select = session.prepare("SELECT value FROM numbers WHERE id = ?").await.expect("prepared");
+        session.use_keyspace("other").await.expect("it exists");
+        let mut events = session.events();
+        stage.cluster.stop_node(0);
+        first(&mut events, |event| matches!(event, ClusterEvent::HostDown(_)).then_some(())).await;
+        stage.cluster.start_node(0).expect("starts again");
+        first(&mut events, |event| matches!(event, ClusterEvent::HostUp(_)).then_some(())).await;
+        assert_eq!(stage.cluster.prepared(0), 0, "it forgot everything");
+        // Several find out at the same time.
+        let reads = (0..8).map(|_| session.execute(&select, (1,)));
+        for read in futures::future::join_all(reads).await {
+            let read = read.unwrap_or_else(|error| panic!("{version}: {error}"));
+            assert_eq!(read.single_row::<(i32,)>().expect("one row"), (10,), "{version}");
+        }
+        // What the session uses has not changed.
+        let text = session.query("SELECT value FROM numbers WHERE id = 1", ()).await.expect("read");
+        assert_eq!(text.single_row::<(i32,)>().expect("one row"), (20,), "{version}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_comes_back_is_told_nothing_where_it_shall_not_be() {
     let stage = Stage::of(2).await;
     let builder = Session::builder().contact_points(stage.cluster.addresses());

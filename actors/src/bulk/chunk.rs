@@ -46,6 +46,9 @@ pub(crate) struct Chunk {
     pub(crate) quality: RoutingQuality,
     /// When it came how far; rows share the times of their chunk. Zero for what has not happened.
     pub(crate) stamps: Stamps,
+    /// How many reactors have handed it on, and how long it was with them, microseconds.
+    pub(crate) hops: u8,
+    pub(crate) spent_us: u64,
     /// Rows without an outcome.
     pub(crate) remaining: u32,
     pub(crate) failures: Vec<(u32, RequestError)>,
@@ -93,6 +96,8 @@ impl Chunk {
             shard: None,
             quality: RoutingQuality::Unrouted,
             stamps: Stamps::default(),
+            hops: 0,
+            spent_us: 0,
             remaining: 0,
             failures: Vec::new(),
             replies: Vec::new(),
@@ -188,6 +193,7 @@ impl Chunk {
         self.quality = RoutingQuality::Unrouted;
         self.remaining = 0;
         self.retries = 0;
+        self.hops = 0;
         self.home = Some(home);
     }
 

@@ -13,6 +13,7 @@ use super::{ClusterActor, ControlMoved};
 use crate::connection::handshake::ConnectError;
 use crate::control::{ClusterRows, Read, Scope, Urgency};
 use crate::engine::Agreement;
+use crate::host::Hint;
 
 impl ClusterActor {
     /// Publishes what was digested and acts upon it.
@@ -99,6 +100,11 @@ impl Handler<ControlMoved> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, ControlMoved(address): ControlMoved, _: &mut Context<Self>) {
+        let was_lost = std::mem::replace(&mut self.control_lost, address.is_none());
+        if was_lost && address.is_some() {
+            // What cut us off from it may have cut us off from them, and be over.
+            self.members.tell_down(Hint::LastResort);
+        }
         self.published.control.store(address.map(Arc::new));
         self.published.feed.tell(&match address {
             Some(address) => ClusterEvent::ControlConnected(address),

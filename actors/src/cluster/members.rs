@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::ClusterActor;
 use super::readiness::FirstAttempt;
-use crate::config::{Directory, EngineConfig};
+use crate::config::{ControlConnectionFallback, Directory, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::{ConnectAttempt, ConnectError, ConnectOptions, Versions};
 use crate::coordinator::CoordinatorActor;
@@ -136,6 +136,9 @@ impl Members {
     }
 
     fn connects_to(&self, distance: Distance) -> bool {
+        if self.config.control_connection_fallback == ControlConnectionFallback::SkipPoolCreation {
+            return false;
+        }
         match distance {
             Distance::LocalRack | Distance::Local => true,
             Distance::Remote => self.config.connect_to_remote_hosts,
@@ -223,6 +226,14 @@ impl Members {
     /// Passes a hint to a host. Nothing happens when there is none.
     pub(super) fn tell_host(&self, host: Uuid, hint: Hint) {
         if let Some(member) = self.hosts.values().find(|member| member.host.id == host) {
+            member.actor.do_send(hint);
+        }
+    }
+
+    /// Passes a hint to every host that is down.
+    pub(super) fn tell_down(&self, hint: Hint) {
+        for member in self.hosts.values().filter(|member| !member.up && member.first != FirstAttempt::Running)
+        {
             member.actor.do_send(hint);
         }
     }

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::config::{Directory, EngineConfig};
+use crate::config::{ControlConnectionFallback, Directory, EngineConfig};
 use crate::connection::ConnectionSettings;
 use crate::connection::handshake::ConnectError;
 use crate::control::{
@@ -120,6 +120,8 @@ pub(crate) struct ClusterActor {
     /// Peers whose rows lack something, and the alarm that has them read again.
     unfinished: Unfinished,
     second_look: Option<SpawnHandle>,
+    /// There was a control connection, and there is none.
+    control_lost: bool,
     /// Trying every host because none is left.
     last_resort: bool,
     rng: Rng,
@@ -182,6 +184,7 @@ pub(crate) fn start(
             stranger_sought: None,
             unfinished: Unfinished::default(),
             second_look: None,
+            control_lost: false,
             last_resort: false,
             rng: Rng::from_entropy(),
             changes: StatusChanges::default(),
@@ -259,12 +262,29 @@ impl ClusterActor {
 
     /// Tells the control actor where it may connect: hosts that are up first, near ones before far ones.
     fn publish_plan(&self, urgency: Urgency) {
-        self.control.do_send(Plan { hosts: self.members.plan(), urgency });
+        let hosts = match self.config.control_connection_fallback {
+            ControlConnectionFallback::SkipPoolCreation => {
+                let route = self.published.route().load();
+                route
+                    .hosts()
+                    .iter()
+                    .filter(|entry| entry.member)
+                    .map(|entry| entry.host.endpoint.clone())
+                    .collect()
+            }
+            _ => self.members.plan(),
+        };
+        self.control.do_send(Plan { hosts, urgency });
     }
 
     /// Hands out the session when that can be decided.
     fn decide(&mut self, ctx: &mut Context<Self>) {
         if self.ready.is_none() {
+            return;
+        }
+        let fallback = self.config.control_connection_fallback;
+        if fallback == ControlConnectionFallback::SkipPoolCreation {
+            self.answer_ready(Ok(()));
             return;
         }
         match readiness(self.members.first_attempts(), self.config.wait_for_all_hosts) {
@@ -285,6 +305,7 @@ impl ClusterActor {
                 );
                 self.answer_ready(Err(ConnectError::Metadata { reason: reason.into() }));
             }
+            Readiness::Failed if fallback == ControlConnectionFallback::Fallback => self.answer_ready(Ok(())),
             Readiness::Failed => {
                 let attempts = self.members.failures();
                 self.answer_ready(Err(ConnectError::NoHostAvailable { attempts }));
@@ -368,7 +389,7 @@ impl Handler<ControlLost> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, ControlLost { attempts }: ControlLost, _: &mut Self::Context) {
-        if self.members.is_empty() {
+        if self.members.is_empty() && self.contact.is_none() {
             // It was the first attempt: there is no cluster to go on with.
             self.answer_ready(Err(ConnectError::NoHostAvailable { attempts }));
             return;

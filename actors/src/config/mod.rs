@@ -36,7 +36,9 @@ pub use contact_point::ContactPoint;
 pub(crate) use contact_point::look_up;
 pub(crate) use directory::Directory;
 pub use error::ConfigError;
-pub use options::{ApplicationInfo, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness};
+pub use options::{
+    ApplicationInfo, ControlConnectionFallback, EventWindows, Heartbeat, Limits, PoolSize, ShardAwareness,
+};
 pub(crate) use report::report;
 pub use resolver::{Resolver, SystemResolver};
 pub use system_names::SystemNames;
@@ -90,6 +92,8 @@ pub struct EngineConfig {
     pub schema_agreement_interval: Duration,
     /// How long events are gathered before they are acted upon. Defaults to schema 2 s, topology 10 s, status 2 s.
     pub event_windows: EventWindows,
+    /// Whether requests may be sent on the control connection. Defaults to [`ControlConnectionFallback::Disabled`].
+    pub control_connection_fallback: ControlConnectionFallback,
     /// Whether the schema is read; without it there is no token-aware routing. Defaults to true.
     pub fetch_schema: bool,
     /// Whether the tokens of hosts are read; without them there is no token-aware routing. Defaults to true.
@@ -171,6 +175,7 @@ impl EngineConfig {
             schema_agreement_timeout: Duration::from_secs(10),
             schema_agreement_interval: Duration::from_millis(200),
             event_windows: EventWindows::default(),
+            control_connection_fallback: ControlConnectionFallback::default(),
             fetch_schema: true,
             fetch_tokens: true,
             schema_page_size: 1000,

@@ -50,6 +50,22 @@ pub enum ShardAwareness {
     Off,
 }
 
+/// Whether requests may be sent on the control connection, which watches the cluster and serves one host only.
+///
+/// A request that is for one certain host is never sent there, and no other more than once before a retry policy pauses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ControlConnectionFallback {
+    /// Never. A session needs a connection to at least one host beside it.
+    #[default]
+    Disabled,
+    /// When no host that the load balancing policy wants has a connection that can be used. A session is opened although no host could be
+    /// connected to, as long as there is a control connection.
+    Fallback,
+    /// Always: no other connections are made. For programs that ask the cluster about itself, a few requests at a time.
+    SkipPoolCreation,
+}
+
 /// Probing of connections on which nothing arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {

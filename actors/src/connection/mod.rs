@@ -23,7 +23,13 @@ mod socket;
 pub(crate) mod stand_in;
 mod stats;
 
-use std::{cell::RefCell, collections::VecDeque, net::SocketAddr, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    net::SocketAddr,
+    rc::Rc,
+    time::Duration,
+};
 
 use actix::{Actor, AsyncContext, Context};
 use bytes::Bytes;
@@ -197,6 +203,7 @@ fn open_port(
     let port = Rc::new(Port {
         id: next_id(),
         host: place.host,
+        answers_for: Cell::new(place.host),
         address: place.address,
         shard: place.shard,
         shape,

@@ -49,6 +49,8 @@ pub(crate) struct Port {
     pub(crate) id: u64,
     /// The host it leads to. An index nobody else has for connections outside any pool.
     pub(crate) host: HostIndex,
+    /// The host that its answers come from: the same, but on the control connection, which belongs to no pool.
+    pub(crate) answers_for: Cell<HostIndex>,
     /// The address it was made to.
     pub(crate) address: SocketAddr,
     /// The shard the server put it on.

@@ -212,7 +212,13 @@ impl ConnectionActor {
                 } else if header.flags == 0 && body.as_slice() == VOID {
                     self.coordinator.rows_applied(chunk, 1);
                 } else {
-                    self.coordinator.row_answered(chunk, row, &header, body.as_slice(), self.port.host);
+                    self.coordinator.row_answered(
+                        chunk,
+                        row,
+                        &header,
+                        body.as_slice(),
+                        self.port.answers_for.get(),
+                    );
                 }
             }
             Occupant::Request(mut request) => {
@@ -238,8 +244,11 @@ impl ConnectionActor {
                     Body::Borrowed(bytes) => request.large_body = Some(Bytes::copy_from_slice(bytes)),
                     Body::Owned(bytes) => request.large_body = Some(bytes),
                 }
-                request.outcome =
-                    Outcome::Answered { opcode: header.opcode, flags: header.flags, host: self.port.host };
+                request.outcome = Outcome::Answered {
+                    opcode: header.opcode,
+                    flags: header.flags,
+                    host: self.port.answers_for.get(),
+                };
                 self.coordinator.answered(request);
             }
         }
@@ -253,8 +262,11 @@ impl ConnectionActor {
         let rewritten = plain.ok().and_then(|body| put_metadata_id(header.flags, body));
         let (frame_flags, body) = rewritten.unwrap_or_else(|| (header.flags, body.to_vec()));
         request.large_body = Some(body.into());
-        request.outcome =
-            Outcome::Answered { opcode: header.opcode, flags: frame_flags, host: self.port.host };
+        request.outcome = Outcome::Answered {
+            opcode: header.opcode,
+            flags: frame_flags,
+            host: self.port.answers_for.get(),
+        };
         self.coordinator.answered(request);
     }
 
@@ -262,7 +274,8 @@ impl ConnectionActor {
     fn acknowledge(&mut self, inbound: &mut Inbound) {
         let now = self.coordinator.clock().now_us();
         let version = self.port.shape.version.as_u8();
-        let (in_flight, coordinator, host) = (&mut self.in_flight, &self.coordinator, self.port.host);
+        let (in_flight, coordinator, host) =
+            (&mut self.in_flight, &self.coordinator, self.port.answers_for.get());
         let mut stats = self.port.stats.borrow_mut();
         // Rows of one chunk follow one another.
         let (mut chunk, mut rows) = (0, 0);

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
+use chorus_protocol::RequestExtensions;
 use chorus_topology::{Endpoint, ReconnectionSchedule, Rng};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -30,7 +31,7 @@ use tracing::{debug, error, info, warn};
 use crate::cluster::{
     ClusterActor, ClusterRead, ControlLost, ControlMoved, HostReported, RoutesChanged, UseKeyspaceError,
 };
-use crate::config::{Directory, EngineConfig};
+use crate::config::{ControlConnectionFallback, Directory, EngineConfig};
 use crate::connection::handshake::{ConnectOptions, Versions, use_statement};
 use crate::connection::{ConnectionFact, ConnectionSettings};
 use crate::coordinator::CoordinatorPort;
@@ -93,6 +94,8 @@ pub(crate) struct ControlActor {
     /// What is being read.
     reading: Option<Wanted>,
     agreement: Waiting,
+    /// What requests look like as the first connection agreed, where they may be sent on it.
+    agreed: Option<RequestExtensions>,
     /// The look at schema versions that is under way.
     look: Option<SpawnHandle>,
     /// What it did so far, events excepted.
@@ -147,6 +150,7 @@ impl ControlActor {
             wanted: Wanted::default(),
             reading: None,
             agreement: Waiting::default(),
+            agreed: None,
             look: None,
             counts: ControlSnapshot::default(),
             stopped: None,
@@ -235,9 +239,21 @@ impl ControlActor {
             return;
         }
         self.setup.cluster.do_send(ControlMoved(address));
+        if self.serves_requests() {
+            // Frames of the session look as its first connection agreed.
+            let agreed = *self.agreed.get_or_insert(link.shape().request_extensions());
+            self.setup.connection.request_extensions = agreed;
+            self.options.request_extensions = agreed;
+            self.setup.coordinator.set_control(Some(Rc::clone(link.handle())));
+        }
         self.link = Some(Rc::new(link));
         self.look_at_events(ctx);
         self.check_agreement(ctx);
+    }
+
+    /// Whether requests may be sent on its connection.
+    fn serves_requests(&self) -> bool {
+        self.setup.config.control_connection_fallback != ControlConnectionFallback::Disabled
     }
 
     /// How long servers that refused who we are must be left alone.
@@ -266,6 +282,7 @@ impl ControlActor {
     /// The control connection is gone: on to another host. What was being read is read there.
     fn on_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
         let Some(link) = self.link.take() else { return };
+        self.setup.coordinator.set_control(None);
         warn!(host = %link.endpoint(), why, "control connection lost");
         self.setup.cluster.do_send(ControlMoved(None));
         link.handle().close();
@@ -490,13 +507,22 @@ impl Handler<TryKeyspace> for ControlActor {
         let attempt = async move {
             let frame = query_frame(&link.shape(), &use_statement(&keyspace));
             match ask(link.handle(), frame, timeout).await {
-                Ok(_) => cluster.do_send(crate::cluster::KeyspaceExists { keyspace, answer }),
+                Ok(_) => {
+                    cluster
+                        .do_send(crate::cluster::KeyspaceExists { keyspace: Arc::clone(&keyspace), answer });
+                    Some(keyspace)
+                }
                 Err(error) => {
                     let _ = answer.send(Err(UseKeyspaceError::Refused { reason: error.to_string().into() }));
+                    None
                 }
             }
         };
-        ctx.spawn(attempt.into_actor(self));
+        ctx.spawn(attempt.into_actor(self).map(|used, actor, _| {
+            if actor.serves_requests() && used.is_some() {
+                actor.options.keyspace = used;
+            }
+        }));
     }
 }
 
@@ -520,6 +546,7 @@ impl Handler<StopControl> for ControlActor {
         if let Some(opening) = &mut self.opening {
             tell_all(std::mem::take(opening).answers, &ControlError::ShutDown);
         }
+        self.setup.coordinator.set_control(None);
         match &self.link {
             // It ends when the connection tells that it is closed.
             Some(link) if !link.handle().is_closed() => link.handle().close(),

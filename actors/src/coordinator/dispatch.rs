@@ -6,6 +6,7 @@ use chorus_topology::{HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery,
 
 use super::{
     CoordinatorActor,
+    elsewhere::Expected,
     pools::{Pick, Pools},
 };
 use crate::{
@@ -27,7 +28,7 @@ impl CoordinatorActor {
     pub(super) fn take_jobs(&mut self, task: &mut Task<'_>) {
         let mut taken = 0;
         loop {
-            if self.waiting.len() >= MOST_WAITING {
+            if self.waiting.len() + self.stranded.len() >= MOST_WAITING {
                 self.inbox.stay_awake();
                 return;
             }
@@ -55,6 +56,8 @@ impl CoordinatorActor {
     pub(super) fn admit(&mut self, job: Job) {
         let now = self.port.clock().now_us();
         match job {
+            Job::One(request) if request.progress.hops > 0 => self.admit_passed(Job::One(request)),
+            Job::Chunk(chunk) if chunk.hops > 0 => self.admit_passed(Job::Chunk(chunk)),
             Job::One(mut request) => {
                 let stamps = &mut request.progress.stamps;
                 // The caller's look at the clock may be the later one.
@@ -114,7 +117,8 @@ impl CoordinatorActor {
         let connection = match self.choose(&mut request) {
             Choice::Connection(connection) => connection,
             Choice::Full => return self.wait_for_room(Job::One(request)),
-            Choice::None => return self.port.fail(request, RequestErrorKind::NoHostAvailable),
+            Choice::Stranded => return self.strand(Job::One(request)),
+            Choice::None => return self.give_up(Job::One(request)),
         };
         self.hand_over(request, &connection);
     }
@@ -157,12 +161,13 @@ impl CoordinatorActor {
                 break;
             }
         }
-        if !full {
+        let expected = Expected { route, port };
+        if !full && !may_come(request, skipped_from, policies, &expected, rng) {
             return Choice::None;
         }
         request.progress.tried.truncate(skipped_from);
         request.progress.attempts.retain(|attempt| !matches!(attempt.error, AttemptError::NotConnected));
-        Choice::Full
+        if full { Choice::Full } else { Choice::Stranded }
     }
 
     /// The next host of the request's plan.
@@ -188,29 +193,15 @@ impl CoordinatorActor {
     /// Sends a chunk to its host, or to any other when that one is gone.
     pub(super) fn dispatch_chunk(&mut self, mut chunk: Box<Chunk>) {
         let Some(route) = self.port.route.borrow().clone() else {
-            self.fail_chunk(chunk, &RequestErrorKind::NoHostAvailable);
-            return;
+            return self.give_up(Job::Chunk(chunk));
         };
         let mut tried = Vec::new();
         let mut full = false;
         let mut wanted = chunk.host.map(|host| (host, chunk.shard, chunk.quality));
         loop {
             let target = wanted.take().or_else(|| {
-                let options = chunk.options(0);
-                let query = RoutingQuery {
-                    table: options.table,
-                    token: chunk.rows[0].token,
-                    consistency: options.consistency,
-                    is_lwt: options.lwt,
-                    is_read: options.kind == RequestKind::Read,
-                    preferred: None,
-                };
-                let policies = options.policies.as_ref().unwrap_or(&self.policies);
                 let pools = self.port.pools.borrow();
-                policies
-                    .load_balancing
-                    .next(&query, route.view(policies.view), &*pools, &tried, &mut self.rng)
-                    .map(|target| (target.host, target.shard, target.quality))
+                next_for_rows(&chunk, &self.policies, &route, &*pools, &tried, &mut self.rng)
             });
             let Some((host, shard, quality)) = target else { break };
             let pick = self.port.pools.borrow().pick(host, shard, &mut self.rng);
@@ -234,10 +225,19 @@ impl CoordinatorActor {
                 Pick::None => tried.push(host),
             }
         }
+        let only = chunk.options(0).host;
+        let expected = Expected { route: &route, port: &self.port };
+        let may_come = match only {
+            _ if full => true,
+            Some(host) => expected.usable(host),
+            None => next_for_rows(&chunk, &self.policies, &route, &expected, &[], &mut self.rng).is_some(),
+        };
         if full {
             self.wait_for_room(Job::Chunk(chunk))
+        } else if may_come {
+            self.strand(Job::Chunk(chunk))
         } else {
-            self.fail_chunk(chunk, &RequestErrorKind::NoHostAvailable)
+            self.give_up(Job::Chunk(chunk))
         }
     }
 
@@ -257,8 +257,59 @@ enum Choice {
     Connection(ConnectionHandle),
     /// There are connections to some hosts of the plan, all of them full.
     Full,
+    /// There is none, although hosts of the plan are up.
+    Stranded,
     /// There is none.
     None,
+}
+
+/// Whether a host of the plan is up, so that other reactors have connections to it and this one may get one.
+#[cold]
+fn may_come(
+    request: &Request,
+    tried: usize,
+    policies: &ExecutionPolicies,
+    expected: &Expected<'_>,
+    rng: &mut Rng,
+) -> bool {
+    let options = &request.options;
+    if let Some(host) = options.host {
+        return expected.usable(host);
+    }
+    let query = RoutingQuery {
+        table: options.table,
+        token: options.token,
+        consistency: options.consistency,
+        is_lwt: options.lwt,
+        is_read: options.kind == RequestKind::Read,
+        preferred: None,
+    };
+    let policies = options.policies.as_deref().unwrap_or(policies);
+    let tried = &request.progress.tried[..tried];
+    policies.load_balancing.next(&query, expected.route.view(policies.view), expected, tried, rng).is_some()
+}
+
+/// The next host of the plan of a chunk.
+fn next_for_rows(
+    chunk: &Chunk,
+    policies: &ExecutionPolicies,
+    route: &Route,
+    load: &dyn Load,
+    tried: &[HostIndex],
+    rng: &mut Rng,
+) -> Option<(HostIndex, Option<u16>, RoutingQuality)> {
+    let options = chunk.options(0);
+    let query = RoutingQuery {
+        table: options.table,
+        token: chunk.rows[0].token,
+        consistency: options.consistency,
+        is_lwt: options.lwt,
+        is_read: options.kind == RequestKind::Read,
+        preferred: None,
+    };
+    let policies = options.policies.as_deref().unwrap_or(policies);
+    let target = policies.load_balancing.next(&query, route.view(policies.view), load, tried, rng)?;
+    Some((target.host, target.shard, target.quality))
 }
 
 #[inline(always)]

@@ -73,7 +73,8 @@ impl CoordinatorActor {
         if std::mem::replace(&mut draining.expired, true) {
             return;
         }
-        let waiting = std::mem::take(&mut self.waiting);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.extend(std::mem::take(&mut self.stranded));
         let parked = std::mem::take(&mut self.parked);
         let rows = |job: &Job| match job {
             Job::One(_) => 1,
@@ -87,6 +88,12 @@ impl CoordinatorActor {
             }
         }
         for Parked { request, .. } in parked {
+            self.port.fail(request, RequestErrorKind::SessionClosed);
+        }
+        for request in self.reprepares.take_aside() {
+            if let Some(draining) = &mut self.draining {
+                draining.abandoned += 1;
+            }
             self.port.fail(request, RequestErrorKind::SessionClosed);
         }
         for connection in self.port.open_connections().collect::<Vec<_>>() {

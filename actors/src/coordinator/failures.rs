@@ -161,6 +161,7 @@ impl CoordinatorActor {
             && self.next_target(&request, &route).is_none()
         {
             request.progress.tried.clear();
+            request.progress.by_control = false;
         }
         self.resend(request, host);
     }

@@ -6,7 +6,7 @@ use actix::Message;
 use chorus_topology::Route;
 use tokio::sync::oneshot;
 
-use super::{CoordinatorPort, DrainReport};
+use super::{CoordinatorPort, DrainReport, Neighbours};
 use crate::{cluster::ClusterActor, mail::Mail, metrics::Collected, reactor::Stage, request::RowHome};
 
 /// From the cluster actor, whenever membership, replicas or a host's state changed.
@@ -18,6 +18,11 @@ pub(crate) struct SetRoute(pub(crate) Arc<Route>);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct MeetCluster(pub(crate) Mail<ClusterActor>);
+
+/// From the engine, once all reactors are there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct MeetNeighbours(pub(crate) Neighbours);
 
 /// From the metrics actor: copy the counters of this reactor.
 #[derive(Message)]

@@ -9,6 +9,7 @@
 
 mod dispatch;
 mod drain;
+mod elsewhere;
 mod execution;
 mod failures;
 mod measure;
@@ -35,8 +36,9 @@ use chorus_topology::{HostIndex, RetryBudget, Rng};
 use tokio::time::Sleep;
 
 pub use drain::DrainReport;
-pub(crate) use messages::{Collect, Drain, MeetCluster, OnStage, SetRoute};
-pub(crate) use port::{Cause, CoordinatorPort};
+pub(crate) use elsewhere::Neighbours;
+pub(crate) use messages::{Collect, Drain, MeetCluster, MeetNeighbours, OnStage, SetRoute};
+pub(crate) use port::{Cause, CoordinatorPort, Lesson};
 pub use stats::{RequestCounts, RequestOutcome};
 
 use drain::Draining;
@@ -73,6 +75,11 @@ pub(crate) struct CoordinatorActor {
     budget: RetryBudget,
     /// Jobs that found every suitable connection full, oldest first.
     waiting: VecDeque<Job>,
+    /// Jobs for which no connection is there, although hosts of their plans are up.
+    stranded: VecDeque<Job>,
+    /// A job is among them only because a neighbour, or the control connection, had no room.
+    neighbour_was_full: bool,
+    neighbours: Option<Neighbours>,
     parked: Vec<Parked>,
     reprepares: Reprepares,
     speculation: Speculation,
@@ -108,6 +115,9 @@ pub(crate) fn start(
         rng,
         budget,
         waiting: VecDeque::new(),
+        stranded: VecDeque::new(),
+        neighbour_was_full: false,
+        neighbours: None,
         parked: Vec::new(),
         reprepares: Reprepares::default(),
         speculation: Speculation::default(),
@@ -151,6 +161,11 @@ impl ActorFuture<CoordinatorActor> for Pump {
 }
 
 impl CoordinatorActor {
+    /// Jobs that are here and on no connection.
+    fn held(&self) -> usize {
+        self.waiting.len() + self.stranded.len() + self.parked.len()
+    }
+
     /// Ready when a drain has ended and nothing is left to do.
     fn advance(&mut self, task: &mut Task<'_>) -> Poll<()> {
         self.port.awoken(task.waker());
@@ -159,6 +174,10 @@ impl CoordinatorActor {
         self.judge_failures();
         self.settle_reprepared();
         self.send_ahead();
+        self.settle_aside();
+        if self.port.news.take() {
+            self.retry_stranded();
+        }
         if self.port.room.take() {
             self.retry_waiting();
         }
@@ -166,6 +185,14 @@ impl CoordinatorActor {
         self.keep_time(task);
         self.port.flush_wakes();
         self.drain(task)
+    }
+}
+
+impl Handler<MeetNeighbours> for CoordinatorActor {
+    type Result = ();
+
+    fn handle(&mut self, MeetNeighbours(neighbours): MeetNeighbours, _: &mut Context<Self>) {
+        self.neighbours = Some(neighbours);
     }
 }
 
@@ -213,6 +240,7 @@ impl Handler<Mend> for CoordinatorActor {
         }
         self.port.starving.set(!self.waiting.is_empty());
         self.port.room.set(true);
+        self.port.news.set(true);
         self.port.wake();
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port, Work},
     metrics::Pulse,
     reactor::{Callers, Clock, Relay, Stage, deadline_after},
-    request::{CloseReason, Outcome, Request, RequestErrorKind, RowHome},
+    request::{CloseReason, Outcome, Preparation, Request, RequestErrorKind, RowHome},
 };
 
 /// Why an attempt failed.
@@ -57,6 +57,17 @@ pub(super) struct Reprepared {
     pub(super) connection: Option<ConnectionHandle>,
 }
 
+/// A statement that a host is to prepare in the keyspace it was prepared in first, which is not that of its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Lesson {
+    pub(crate) statement: Arc<Preparation>,
+    /// The connection whose requests wait for it.
+    pub(super) connection: u64,
+}
+
+/// Takes a lesson to a pool.
+pub(crate) type Teacher = Box<dyn Fn(Lesson)>;
+
 /// State shared by everything on one reactor's data path. Calls are plain function calls on one thread; whatever
 /// needs a decision is noted here and the coordinator is woken.
 pub(crate) struct CoordinatorPort {
@@ -79,6 +90,14 @@ pub(crate) struct CoordinatorPort {
     /// The coordinator holds back work for want of room.
     pub(super) starving: Cell<bool>,
     pub(super) room: Cell<bool>,
+    /// A connection came, or what is known of hosts has changed.
+    pub(super) news: Cell<bool>,
+    /// The control connection, on its reactor, if requests may go there.
+    pub(super) control: RefCell<Option<ConnectionHandle>>,
+    /// How pools are asked to have their hosts prepare a statement in a keyspace that none of their connections uses.
+    teachers: RefCell<Vec<(HostIndex, Teacher)>>,
+    /// What came of that: the lesson, and whether the host knows the statement now.
+    pub(super) taught: RefCell<Vec<(Lesson, bool)>>,
     pub(super) waker: RefCell<Option<Waker>>,
     woken: Cell<bool>,
     pub(super) panics: Rc<RefCell<Vec<(&'static str, u64)>>>,
@@ -103,6 +122,10 @@ impl CoordinatorPort {
             stats: RefCell::default(),
             starving: Cell::new(false),
             room: Cell::new(false),
+            news: Cell::new(false),
+            control: RefCell::default(),
+            teachers: RefCell::default(),
+            taught: RefCell::default(),
             waker: RefCell::default(),
             woken: Cell::new(false),
             panics: Rc::clone(stage.panics()),
@@ -129,6 +152,7 @@ impl CoordinatorPort {
     pub(crate) fn add_connection(&self, connection: ConnectionHandle) {
         self.pools.borrow_mut().add(connection);
         self.room.set(true);
+        self.news.set(true);
         self.wake();
     }
 
@@ -164,6 +188,39 @@ impl CoordinatorPort {
         self.pools.borrow_mut().set_route(&route);
         *self.route.borrow_mut() = Some(route);
         self.room.set(true);
+        self.news.set(true);
+        self.wake();
+    }
+
+    /// The control connection that requests may go to when there is no other. Called on its reactor.
+    pub(crate) fn set_control(&self, control: Option<ConnectionHandle>) {
+        *self.control.borrow_mut() = control;
+        self.news.set(true);
+        self.wake();
+    }
+
+    /// A pool came, or went.
+    pub(crate) fn set_teacher(&self, host: HostIndex, teacher: Option<Teacher>) {
+        let mut teachers = self.teachers.borrow_mut();
+        teachers.retain(|(known, _)| *known != host);
+        teachers.extend(teacher.map(|teacher| (host, teacher)));
+    }
+
+    /// Whether there is a pool for a host on this reactor.
+    pub(super) fn has_pool(&self, host: HostIndex) -> bool {
+        self.teachers.borrow().iter().any(|(known, _)| *known == host)
+    }
+
+    /// Asks the pool of a host to give a lesson. False when there is none.
+    pub(super) fn teach(&self, host: HostIndex, lesson: Lesson) -> bool {
+        let teachers = self.teachers.borrow();
+        let teacher = teachers.iter().find(|(known, _)| *known == host);
+        teacher.map(|(_, teach)| teach(lesson)).is_some()
+    }
+
+    /// From a pool: a lesson is over.
+    pub(crate) fn taught(&self, lesson: Lesson, learned: bool) {
+        self.taught.borrow_mut().push((lesson, learned));
         self.wake();
     }
 
@@ -442,6 +499,8 @@ impl CoordinatorPort {
         request.progress.row = Some(RowHome { chunk, row });
         request.progress.host = Some(host);
         request.progress.tried.push(host);
+        request.progress.by_control =
+            self.control.borrow().as_ref().is_some_and(|control| control.host == host);
         request
     }
 

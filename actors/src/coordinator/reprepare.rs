@@ -2,7 +2,8 @@
 //!
 //! The first request to find out makes the coordinator send a PREPARE of its own on the same connection; requests that
 //! find out while that is under way join it. When the answer names the same id, all of them are sent again on that
-//! connection; when it names another, the text means something else there now and they fail.
+//! connection; when it names another, the text means something else there now and they fail, unless the keyspace of the
+//! connection is the reason.
 
 use bytes::Bytes;
 use chorus_protocol::{
@@ -11,7 +12,9 @@ use chorus_protocol::{
     response::{Envelope, Response, ResultBody},
 };
 
-use super::{Cause, CoordinatorActor, execution, port::Reprepared};
+use std::sync::Arc;
+
+use super::{Cause, CoordinatorActor, Lesson, elsewhere::has_expired, execution, port::Reprepared};
 use crate::{
     connection::{ConnectionHandle, Work},
     metrics::Stamps,
@@ -22,6 +25,8 @@ use crate::{
 struct Waiting {
     connection: u64,
     id: Bytes,
+    /// Its pool has it prepared on a connection in another keyspace.
+    aside: bool,
     // Boxes, because boxes are what travels.
     #[expect(clippy::vec_box)]
     requests: Vec<Box<Request>>,
@@ -40,6 +45,26 @@ impl Reprepares {
             Some(index) => self.waiting.swap_remove(index).requests,
             None => Vec::new(),
         }
+    }
+
+    /// Whether any is prepared aside. The others have the deadline of their PREPARE.
+    pub(super) fn are_aside(&self) -> bool {
+        self.waiting.iter().any(|waiting| waiting.aside)
+    }
+
+    /// Takes out the requests whose statements are prepared aside.
+    #[expect(clippy::vec_box)]
+    pub(super) fn take_aside(&mut self) -> Vec<Box<Request>> {
+        self.waiting.extract_if(.., |waiting| waiting.aside).flat_map(|waiting| waiting.requests).collect()
+    }
+
+    /// The same, of those that have expired.
+    #[expect(clippy::vec_box)]
+    pub(super) fn take_expired(&mut self, now_us: u64) -> Vec<Box<Request>> {
+        let aside = self.waiting.iter_mut().filter(|waiting| waiting.aside);
+        aside
+            .flat_map(|waiting| waiting.requests.extract_if(.., |request| has_expired(request, now_us)))
+            .collect()
     }
 }
 
@@ -70,7 +95,9 @@ impl CoordinatorActor {
         let mut prepare = Box::new(Request::new());
         let shape = connection.shape;
         let start = begin_frame(&mut prepare.frame, shape.version, Opcode::Prepare, 0);
-        let message = Prepare { cql: &preparation.cql, keyspace: preparation.keyspace.as_deref() };
+        // Not the connection's, which may have changed since.
+        let keyspace = preparation.keyspace_in_message(&shape);
+        let message = Prepare { cql: &preparation.cql, keyspace };
         let encoded =
             message.encode(&shape, &mut prepare.frame).and_then(|()| finish_frame(&mut prepare.frame, start));
         if let Err(error) = encoded {
@@ -87,6 +114,7 @@ impl CoordinatorActor {
         self.reprepares.waiting.push(Waiting {
             connection: connection.id,
             id: id.clone(),
+            aside: false,
             requests: vec![request],
         });
         connection.push(Work::One(prepare), 1);
@@ -99,6 +127,18 @@ impl CoordinatorActor {
             let Preparations::One(preparation) = &prepare.options.prepared else { continue };
             let waiting = self.reprepares.take(prepare.progress.connection, &preparation.id);
             let verdict = connection.as_ref().map(|connection| prepared_id(&prepare, connection));
+            if let (Some(Ok(id)), Some(connection)) = (&verdict, &connection)
+                && *id != preparation.id
+                && self.prepare_aside(preparation, connection)
+            {
+                self.reprepares.waiting.push(Waiting {
+                    connection: connection.id,
+                    id: preparation.id.clone(),
+                    aside: true,
+                    requests: waiting,
+                });
+                continue;
+            }
             for request in waiting {
                 match (&verdict, &connection) {
                     (Some(Ok(id)), Some(connection)) if *id == preparation.id => {
@@ -113,6 +153,35 @@ impl CoordinatorActor {
                         self.port.fail(request, RequestErrorKind::Protocol(what.clone()));
                     }
                     (None, _) => self.resend(request, None),
+                }
+            }
+        }
+    }
+
+    /// A text without the name of a keyspace means another statement where connections use another keyspace, and below v5 a
+    /// PREPARE cannot name one: the pool opens a connection for it that uses the one the statement was prepared in. False when
+    /// that is not what is wrong, or there is no pool.
+    fn prepare_aside(&self, preparation: &Arc<Preparation>, connection: &ConnectionHandle) -> bool {
+        let statement = Arc::clone(preparation);
+        preparation.session_keyspace.is_some()
+            && preparation.keyspace_in_message(&connection.shape).is_none()
+            && self.port.teach(connection.host, Lesson { statement, connection: connection.id })
+    }
+
+    /// Looks at what came of statements prepared aside.
+    pub(super) fn settle_aside(&mut self) {
+        if self.port.taught.borrow().is_empty() {
+            return;
+        }
+        let settled = std::mem::take(&mut *self.port.taught.borrow_mut());
+        for (Lesson { statement, connection }, learned) in settled {
+            for request in self.reprepares.take(connection, &statement.id) {
+                match learned {
+                    true => {
+                        let host = request.progress.host;
+                        self.resend(request, host);
+                    }
+                    false => self.fail_changed(request, &statement),
                 }
             }
         }

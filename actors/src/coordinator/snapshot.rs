@@ -7,7 +7,7 @@ impl CoordinatorActor {
     /// A copy of everything counted on this reactor.
     pub(super) fn collect(&mut self) -> Collected {
         let mut collected = self.port.collect();
-        let waiting = (self.inbox.len() + self.waiting.len() + self.parked.len()) as u64;
+        let waiting = (self.inbox.len() + self.held()) as u64;
         collected.waiting = waiting;
         collected.reactor.waiting = waiting;
         collected.reactor.index = self.index;

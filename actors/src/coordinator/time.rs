@@ -2,11 +2,8 @@
 
 use std::{future::Future, task::Context as Task, time::Duration};
 
-use super::{CoordinatorActor, Parked};
-use crate::{
-    reactor::{Job, deadline_after},
-    request::{AttemptError, Request, RequestErrorKind},
-};
+use super::{CoordinatorActor, Parked, elsewhere::has_expired};
+use crate::request::{AttemptError, Request, RequestErrorKind};
 
 /// How coarse deadlines are.
 const TICK: Duration = Duration::from_millis(5);
@@ -57,6 +54,8 @@ impl CoordinatorActor {
     pub(super) fn is_busy(&self) -> bool {
         !self.port.tablets().is_empty()
             || !self.waiting.is_empty()
+            || !self.stranded.is_empty()
+            || self.reprepares.are_aside()
             || !self.parked.is_empty()
             || self.port.any_open(|connection| connection.in_flight() > connection.orphans())
             || self.port.any_open(|connection| connection.queue_depth() > 0)
@@ -69,39 +68,20 @@ impl CoordinatorActor {
             false
         });
         let now = self.port.clock().now_us();
-        let mut index = 0;
-        while index < self.waiting.len() {
-            let expired = match &self.waiting[index] {
-                Job::One(request) => {
-                    request.is_abandoned()
-                        || (request.progress.deadline_us != 0 && request.progress.deadline_us <= now)
-                }
-                Job::Chunk(chunk) => {
-                    let deadline = deadline_after(chunk.stamps.admitted_us, chunk.options(0).timeout);
-                    deadline != 0 && deadline <= now
-                }
-            };
-            if !expired {
-                index += 1;
-                continue;
-            }
-            match self.waiting.remove(index) {
-                Some(Job::One(request)) => self.expire(request),
-                Some(Job::Chunk(chunk)) => {
-                    let after = chunk.options(0).timeout.unwrap_or_default();
-                    self.fail_chunk(
-                        chunk,
-                        &RequestErrorKind::Timeout { after, written: false, in_flight: 0 },
-                    );
-                }
-                None => {}
-            }
+        let mut held = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.stranded));
+        self.expire_jobs(&mut held.0, now);
+        self.expire_jobs(&mut held.1, now);
+        (self.waiting, self.stranded) = held;
+        for request in self.reprepares.take_expired(now) {
+            self.expire(request);
+        }
+        if self.neighbour_was_full {
+            self.retry_stranded();
         }
         let mut index = 0;
         while index < self.parked.len() {
             let Parked { due_us, request, .. } = &self.parked[index];
-            let expired = request.is_abandoned()
-                || (request.progress.deadline_us != 0 && request.progress.deadline_us <= now);
+            let expired = has_expired(request, now);
             if !expired && *due_us > now {
                 index += 1;
                 continue;

@@ -13,7 +13,7 @@ use crate::{
     cluster::{self, ClusterSetup, Shutdown},
     config::EngineConfig,
     connection::handshake::ConnectError,
-    coordinator::{self, CoordinatorPort, Drain, OnStage},
+    coordinator::{self, CoordinatorPort, Drain, MeetNeighbours, Neighbours, OnStage},
     mail::Census,
     metrics::MetricsActor,
     reactor::{Inbox, Relay, SpinGate, launch, relay_for},
@@ -64,6 +64,11 @@ impl Engine {
             let coordinator = receive.await.map_err(|_| ConnectError::ShutDown)?;
             halt.coordinators.push(coordinator.clone());
             coordinators.push(coordinator);
+        }
+        let neighbours: Arc<[Arc<Inbox>]> = inboxes.clone().into();
+        for (own, coordinator) in coordinators.iter().enumerate() {
+            let (inboxes, fallback) = (Arc::clone(&neighbours), config.control_connection_fallback);
+            coordinator.do_send(MeetNeighbours(Neighbours { inboxes, own, fallback }));
         }
         let published = Arc::new(Published::empty(&config));
         let (ready, is_ready) = oneshot::channel();

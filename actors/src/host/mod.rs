@@ -24,7 +24,7 @@ use crate::cluster::{ClusterActor, HostDown, HostSharding, HostTried, HostUp};
 use crate::connection::handshake::{Banner, ConnectError};
 use crate::coordinator::{CoordinatorActor, OnStage};
 use crate::mail::{Census, Mail, Presence, takes_mail};
-use crate::pool::{AdoptKeyspace, Dismiss, MayConnect, PoolActor, PoolSettings, PoolSetup, Probe};
+use crate::pool::{AdoptKeyspace, Dismiss, MayConnect, PoolActor, PoolSettings, PoolSetup, Probe, Schooling};
 use crate::reactor::Stage;
 
 pub use messages::KeyspaceRefused;
@@ -62,6 +62,7 @@ pub(crate) struct HostActor {
     timer: Option<SpawnHandle>,
     last_error: Option<ConnectError>,
     sharding: Option<Sharding>,
+    schooling: Arc<Schooling>,
     stop: Option<Stop>,
     mail: Mail<Self>,
     _presence: Presence,
@@ -99,6 +100,7 @@ impl HostActor {
             timer: None,
             last_error: None,
             sharding: setup.host.sharding,
+            schooling: Arc::default(),
             stop: None,
             mail,
             _presence: presence,
@@ -145,6 +147,7 @@ impl HostActor {
                 self.setup.cluster.do_send(HostUp { host, sharding: self.sharding });
             }
             Some(Announcement::Down) => {
+                self.schooling.forget();
                 match &self.last_error {
                     Some(error) => warn!(host = %self.setup.host.address, %error, "host is down"),
                     None => {
@@ -217,6 +220,7 @@ impl Actor for HostActor {
                 owner: self.mail.clone(),
                 settings: Arc::clone(&self.setup.pool),
                 keyspace: self.setup.keyspace.clone(),
+                schooling: Arc::clone(&self.schooling),
             };
             coordinator.do_send(OnStage(Box::new(move |stage, port| PoolActor::start(setup, stage, port))));
         }

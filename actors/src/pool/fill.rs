@@ -88,7 +88,8 @@ impl PoolActor {
         let is_first = self.slots.usable() == 0 && self.stopping.is_none();
         let known = self.setup.settings.statements.as_ref().filter(|_| is_first && newcomer.is_ok());
         let statements = known.map(|known| known.alive()).unwrap_or_default();
-        let (taught, arrived) = (Rc::clone(&self.taught), Instant::now());
+        let schooling = Arc::clone(&self.setup.schooling);
+        let term = schooling.term();
         let on_probation = self.on_probation;
         async move {
             if let Ok(newcomer) = &newcomer
@@ -101,13 +102,14 @@ impl PoolActor {
             if let Ok(newcomer) = &newcomer
                 && !statements.is_empty()
             {
-                let mut taught = taught.lock().await;
-                // Connections to several shards come at the same time; what one of them was told the host knows.
-                if taught.is_none_or(|last| last < arrived) {
+                let mut told = schooling.told.lock().await;
+                // Connections to several shards, and of several reactors, come at the same time; what one of them was told the
+                // host knows.
+                if *told < term {
                     Lessons { statements, keyspace }.teach(&newcomer.handle).await;
-                    *taught = Some(Instant::now());
+                    *told = term;
                 }
-                drop(taught);
+                drop(told);
                 if newcomer.handle.is_closed() || !newcomer.handle.is_open() {
                     return (Err(ConnectError::Closed { during: Phase::Statements }), port_failed);
                 }

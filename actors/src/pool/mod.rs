@@ -39,10 +39,10 @@ use crate::reactor::Stage;
 use crate::request::CloseReason;
 use crate::statements::Statements;
 
-pub(crate) use messages::{AdoptKeyspace, Dismiss, MayConnect, PoolSetup, Probe};
+pub(crate) use messages::{AdoptKeyspace, Dismiss, MayConnect, PoolSetup, Probe, Schooling};
 
 use fill::close_all;
-use messages::{Fact, PROBE_TIMEOUT};
+use messages::{Fact, GiveLesson, PROBE_TIMEOUT};
 use shard_port::ShardPort;
 use slots::{ConnectionId, Slots};
 use wanted::Wanted;
@@ -74,8 +74,6 @@ pub(crate) struct PoolActor {
     /// When each connection became ready.
     since: HashMap<ConnectionId, Instant>,
     shard_port: ShardPort,
-    /// When the host was last told the statements of the session. Held while it is told: others that arrive meanwhile wait.
-    taught: Rc<tokio::sync::Mutex<Option<Instant>>>,
     /// The host was convicted: its next connection is tried before requests are let onto it.
     on_probation: bool,
     rng: Rng,
@@ -123,7 +121,6 @@ impl PoolActor {
             slots: Slots::new(wanted),
             since: HashMap::new(),
             shard_port: ShardPort::default(),
-            taught: Rc::default(),
             on_probation: false,
             rng: Rng::from_entropy(),
             reported: None,
@@ -176,6 +173,9 @@ impl Actor for PoolActor {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
+        let mail = self.mail.clone();
+        let teacher = Box::new(move |lesson| mail.do_send(GiveLesson(lesson)));
+        self.coordinator.set_teacher(self.setup.host.index, Some(teacher));
         self.setup.owner.do_send(PoolOpened { reactor: self.setup.reactor, pool: self.mail.clone() });
         self.report();
     }
@@ -292,6 +292,7 @@ impl Handler<Stop> for PoolActor {
         if self.stopping.is_some() {
             return;
         }
+        self.coordinator.set_teacher(self.setup.host.index, None);
         close_all(self.slots.wind_up());
         for handle in self.slots.iter() {
             handle.drain();

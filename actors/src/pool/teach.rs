@@ -7,14 +7,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{AsyncContext, Handler, WrapFuture};
+use actix::{ActorFutureExt, AsyncContext, Handler, WrapFuture};
 use chorus_protocol::request::Prepare;
 use chorus_protocol::response::{Response, ResultBody};
 use chorus_protocol::{EncodeError, Opcode};
+use chorus_topology::Rng;
 use futures::future::join_all;
 use tracing::debug;
 
 use super::PoolActor;
+use super::dial::Dial;
+use super::messages::GiveLesson;
 use crate::connection::ConnectionHandle;
 use crate::connection::handshake::use_statement;
 use crate::host::PrepareThere;
@@ -84,9 +87,7 @@ enum Outcome {
 }
 
 async fn prepare(connection: &ConnectionHandle, statement: &Preparation, limit: Duration) -> Outcome {
-    let keyspace = statement.keyspace.as_deref().or(statement.session_keyspace.as_deref());
-    let in_message = connection.shape.version.has_keyspace_field();
-    let message = Prepare { cql: &statement.cql, keyspace: keyspace.filter(|_| in_message) };
+    let message = Prepare { cql: &statement.cql, keyspace: statement.keyspace_in_message(&connection.shape) };
     let text: Result<Vec<u8>, EncodeError> =
         frame(&connection.shape, Opcode::Prepare, |body| message.encode(&connection.shape, body));
     let (address, cql) = (connection.address, &statement.cql);
@@ -111,6 +112,48 @@ async fn prepare(connection: &ConnectionHandle, statement: &Preparation, limit: 
 async fn use_keyspace(connection: &ConnectionHandle, name: Option<&str>) -> Result<(), InternalError> {
     let Some(name) = name else { return Ok(()) };
     ask(connection, query_frame(&connection.shape, &use_statement(name)), PATIENCE).await.map(drop)
+}
+
+impl Handler<GiveLesson> for PoolActor {
+    type Result = ();
+
+    /// On a connection of its own, which uses the keyspace of the statement and is closed again.
+    fn handle(&mut self, GiveLesson(lesson): GiveLesson, ctx: &mut Self::Context) {
+        if self.stopping.is_some() {
+            self.coordinator.taught(lesson, false);
+            return;
+        }
+        let mut options = self.setup.settings.connect.clone();
+        options.keyspace.clone_from(&lesson.statement.session_keyspace);
+        let dial = Dial {
+            endpoint: self.setup.host.endpoint.clone(),
+            through: None,
+            options,
+            budget: Arc::clone(&self.setup.settings.budget),
+            rng: Rng::seeded(self.rng.next_u64()),
+        };
+        let dialled = dial
+            .run()
+            .into_actor(self)
+            .map(|dialled, actor, _| dialled.outcome.map(|established| actor.adopt(established, None)));
+        let taught = dialled.then(|connection, actor, _| {
+            let lesson_given = async move {
+                match connection {
+                    Ok(connection) => {
+                        let outcome = prepare(&connection, &lesson.statement, PATIENCE).await;
+                        connection.close();
+                        (lesson, outcome == Outcome::Learned)
+                    }
+                    Err(error) => {
+                        debug!(%error, "no connection to prepare a statement in its keyspace");
+                        (lesson, false)
+                    }
+                }
+            };
+            lesson_given.into_actor(actor)
+        });
+        ctx.spawn(taught.map(|(lesson, learned), actor, _| actor.coordinator.taught(lesson, learned)));
+    }
 }
 
 impl Handler<PrepareThere> for PoolActor {

@@ -96,6 +96,11 @@ pub(crate) struct Progress {
     pub(crate) speculate_after_us: u32,
     /// Set on a copy that was sent before the first attempt had answered.
     pub(crate) ahead_of_answer: bool,
+    /// How many reactors have handed it on, and how long it was with them, microseconds.
+    pub(crate) hops: u8,
+    pub(crate) spent_us: u64,
+    /// It was sent on the control connection, for want of others.
+    pub(crate) by_control: bool,
     /// The other attempts under way, if there are any.
     pub(crate) race: Option<Arc<Race>>,
 }
@@ -136,6 +141,8 @@ impl Progress {
         self.reprepare = false;
         self.speculate_after_us = 0;
         self.ahead_of_answer = false;
+        self.hops = 0;
+        self.by_control = false;
         if self.race.is_some() {
             self.race = None;
         }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use chorus_protocol::{Consistency, token::Token};
+use chorus_protocol::{Consistency, FrameShape, token::Token};
 use chorus_topology::{HostIndex, LoadBalancingPolicy, RetryPolicy, SpeculativePolicy, TableId, ViewId};
 
 /// What a request does, for metrics and policies.
@@ -44,6 +44,14 @@ pub struct Preparation {
     pub keyspace: Option<Arc<str>>,
     /// The keyspace that connections used when it was prepared, in which unqualified names were looked up otherwise.
     pub session_keyspace: Option<Arc<str>>,
+}
+
+impl Preparation {
+    /// The keyspace that a PREPARE of it names: the one it was prepared in, where the protocol can say that.
+    pub(crate) fn keyspace_in_message(&self, shape: &FrameShape) -> Option<&str> {
+        let keyspace = self.keyspace.as_deref().or(self.session_keyspace.as_deref());
+        keyspace.filter(|_| shape.version.has_keyspace_field())
+    }
 }
 
 /// The prepared statements a request refers to.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chorus_protocol::{Compression, ProtocolVersion, RequestExtensions};
 
 use crate::auth::AuthProvider;
-use crate::config::{ApplicationInfo, Directory, EngineConfig, Resolver, TcpOptions, report};
+use crate::config::{
+    ApplicationInfo, ControlConnectionFallback, Directory, EngineConfig, Resolver, TcpOptions, report,
+};
 #[cfg(feature = "tls")]
 use crate::tls::TlsSettings;
 
@@ -119,8 +121,10 @@ impl ConnectOptions {
             let entry = (DRIVER_CONFIG.to_owned(), report);
             options.startup = options.startup.iter().cloned().chain([entry]).collect();
         }
-        // The control connection needs no keyspace, and a wrong one must not hide the cluster.
-        options.keyspace = None;
+        if config.control_connection_fallback == ControlConnectionFallback::Disabled {
+            // The control connection needs no keyspace, and a wrong one must not hide the cluster.
+            options.keyspace = None;
+        }
         options
     }
 }
