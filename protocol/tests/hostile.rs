@@ -155,11 +155,7 @@ fn deepest_value(typ: &CqlType) -> CqlValue {
         CqlType::Vector(element, _) => CqlValue::Vector(vec![deepest_value(element)]),
         CqlType::Udt(udt) => {
             let (name, typ) = &udt.fields[0];
-            CqlValue::Udt {
-                keyspace: udt.keyspace.clone(),
-                name: udt.name.clone(),
-                fields: vec![(name.clone(), Some(deepest_value(typ)))],
-            }
+            CqlValue::udt(udt, [(name.clone(), Some(deepest_value(typ)))])
         }
         _ => CqlValue::Int(7),
     }

@@ -87,11 +87,7 @@ fn any_value(typ: &CqlType) -> BoxedStrategy<CqlValue> {
             values
                 .prop_map(move |values| {
                     let names = udt.fields.iter().map(|(name, _)| name.clone());
-                    CqlValue::Udt {
-                        keyspace: udt.keyspace.clone(),
-                        name: udt.name.clone(),
-                        fields: names.zip(values).collect(),
-                    }
+                    CqlValue::udt(&udt, names.zip(values))
                 })
                 .boxed()
         }
@@ -99,7 +95,7 @@ fn any_value(typ: &CqlType) -> BoxedStrategy<CqlValue> {
             vec(any_value(element), usize::from(*dimension)).prop_map(CqlValue::Vector).boxed()
         }
         CqlType::Custom(class) => {
-            let class: Arc<str> = class.clone();
+            let class: Arc<String> = class.clone();
             // Without bytes it would be the empty value.
             vec(any::<u8>(), 1..10)
                 .prop_map(move |bytes| CqlValue::Custom { class: class.clone(), bytes })

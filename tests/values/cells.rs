@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chorus::protocol::{NativeType, ValueWriter};
+use chorus::value::UdtRef;
 use chorus::{
     CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlType, CqlValue, CqlVarint,
     MaybeUnset, ToCql, Uuid,
@@ -74,8 +75,7 @@ fn value(typ: &CqlType, sorted: bool) -> BoxedStrategy<CqlValue> {
             let fields = udt.fields.iter().map(|(_, typ)| nullable(typ, sorted)).collect::<Vec<_>>();
             fields
                 .prop_map(move |values| CqlValue::Udt {
-                    keyspace: udt.keyspace.clone(),
-                    name: udt.name.clone(),
+                    of: UdtRef::from(&udt),
                     fields: udt.fields.iter().map(|(name, _)| name.clone()).zip(values).collect(),
                 })
                 .boxed()
@@ -240,14 +240,14 @@ pub(crate) fn canonical(value: &CqlValue, typ: &CqlType) -> CqlValue {
             let fields = fields.iter().chain(missing).zip(types.iter());
             CqlValue::Tuple(fields.map(|(value, typ)| nested(value, typ)).collect())
         }
-        (CqlValue::Udt { keyspace, name, fields }, CqlType::Udt(udt)) => {
+        (CqlValue::Udt { of, fields }, CqlType::Udt(udt)) => {
             let field = |(name, typ): &(std::sync::Arc<str>, CqlType)| {
                 let value =
                     fields.iter().find(|(field, _)| field == name).and_then(|(_, value)| nested(value, typ));
                 (name.clone(), value)
             };
             let fields = udt.fields.iter().map(field).collect();
-            CqlValue::Udt { keyspace: keyspace.clone(), name: name.clone(), fields }
+            CqlValue::Udt { of: of.clone(), fields }
         }
         (CqlValue::Vector(elements), CqlType::Vector(element, _)) => {
             CqlValue::Vector(elements.iter().map(|value| canonical(value, element)).collect())

@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use chorus::value::UdtRef;
 use chorus::{
     CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlType, CqlValue, CqlVarint, Row,
     Scalar, Session, Uuid,
@@ -19,10 +20,8 @@ fn cases() -> Vec<(&'static str, &'static str, CqlValue)> {
     let decimal =
         |unscaled: i128, scale| V::Decimal(CqlDecimal { unscaled: CqlVarint::from(unscaled), scale });
     let duration = |months, days, nanoseconds| V::Duration(CqlDuration { months, days, nanoseconds });
-    let place = |name: &str, spot: Option<CqlValue>| V::Udt {
-        keyspace: "exchange".into(),
-        name: "place".into(),
-        fields: vec![("name".into(), Some(text(name))), ("spot".into(), spot)],
+    let place = |name: &str, spot: Option<CqlValue>| {
+        V::udt(UdtRef::new("exchange", "place"), [("name", Some(text(name))), ("spot", spot)])
     };
     let ints = |ints: &[i32]| V::list(ints.iter().copied().map(V::Int));
     vec![

@@ -52,7 +52,9 @@ pub(crate) fn replace(typ: &CqlType, new: &Arc<UdtType>) -> CqlType {
         CqlType::Set(element) => CqlType::set(replace(element, new)),
         CqlType::Vector(element, dimension) => CqlType::vector(replace(element, new), *dimension),
         CqlType::Map(pair) => CqlType::map(replace(&pair.0, new), replace(&pair.1, new)),
-        CqlType::Tuple(fields) => CqlType::Tuple(fields.iter().map(|field| replace(field, new)).collect()),
+        CqlType::Tuple(fields) => {
+            CqlType::tuple(fields.iter().map(|field| replace(field, new)).collect::<Vec<_>>())
+        }
         CqlType::Udt(udt) if udt.keyspace == new.keyspace && udt.name == new.name => {
             CqlType::Udt(new.clone())
         }

@@ -112,18 +112,18 @@ fn write_float(out: &mut (impl Write + ?Sized), value: f64, shown: &impl fmt::De
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::value::{CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlVarint};
+    use crate::value::{
+        CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlVarint, UdtRef,
+    };
 
     #[test]
     fn every_kind_of_value_has_its_notation() {
         let text = |text: &str| CqlValue::from(text);
         let uuid = uuid::Uuid::from_u128(1);
-        let udt = CqlValue::Udt {
-            keyspace: "k".into(),
-            name: "t".into(),
-            fields: vec![("zip".into(), Some(CqlValue::Int(1))), ("Street".into(), None)],
-        };
+        let udt = CqlValue::udt(UdtRef::new("k", "t"), [("zip", Some(CqlValue::Int(1))), ("Street", None)]);
         for (value, expected) in [
             (CqlValue::Empty, "NULL"),
             (text("it's"), "'it''s'"),
@@ -156,7 +156,7 @@ mod tests {
             (CqlValue::Tuple(vec![Some(CqlValue::Int(1)), None]), "(1, NULL)"),
             (CqlValue::Vector(vec![CqlValue::Float(1.0)]), "[1.0]"),
             (udt, "{zip: 1, \"Street\": NULL}"),
-            (CqlValue::Custom { class: "x".into(), bytes: vec![1] }, "0x01"),
+            (CqlValue::Custom { class: Arc::new("x".to_owned()), bytes: vec![1] }, "0x01"),
         ] {
             assert_eq!(value.to_string(), expected);
         }

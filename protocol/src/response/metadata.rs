@@ -1,6 +1,6 @@
 //! Descriptions of columns: of a result and of bind markers.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 
@@ -261,7 +261,7 @@ fn decode_columns(
             Some(global) => global.clone(),
             None => table_of(reader)?,
         };
-        let name = reader.string("column name")?.into();
+        let name = shared_name(reader.string("column name")?);
         Ok(ColumnSpec { keyspace, table, name, typ: decode_type(reader)? })
     };
     // Collected into the slice itself, whose length is known: columns are the most that a message can blow up, and twice as
@@ -277,6 +277,17 @@ fn decode_columns(
         })
         .collect();
     failed.map_or(Ok(columns), Err)
+}
+
+/// A column's name. Those of one letter are shared: what takes five bytes should not become a hundred.
+fn shared_name(name: &str) -> Arc<str> {
+    static LETTERS: LazyLock<[Arc<str>; 128]> =
+        LazyLock::new(|| std::array::from_fn(|letter| String::from(letter as u8 as char).into()));
+    match name.as_bytes() {
+        // Any text of one byte is ASCII.
+        [letter] => LETTERS.get(usize::from(*letter)).map_or_else(|| name.into(), Arc::clone),
+        _ => name.into(),
+    }
 }
 
 /// Stands where a column could not be read.

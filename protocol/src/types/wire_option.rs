@@ -15,10 +15,12 @@ const TUPLE: u16 = 0x31;
 
 /// Reads a type option.
 pub fn decode_type(reader: &mut Reader<'_>) -> Result<CqlType, DecodeError> {
-    decode_at(reader, MAX_TYPE_DEPTH)
+    decode_at(reader, MAX_TYPE_DEPTH, 0)
 }
 
-fn decode_at(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeError> {
+/// `owed` bytes at least of those that are left belong to what follows this type: the other fields of the types around it. What
+/// they take cannot be reserved once more.
+fn decode_at(reader: &mut Reader<'_>, depth: usize, owed: usize) -> Result<CqlType, DecodeError> {
     let Some(inner) = depth.checked_sub(1) else {
         return Err(DecodeError::TypeTooDeep { max: MAX_TYPE_DEPTH });
     };
@@ -26,39 +28,58 @@ fn decode_at(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeErr
     // One function for each: a level of nesting then takes the stack of its own kind only.
     match code {
         CUSTOM => CqlType::from_class_name_within(reader.string("type class name")?, depth),
-        LIST => decode_at(reader, inner).map(CqlType::list),
-        SET => decode_at(reader, inner).map(CqlType::set),
-        MAP => decode_map(reader, inner),
-        UDT => decode_udt(reader, inner),
-        TUPLE => decode_tuple(reader, inner),
+        LIST => decode_at(reader, inner, owed).map(CqlType::list),
+        SET => decode_at(reader, inner, owed).map(CqlType::set),
+        MAP => decode_map(reader, inner, owed),
+        UDT => decode_udt(reader, inner, owed),
+        TUPLE => decode_tuple(reader, inner, owed),
         code => NativeType::from_code(code)
             .map(CqlType::Native)
             .ok_or(DecodeError::UnknownCode { what: "type", code: i64::from(code) }),
     }
 }
 
-fn decode_map(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeError> {
-    let key = decode_at(reader, depth)?;
-    Ok(CqlType::map(key, decode_at(reader, depth)?))
+/// The bytes that a type takes at least.
+const TYPE: usize = 2;
+/// Those of a name and a type.
+const FIELD: usize = 4;
+
+fn decode_map(reader: &mut Reader<'_>, depth: usize, owed: usize) -> Result<CqlType, DecodeError> {
+    let key = decode_at(reader, depth, owed + TYPE)?;
+    Ok(CqlType::map(key, decode_at(reader, depth, owed)?))
 }
 
-fn decode_udt(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeError> {
+/// Checks that so many things of `smallest` bytes each can have come, besides what is owed.
+fn check_room(
+    reader: &Reader<'_>,
+    what: &'static str,
+    count: usize,
+    smallest: usize,
+    owed: usize,
+) -> Result<(), DecodeError> {
+    let (needed, left) = (count * smallest + owed, reader.rest().len());
+    if needed > left { Err(DecodeError::Truncated { what, needed, left }) } else { Ok(()) }
+}
+
+fn decode_udt(reader: &mut Reader<'_>, depth: usize, owed: usize) -> Result<CqlType, DecodeError> {
     let keyspace = reader.string("user type keyspace")?.into();
     let name = reader.string("user type name")?.into();
     let count = usize::from(reader.short("user type fields")?);
-    let mut fields = Vec::with_capacity(reader.capacity(count, 4));
-    for _ in 0..count {
+    check_room(reader, "user type fields", count, FIELD, owed)?;
+    let mut fields = Vec::with_capacity(count);
+    for index in 0..count {
         let field: Arc<str> = reader.string("user type field")?.into();
-        fields.push((field, decode_at(reader, depth)?));
+        fields.push((field, decode_at(reader, depth, owed + (count - 1 - index) * FIELD)?));
     }
     Ok(CqlType::Udt(Arc::new(UdtType { keyspace, name, fields })))
 }
 
-fn decode_tuple(reader: &mut Reader<'_>, depth: usize) -> Result<CqlType, DecodeError> {
+fn decode_tuple(reader: &mut Reader<'_>, depth: usize, owed: usize) -> Result<CqlType, DecodeError> {
     let count = usize::from(reader.short("tuple fields")?);
-    let mut fields = Vec::with_capacity(reader.capacity(count, 2));
-    for _ in 0..count {
-        fields.push(decode_at(reader, depth)?);
+    check_room(reader, "tuple fields", count, TYPE, owed)?;
+    let mut fields = Vec::with_capacity(count);
+    for index in 0..count {
+        fields.push(decode_at(reader, depth, owed + (count - 1 - index) * TYPE)?);
     }
     Ok(CqlType::Tuple(fields.into()))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::value::{CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlVarint};
+use crate::value::{CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlVarint, UdtRef};
 
 /// A value of any CQL type, for programs that learn their types while running.
 ///
@@ -45,19 +45,28 @@ pub enum CqlValue {
     /// Fields in definition order. When read, fields the value was written without are left out at the end; when
     /// written, fields are found by name and those not given are null.
     Udt {
-        keyspace: Arc<str>,
-        name: Arc<str>,
+        /// Which type it is of.
+        of: UdtRef,
         fields: Vec<(Arc<str>, Option<CqlValue>)>,
     },
     Vector(Vec<CqlValue>),
     /// Bytes of a type this crate does not know.
     Custom {
-        class: Arc<str>,
+        class: Arc<String>,
         bytes: Vec<u8>,
     },
 }
 
 impl CqlValue {
+    /// A value of a user type, by the names of its fields.
+    pub fn udt<N: Into<Arc<str>>>(
+        of: impl Into<UdtRef>,
+        fields: impl IntoIterator<Item = (N, Option<CqlValue>)>,
+    ) -> Self {
+        let fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        Self::Udt { of: of.into(), fields }
+    }
+
     /// A list without nulls.
     pub fn list(elements: impl IntoIterator<Item = CqlValue>) -> Self {
         Self::List(elements.into_iter().map(Some).collect())

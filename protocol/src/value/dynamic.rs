@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::error::{ValueError, ValueErrorReason};
 use crate::types::{CqlType, NativeType};
 use crate::value::tuple::take_field;
-use crate::value::{CqlValue, Elements, FromCql, MapEntries, ToCql, UdtCells, ValueWriter, VectorElements};
+use crate::value::{
+    CqlValue, Elements, FromCql, MapEntries, ToCql, UdtCells, UdtRef, ValueWriter, VectorElements,
+};
 
 impl<'f> FromCql<'f> for CqlValue {
     /// Every type can be read.
@@ -63,17 +65,29 @@ fn read_native(native: NativeType, typ: &CqlType, bytes: &[u8]) -> Result<CqlVal
     }
 }
 
+/// How many of these have come. Room is made for no more: nested values would each announce what only one of them can have.
+fn arrived<T>(cells: impl Iterator<Item = Result<T, ValueError>>) -> usize {
+    cells.take_while(Result::is_ok).count()
+}
+
+/// How many of at most this many fields have come.
+fn arrived_fields(most: usize, mut bytes: &[u8]) -> usize {
+    (0..most).take_while(|_| !bytes.is_empty() && take_field(&mut bytes).is_ok()).count()
+}
+
 fn read_elements(element: &CqlType, bytes: &[u8]) -> Result<Vec<Option<CqlValue>>, ValueError> {
-    let mut values = Vec::new();
-    for cell in Elements::new(Some(bytes))? {
+    let cells = Elements::new(Some(bytes))?;
+    let mut values = Vec::with_capacity(arrived(cells.clone()));
+    for cell in cells {
         values.push(nullable(element, cell?)?);
     }
     Ok(values)
 }
 
 fn read_map(key_type: &CqlType, value_type: &CqlType, bytes: &[u8]) -> Result<CqlValue, ValueError> {
-    let mut entries = Vec::new();
-    for entry in MapEntries::new(Some(bytes))? {
+    let cells = MapEntries::new(Some(bytes))?;
+    let mut entries = Vec::with_capacity(arrived(cells.clone()));
+    for entry in cells {
         let (key, value) = entry?;
         entries.push((CqlValue::from_cql(key_type, key)?, nullable(value_type, value)?));
     }
@@ -82,9 +96,9 @@ fn read_map(key_type: &CqlType, value_type: &CqlType, bytes: &[u8]) -> Result<Cq
 
 fn read_tuple(types: &[CqlType], bytes: &[u8]) -> Result<CqlValue, ValueError> {
     let mut rest = bytes;
-    let mut fields = Vec::new();
+    // Only what arrived takes memory: a type may declare many fields that a value leaves out.
+    let mut fields = Vec::with_capacity(arrived_fields(types.len(), bytes));
     for typ in types {
-        // Only what arrived takes memory: a type may declare many fields that a value leaves out.
         if rest.is_empty() {
             break;
         }
@@ -94,21 +108,22 @@ fn read_tuple(types: &[CqlType], bytes: &[u8]) -> Result<CqlValue, ValueError> {
 }
 
 fn read_udt(typ: &CqlType, bytes: &[u8]) -> Result<CqlValue, ValueError> {
-    let udt = UdtCells::definition::<CqlValue>(typ)?;
+    let CqlType::Udt(udt) = typ else { return Err(ValueError::mismatch::<CqlValue>(typ)) };
     let mut rest = bytes;
-    let mut fields = Vec::new();
+    let mut fields = Vec::with_capacity(arrived_fields(udt.fields.len(), bytes));
     for (name, typ) in &udt.fields {
         if rest.is_empty() {
             break;
         }
         fields.push((name.clone(), nullable(typ, take_field(&mut rest)?)?));
     }
-    Ok(CqlValue::Udt { keyspace: udt.keyspace.clone(), name: udt.name.clone(), fields })
+    Ok(CqlValue::Udt { of: UdtRef::from(udt), fields })
 }
 
 fn read_vector(element: &CqlType, dimension: u16, bytes: &[u8]) -> Result<CqlValue, ValueError> {
-    let mut values = Vec::new();
-    for cell in VectorElements::new(element, dimension, bytes)? {
+    let cells = VectorElements::new(element, dimension, bytes)?;
+    let mut values = Vec::with_capacity(arrived(cells.clone()));
+    for cell in cells {
         values.push(CqlValue::from_cql(element, Some(cell?))?);
     }
     Ok(CqlValue::Vector(values))

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::error::ValueErrorReason;
     use crate::value::to_cql::encode_value;
-    use crate::value::{CqlTimestamp, CqlVarint};
+    use crate::value::{CqlTimestamp, CqlVarint, UdtRef};
 
     #[test]
     fn json_lives_in_text_columns() {
@@ -148,11 +148,8 @@ mod tests {
 
     #[test]
     fn dynamic_values_become_json_without_losing_digits() {
-        let udt = CqlValue::Udt {
-            keyspace: "k".into(),
-            name: "t".into(),
-            fields: vec![("at".into(), Some(CqlValue::Timestamp(CqlTimestamp(0)))), ("b".into(), None)],
-        };
+        let fields = [("at", Some(CqlValue::Timestamp(CqlTimestamp(0)))), ("b", None)];
+        let udt = CqlValue::udt(UdtRef::new("k", "t"), fields);
         let big = CqlValue::Varint(CqlVarint::from(i128::MAX));
         for (value, json) in [
             (CqlValue::Empty, json!(null)),

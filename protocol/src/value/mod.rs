@@ -57,5 +57,5 @@ pub use temporal::{CqlDate, CqlTime, CqlTimestamp};
 pub use timeuuid::CqlTimeuuid;
 pub use to_cql::{NestedWriter, ToCql, ValueWriter};
 pub use tuple::take_field;
-pub use udt::UdtCells;
+pub use udt::{UdtCells, UdtRef};
 pub use varint::CqlVarint;

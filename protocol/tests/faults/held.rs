@@ -11,13 +11,25 @@ use crate::allocations::most_held;
 /// What anything may take.
 const BASE: usize = 64 * 1024;
 
-/// A value that is not known to the program takes 32 bytes and has four in its cell at least; twice and once more while a list of
-/// them grows.
-const ELEMENT: usize = 32;
+/// A value that is not known to the program takes 40 bytes, 56 with the name of its field, and has four in its cell at least.
+const ELEMENT: usize = 16;
 
 /// Descriptions of columns are the most that a message can blow up: four bytes are a column, and a column is a name, a table
-/// and a type.
-const MESSAGE: usize = 20;
+/// and a type, which are 64 bytes.
+const MESSAGE: usize = 16;
+
+/// Types as options, those that nest and those that announce more than there is.
+const TYPES: &[&[u8]] = &[
+    &[0, 9],
+    &[0, 0x20, 0, 9],
+    &[0, 0x21, 0, 9, 0, 9],
+    &[0, 0x20, 0, 0x20, 0, 0x20, 0, 9],
+    &[0, 0x31, 0, 3, 0, 9, 0, 9, 0, 9],
+    &[0, 0x31, 0, 0],
+    &[0, 0x31, 0xff, 0xff, 0, 0x31, 0xff, 0xff],
+    &[0, 0x30, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9],
+    &[0, 0x30, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0x30, 0, 0, 0, 0, 0xff, 0xff],
+];
 
 fn message_is_bounded(opcode: u8, body: &[u8], times: usize) {
     for version in [ProtocolVersion::V3, ProtocolVersion::V4, ProtocolVersion::V5] {
@@ -64,6 +76,22 @@ proptest! {
         message_is_bounded(8, &[&head[..], &body].concat(), MESSAGE);
     }
 
+    /// The shortest columns there can be, and types that nest.
+    #[test]
+    fn decoding_descriptions_of_columns_holds_a_small_multiple_of_them(
+        name in proptest::sample::select(&["", "a", "ab", "abc", "\u{e9}", "abcdefgh"][..]),
+        typ in proptest::sample::select(TYPES),
+        global in any::<bool>(),
+        count in 1usize..3000,
+    ) {
+        let column = [&(name.len() as u16).to_be_bytes()[..], name.as_bytes(), typ].concat();
+        let table = [0u8, 1, b'k', 0, 1, b't'];
+        let (first, each): (&[u8], &[u8]) = if global { (&table, &[]) } else { (&[], &table) };
+        let head = [&[0, 0, 0, 2, 0, 0, 0, u8::from(global)][..], &(count as u32).to_be_bytes(), first].concat();
+        let columns = [each, &column].concat().repeat(count);
+        message_is_bounded(8, &[&head[..], &columns, &[0, 0, 0, 0]].concat(), MESSAGE);
+    }
+
     /// Values whose elements are at least four bytes each, as all are but those of vectors.
     #[test]
     fn reading_any_cell_holds_a_small_multiple_of_it(
@@ -75,7 +103,11 @@ proptest! {
             CqlType::list(native.clone()),
             CqlType::list(CqlType::list(native.clone())),
             CqlType::map(native.clone(), CqlType::Blob),
+            CqlType::list(CqlType::list(CqlType::list(CqlType::list(CqlType::list(native.clone()))))),
             CqlType::tuple([native.clone(), CqlType::list(native.clone())]),
+            CqlType::tuple(vec![native.clone(); 3000]),
+            CqlType::list(CqlType::udt("k", "t", (0..50).map(|index| (format!("f{index}"), native.clone())))),
+            CqlType::udt("k", "t", (0..3000).map(|index| (format!("f{index}"), native.clone()))),
             native.clone(),
         ] {
             let (_, most) = most_held(|| CqlValue::from_cql(&typ, Some(&cell)));

@@ -223,7 +223,10 @@ fn f37_an_unknown_type_code_is_an_error_and_an_unknown_class_keeps_its_bytes() {
     let class = "org.example.Opaque(WithParameters)";
     let page = page(CqlType::custom(class), 1, &[0, 0, 0, 3, 1, 2, 3]);
     let row = page.rows::<Row>().unwrap().next().unwrap().unwrap();
-    assert_eq!(row.values, [Some(CqlValue::Custom { class: class.into(), bytes: vec![1, 2, 3] })]);
+    assert_eq!(
+        row.values,
+        [Some(CqlValue::Custom { class: std::sync::Arc::new(class.to_owned()), bytes: vec![1, 2, 3] })]
+    );
     let raw = page.rows::<(&[u8],)>().unwrap().next().unwrap().unwrap();
     assert_eq!(raw.0, [1, 2, 3]);
 }
