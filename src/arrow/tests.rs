@@ -143,7 +143,7 @@ fn identifiers_are_their_bytes_and_say_what_they_are() {
         assert_eq!(schema.field(0).metadata()[CQL_TYPE], typ.to_string());
     }
     let custom = CqlType::custom("org.example.Thing");
-    let value = CqlValue::Custom { class: "org.example.Thing".into(), bytes: vec![1, 2] };
+    let value = CqlValue::Custom { class: "org.example.Thing".to_owned().into(), bytes: vec![1, 2] };
     assert_eq!(column(custom, &[value]).as_binary::<i32>().value(0), [1, 2]);
 }
 
@@ -241,8 +241,7 @@ fn types_nest_in_each_other() {
     );
     let tags = |all: &[i32]| CqlValue::set(all.iter().map(|tag| CqlValue::from(*tag)));
     let value = |at: Option<i64>, tagged: &[i32]| CqlValue::Udt {
-        keyspace: "ks".into(),
-        name: "point".into(),
+        of: chorus_protocol::value::UdtRef::new("ks", "point"),
         fields: vec![
             (
                 "at".into(),

@@ -141,7 +141,7 @@ async fn f35_f37_f38_cells_that_cannot_be_read_are_errors_of_their_row() {
     assert_eq!(read(1).await, [Ok(None), int(1)], "any negative length is null");
     assert_eq!(read(2).await, [int(1), Err(ErrorKind::Rows)], "a cell that is missing");
     assert_eq!(read(3).await, [Err(ErrorKind::Rows), Ok(Some(CqlValue::Text("x".into())))]);
-    let opaque = CqlValue::Custom { class: "org.example.Opaque".into(), bytes: vec![7, 8] };
+    let opaque = CqlValue::Custom { class: "org.example.Opaque".to_owned().into(), bytes: vec![7, 8] };
     assert_eq!(read(4).await, [Ok(Some(opaque))]);
     assert_eq!(server.accepted(), 2);
 }
