@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(event) = events.next().await {
         if let ClusterEvent::Schema(difference) = event {
             println!("changed: {difference}");
-            if difference.to_string().contains("isbn") {
+            if difference.to_string().ends_with("was changed") {
                 break;
             }
         }
