@@ -41,4 +41,4 @@ pub use execute::{
 pub use server::{Fault, FaultRules, Limits, Requests, RuleId};
 #[cfg(feature = "tls")]
 pub use server::{NodeTls, NodeTlsError};
-pub use system::{ClientRoute, RELEASE_VERSION};
+pub use system::{ClientRoute, RELEASE_VERSION, Release};

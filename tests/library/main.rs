@@ -14,6 +14,7 @@ mod errors;
 mod events;
 mod fallback;
 mod leaving;
+mod legacy;
 mod metrics;
 mod paging;
 mod policies;

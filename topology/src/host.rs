@@ -8,6 +8,7 @@ use chorus_protocol::token::{AnyToken, Token, shard_of};
 use uuid::Uuid;
 
 use crate::endpoint::Endpoint;
+use crate::server_version::ServerVersion;
 
 /// The number of a host: dense, given at first sight of a host id and never given to another one, so it may index arrays
 /// for the life of a session. A host that left keeps its number and finds it again when it returns.
@@ -155,6 +156,11 @@ impl Host {
             sharding: None,
             tokens: Arc::from([]),
         }
+    }
+
+    /// [`release_version`](Host::release_version) taken apart; `None` when it is not told, or is no version.
+    pub fn server_version(&self) -> Option<ServerVersion> {
+        self.release_version.as_deref()?.parse().ok()
     }
 
     /// The same host under another number.

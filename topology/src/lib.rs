@@ -13,6 +13,7 @@ pub mod policies;
 pub mod rng;
 pub mod routing;
 pub mod rows;
+pub mod server_version;
 
 pub use client_routes::{
     ClientRoute, ClientRouteProxy, ClientRoutes, NoUsableRoute, RouteScope, RouteTable, RouteUpdate,
@@ -48,3 +49,4 @@ pub use routing::{
     Replica, Replicas, ReplicationFactor, ReplicationStrategy, Route, RouteBuilder, RouteHost,
     TABLETS_V1_PAYLOAD_KEY, TABLETS_V2_PAYLOAD_KEY, TabletHint, UpHosts, View, ViewId, tablet_version_block,
 };
+pub use server_version::{InvalidServerVersion, ServerVersion};

@@ -1,15 +1,14 @@
 //! The highest protocol version that all members speak, judged from their release versions.
 
 use chorus_protocol::ProtocolVersion;
+use chorus_topology::ServerVersion;
 
 /// The highest version that a server of this release speaks, as far as its text tells.
 ///
 /// ScyllaDB says that it is Cassandra 3.0.8.
 fn highest_of(release: &str) -> Option<ProtocolVersion> {
-    let mut numbers = release.split(['.', '-', '~', '_']).map(|part| part.parse::<u32>().ok());
-    let major = numbers.next()??;
-    let minor = numbers.next().flatten().unwrap_or(0);
-    match (major, minor) {
+    let release: ServerVersion = release.parse().ok()?;
+    match (release.major(), release.minor()) {
         // Zero and one are placeholders of servers that only pretend to be Cassandra.
         (0 | 1, _) => None,
         (2, 0 | 1) => Some(ProtocolVersion::V3),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use chorus_protocol::{FrameShape, response::Event};
-use chorus_topology::rows::{SchemaTable, ServerFamily};
+use chorus_topology::rows::{SchemaLayout, SchemaSource, SchemaTable, ServerFamily};
 use chorus_topology::{Endpoint, HostIndex};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -108,7 +108,7 @@ impl LinkMaker {
             handle,
             endpoint,
             host: Cell::default(),
-            family: Cell::new(family),
+            source: RefCell::new(SchemaSource::new(family)),
             is_astra,
             old_peers: Cell::new(sharded),
             lacking: RefCell::default(),
@@ -123,7 +123,8 @@ pub(super) struct Link {
     endpoint: Endpoint,
     /// The host it leads to, once that told.
     host: Cell<Option<Uuid>>,
-    family: Cell<ServerFamily>,
+    /// What the server is, as far as it told.
+    source: RefCell<SchemaSource>,
     is_astra: bool,
     /// The server has no `peers_v2`.
     old_peers: Cell<bool>,
@@ -160,7 +161,7 @@ impl Link {
 
     /// Whether queries take ScyllaDB's extensions.
     pub(super) fn is_scylla(&self) -> bool {
-        self.family.get() == ServerFamily::Scylla
+        self.source.borrow().family() == ServerFamily::Scylla
     }
 
     /// Whether the server told that it is DataStax Astra, which refuses writes at the usual consistency.
@@ -168,14 +169,20 @@ impl Link {
         self.is_astra
     }
 
-    /// The server told that it is DataStax Enterprise.
-    pub(super) fn note_dse(&self) {
-        self.family.set(ServerFamily::Dse);
+    /// The server told its version, and that of DataStax Enterprise if it is one.
+    pub(super) fn note_versions(&self, release: Option<&str>, dse: Option<&str>) {
+        let family = self.source.borrow().family();
+        self.source.replace(SchemaSource::new(family).of_versions(release, dse));
+    }
+
+    /// Where the server keeps its schema.
+    pub(super) fn layout(&self) -> SchemaLayout {
+        self.source.borrow().layout()
     }
 
     /// Whether a schema table is worth asking for.
     pub(super) fn may_have(&self, table: SchemaTable) -> bool {
-        table.is_worth_asking(self.family.get()) && !self.lacking.borrow().contains(&table)
+        self.source.borrow().may_have(table) && !self.lacking.borrow().contains(&table)
     }
 
     /// The server does not have this table; it is not asked for again on this connection.

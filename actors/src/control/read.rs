@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use chorus_protocol::Compression;
 use chorus_topology::rows::{
-    ClientRouteRow, LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION,
-    SELECT_PEER_SCHEMA_VERSIONS, SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, SchemaRows,
-    SchemaTable,
+    ClientRouteRow, LegacyRows, LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION,
+    SELECT_PEER_SCHEMA_VERSIONS, SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, SchemaLayout,
+    SchemaRows, SchemaTable,
 };
 use chorus_topology::{RouteScope, SchemaScope};
 use tracing::debug;
@@ -87,9 +87,7 @@ impl<'a> Reader<'a> {
         let local = local.into_iter().next().ok_or_else(|| {
             InternalError::Answer("system.local has no row: the server is not ready".into())
         })?;
-        if local.dse_version.is_some() {
-            self.link.note_dse();
-        }
+        self.link.note_versions(local.release_version.as_deref(), local.dse_version.as_deref());
         Ok((local, peers))
     }
 
@@ -109,10 +107,11 @@ impl<'a> Reader<'a> {
     }
 
     async fn schema(&self, part: &SchemaScope) -> Result<SchemaRows, InternalError> {
+        let layout = self.link.layout();
         let tables = SchemaTable::ALL.into_iter().filter(|table| self.link.may_have(*table));
         // Sent together: their answers arrive in the time of the slowest.
-        let reads =
-            tables.filter_map(|table| Some((table, table.select(part)?))).map(|(table, text)| async move {
+        let reads = tables.filter_map(|table| Some((table, table.select(part, layout)?))).map(
+            |(table, text)| async move {
                 let mut found = Vec::new();
                 let text = self.limited(&text);
                 let read = pages(
@@ -127,21 +126,29 @@ impl<'a> Reader<'a> {
                 );
                 match read.await {
                     Err(error) if table.is_optional() && error.is_refused() => {
-                        debug!(table = table.name(), %error, "the server lacks a part of the schema tables");
+                        debug!(?table, %error, "the server lacks a part of the schema tables");
                         self.link.remember_lack_of(table);
                         Ok((table, Vec::new()))
                     }
                     Err(error) => Err(error.during(&text)),
                     Ok(()) => Ok((table, found)),
                 }
-            });
-        let mut schema = SchemaRows::default();
-        for (table, found) in futures::future::try_join_all(reads).await? {
-            for page in found {
-                schema.extend(table, &page);
+            },
+        );
+        let read = futures::future::try_join_all(reads).await?;
+        let pages = read.iter().flat_map(|(table, found)| found.iter().map(|page| (*table, page)));
+        Ok(match layout {
+            SchemaLayout::Legacy => {
+                let mut rows = LegacyRows::default();
+                pages.for_each(|(table, page)| rows.extend(table, page));
+                rows.translate()
             }
-        }
-        Ok(schema)
+            SchemaLayout::Modern => {
+                let mut rows = SchemaRows::default();
+                pages.for_each(|(table, page)| rows.extend(table, page));
+                rows
+            }
+        })
     }
 
     /// The schema version of every host.

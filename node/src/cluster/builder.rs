@@ -14,7 +14,7 @@ use crate::catalog::Dialect;
 use crate::cql::CqlError;
 use crate::execute::{Database, DatabaseOptions};
 use crate::server::{Credentials, Limits, Settings, Shared, Versions};
-use crate::system::{ClientRoutes, ClusterTables, Traces};
+use crate::system::{ClientRoutes, ClusterTables, Release, Traces};
 
 /// Describes a cluster and starts it.
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ pub struct EmbeddedClusterBuilder {
     memory_limit: Option<u64>,
     shards: Option<Shards>,
     newest_protocol: Option<ProtocolVersion>,
+    release: Release,
     offers: Vec<(String, Vec<String>)>,
     #[cfg(unix)]
     unix_sockets: Option<std::path::PathBuf>,
@@ -75,6 +76,9 @@ pub enum StartError {
     /// The node has left the cluster for good.
     #[error("the node at {0} was removed from the cluster")]
     Removed(SocketAddr),
+    /// ScyllaDB, which nodes with shards are, was to pose as another server.
+    #[error("nodes with shards are of no release of Cassandra")]
+    ReleaseWithShards,
     /// There were to be no nodes.
     #[error("a cluster needs at least one node")]
     NoNodes,
@@ -102,6 +106,7 @@ impl EmbeddedClusterBuilder {
             memory_limit: None,
             shards: None,
             newest_protocol: None,
+            release: Release::default(),
             offers: Vec::new(),
             #[cfg(unix)]
             unix_sockets: None,
@@ -171,7 +176,15 @@ impl EmbeddedClusterBuilder {
         self
     }
 
-    /// The newest version of the protocol that nodes speak. Defaults to 5, and with shards to 4.
+    /// Which server the nodes pose as. Defaults to [`Release::Cassandra50`]. Nodes with shards pose as ScyllaDB, and have no other
+    /// release: [`start`](Self::start) refuses them.
+    pub fn release(mut self, release: Release) -> Self {
+        self.release = release;
+        self
+    }
+
+    /// The newest version of the protocol that nodes speak. Defaults to that of the [release](Self::release), and with shards
+    /// to 4.
     pub fn newest_protocol(mut self, version: ProtocolVersion) -> Self {
         self.newest_protocol = Some(version);
         self
@@ -241,6 +254,9 @@ impl EmbeddedClusterBuilder {
         if places.is_empty() {
             return Err(StartError::NoNodes);
         }
+        if self.shards.is_some() && self.release != Release::default() {
+            return Err(StartError::ReleaseWithShards);
+        }
         if !self.listen.ip().is_loopback() && self.credentials.is_none() {
             return Err(StartError::Public(self.listen));
         }
@@ -263,7 +279,7 @@ impl EmbeddedClusterBuilder {
         let traces = Arc::new(Traces::default());
         let (dialect, newest) = match self.shards {
             Some(_) => (Dialect::Scylla, ProtocolVersion::V4),
-            None => (Dialect::Cassandra, ProtocolVersion::V5),
+            None => (Dialect::Cassandra, self.release.newest_protocol()),
         };
         let versions = Versions::up_to(self.newest_protocol.unwrap_or(newest));
         let options = DatabaseOptions {
@@ -278,6 +294,7 @@ impl EmbeddedClusterBuilder {
             routes: Arc::clone(&routes),
             versions,
             dialect,
+            release: self.release,
         };
         let database =
             Database::with_system_tables(options, Arc::new(tables)).map_err(StartError::SystemTables)?;
@@ -285,6 +302,7 @@ impl EmbeddedClusterBuilder {
             limits: self.limits,
             credentials: self.credentials,
             versions,
+            release: self.release,
             offers: self.offers,
             seed: self.seed,
         };

@@ -19,6 +19,7 @@ use crate::catalog::TableSchema;
 use crate::cluster::{
     AimCounters, Division, Door, Epochs, Member, OwnerCache, Owners, Place, Roster, TabletStore,
 };
+use crate::system::Release;
 use crate::system::{ClientRoutes, Traces};
 
 /// Events a client may leave unread before it is disconnected.
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     /// How many were not let in.
     pub(crate) refused_logins: AtomicU64,
     pub(crate) versions: Versions,
+    pub(crate) release: Release,
     /// Further entries of SUPPORTED.
     pub(crate) offers: Vec<(String, Vec<String>)>,
     pub(crate) tablets: TabletStore,
@@ -54,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) versions: Versions,
+    pub(crate) release: Release,
     /// Further entries of SUPPORTED.
     pub(crate) offers: Vec<(String, Vec<String>)>,
     /// What the places of tablets and the chances of fault rules are drawn from.
@@ -69,7 +72,7 @@ impl Shared {
         settings: Settings,
     ) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        let Settings { limits, credentials, versions, offers, seed } = settings;
+        let Settings { limits, credentials, versions, release, offers, seed } = settings;
         Self {
             roster,
             database,
@@ -80,6 +83,7 @@ impl Shared {
             credentials: RwLock::new(credentials),
             refused_logins: AtomicU64::new(0),
             versions,
+            release,
             offers,
             tablets: TabletStore::new(seed),
             rates: RateLimiter::default(),

@@ -273,7 +273,7 @@ impl Session {
         };
         match (self.phase, opcode) {
             (Phase::Start | Phase::Ready, Opcode::Options) => {
-                let mut supported = supported(self.node.shared.versions);
+                let mut supported = supported(self.node.shared.versions, self.node.shared.release);
                 supported.options.extend(self.node.shared.offers.iter().cloned());
                 if let Some(place) = &self.place {
                     supported.options.extend(extensions::offered(

@@ -6,7 +6,7 @@ use chorus_protocol::request::Startup;
 use chorus_protocol::response::Supported;
 use chorus_protocol::{Compression, ProtocolVersion};
 
-use crate::system::CQL_VERSION;
+use crate::system::Release;
 
 /// The versions of the protocol that the nodes of a cluster speak: all from the oldest there is to their newest.
 #[derive(Debug, Clone, Copy)]
@@ -47,13 +47,13 @@ impl fmt::Display for Versions {
 }
 
 /// The answer to OPTIONS.
-pub(crate) fn supported(versions: Versions) -> Supported {
+pub(crate) fn supported(versions: Versions, release: Release) -> Supported {
     let option = |key: &str, values: Vec<String>| (key.to_owned(), values);
     Supported {
         options: vec![
             option("PROTOCOL_VERSIONS", versions.names().collect()),
             option("COMPRESSION", vec!["snappy".to_owned(), "lz4".to_owned()]),
-            option("CQL_VERSION", vec![CQL_VERSION.to_owned()]),
+            option("CQL_VERSION", vec![release.cql_version().to_owned()]),
         ],
     }
 }
@@ -141,7 +141,7 @@ mod tests {
             versions.contains(3) && versions.contains(5) && !versions.contains(6) && !versions.contains(2)
         );
         assert_eq!(
-            supported(versions).protocol_versions(),
+            supported(versions, Release::Cassandra50).protocol_versions(),
             [ProtocolVersion::V3, ProtocolVersion::V4, ProtocolVersion::V5]
         );
         assert!(!Versions::up_to(ProtocolVersion::V4).contains(5));

@@ -28,6 +28,20 @@ pub(crate) const SYSTEM: &[&str] = &[
      WITH comment = 'per-table primary range size estimates'",
 ];
 
+/// `system` in Cassandra 2.2: nobody tells ports, and there are no virtual tables.
+pub(crate) const SYSTEM_22: &[&str] = &[
+    "CREATE TABLE local (key text PRIMARY KEY, bootstrapped text, broadcast_address inet, cluster_name text, \
+     cql_version text, data_center text, gossip_generation int, host_id uuid, listen_address inet, \
+     native_protocol_version text, partitioner text, rack text, release_version text, rpc_address inet, \
+     schema_version uuid, thrift_version text, tokens set<text>, truncated_at map<uuid, blob>) \
+     WITH comment = 'information about the local node'",
+    "CREATE TABLE peers (peer inet PRIMARY KEY, data_center text, host_id uuid, preferred_ip inet, rack text, \
+     release_version text, rpc_address inet, schema_version uuid, tokens set<text>) \
+     WITH comment = 'information about known peers in the cluster'",
+    "CREATE TABLE \"IndexInfo\" (table_name text, index_name text, PRIMARY KEY (table_name, index_name)) \
+     WITH comment = 'built column indexes'",
+];
+
 /// What `system` has beyond that in ScyllaDB.
 pub(crate) const SCYLLA: &[&str] =
     &["CREATE TABLE client_routes (connection_id text, host_id uuid, address text, port int, tls_port int, \

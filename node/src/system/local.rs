@@ -1,16 +1,13 @@
 //! Rows of `system.local`, `system.peers` and `system.peers_v2`: who answers, and who else is there.
 
 use super::cell::{self, Cell};
+use super::release::Release;
 use crate::catalog::Catalog;
 use crate::cluster::{Member, Membership};
 use crate::server::Versions;
 
 type Row = Vec<Cell>;
 
-/// The version a node says it has: a Cassandra whose features clients may expect, and what it really is.
-pub const RELEASE_VERSION: &str = "5.0.0-embedded";
-/// The version of CQL, in `system.local` and SUPPORTED.
-pub(crate) const CQL_VERSION: &str = "3.4.7";
 const PARTITIONER: &str = "org.apache.cassandra.dht.Murmur3Partitioner";
 /// The port nodes of a cluster would talk to each other on. Nobody listens there.
 const STORAGE_PORT: i32 = 7000;
@@ -23,7 +20,7 @@ pub(crate) fn local_row(membership: &Membership, own: &Member, catalog: &Catalog
         cell::inet(address),
         cell::int(STORAGE_PORT),
         cell::text(&membership.name),
-        cell::text(CQL_VERSION),
+        cell::text(Release::Cassandra50.cql_version()),
         cell::text(&own.datacenter),
         cell::int(1),
         cell::uuid(own.host_id),
@@ -32,7 +29,7 @@ pub(crate) fn local_row(membership: &Membership, own: &Member, catalog: &Catalog
         cell::text(versions.newest().as_u8().to_string()),
         cell::text(PARTITIONER),
         cell::text(&own.rack),
-        cell::text(RELEASE_VERSION),
+        cell::text(Release::Cassandra50.version()),
         cell::inet(address),
         cell::int(i32::from(own.address.port())),
         cell::uuid(catalog.version()),
@@ -41,7 +38,42 @@ pub(crate) fn local_row(membership: &Membership, own: &Member, catalog: &Catalog
     ]
 }
 
-pub(crate) fn peer_rows(membership: &Membership, own: &Member, catalog: &Catalog) -> Vec<Row> {
+/// The same as Cassandra 2.2 tells it.
+pub(crate) fn local_row_22(
+    membership: &Membership,
+    own: &Member,
+    catalog: &Catalog,
+    versions: Versions,
+) -> Row {
+    let (address, release) = (own.address.ip(), Release::Cassandra22);
+    vec![
+        cell::text("local"),
+        cell::text("COMPLETED"),
+        cell::inet(address),
+        cell::text(&membership.name),
+        cell::text(release.cql_version()),
+        cell::text(&own.datacenter),
+        cell::int(1),
+        cell::uuid(own.host_id),
+        cell::inet(address),
+        cell::text(versions.newest().as_u8().to_string()),
+        cell::text(PARTITIONER),
+        cell::text(&own.rack),
+        cell::text(release.version()),
+        cell::inet(address),
+        cell::uuid(catalog.version()),
+        cell::text("20.1.0"),
+        tokens(own),
+        None,
+    ]
+}
+
+pub(crate) fn peer_rows(
+    membership: &Membership,
+    own: &Member,
+    catalog: &Catalog,
+    release: Release,
+) -> Vec<Row> {
     others(membership, own)
         .map(|peer| {
             vec![
@@ -50,7 +82,7 @@ pub(crate) fn peer_rows(membership: &Membership, own: &Member, catalog: &Catalog
                 cell::uuid(peer.host_id),
                 None,
                 rack(peer),
-                cell::text(RELEASE_VERSION),
+                cell::text(release.version()),
                 cell::inet(peer.address.ip()),
                 cell::uuid(catalog.version()),
                 if peer.half_known { None } else { tokens(peer) },
@@ -75,7 +107,7 @@ pub(crate) fn peer_v2_rows(membership: &Membership, own: &Member, catalog: &Cata
                 None,
                 None,
                 rack(peer),
-                cell::text(RELEASE_VERSION),
+                cell::text(Release::Cassandra50.version()),
                 cell::uuid(catalog.version()),
                 if peer.half_known { None } else { tokens(peer) },
             ]

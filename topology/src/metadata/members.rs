@@ -10,6 +10,7 @@ use super::warning::Warning;
 use crate::endpoint::Endpoint;
 use crate::host::{Endpoints, Host};
 use crate::rows::{LocalRow, PeerRow, Tokens};
+use crate::server_version::ServerVersion;
 
 /// Replaces the address a cluster tells for a peer by the one the driver can reach. Called once for each peer row.
 pub type AddressMap<'a> = &'a dyn Fn(SocketAddr) -> SocketAddr;
@@ -81,6 +82,7 @@ impl Discovery<'_> {
                 warnings.push(Warning::DuplicateAddress { address: host.address, host_id: host.id });
             } else {
                 ids.insert(host.id);
+                warnings.extend(odd_versions(&host));
                 hosts.push(match self.endpoint {
                     Some(endpoint) => {
                         let way = endpoint(&host);
@@ -208,6 +210,16 @@ fn workloads(many: Option<&[String]>, one: Option<&str>) -> Arc<[Arc<str>]> {
     }
 }
 
+/// The versions of a host that cannot be read as a whole.
+fn odd_versions(host: &Host) -> impl Iterator<Item = Warning> {
+    let address = host.address;
+    [&host.release_version, &host.dse_version].into_iter().flatten().filter_map(move |text| {
+        let assumed = text.parse::<ServerVersion>().ok();
+        let is_odd = assumed.as_ref().is_none_or(ServerVersion::is_odd);
+        is_odd.then(|| Warning::OddVersion { address, text: text.chars().take(64).collect(), assumed })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +270,25 @@ mod tests {
         let mut warnings = Vec::new();
         let partitioner = discovery.partitioner(&mut warnings);
         (discovery.members(partitioner, &mut warnings), warnings)
+    }
+
+    #[test]
+    fn versions_that_cannot_be_read_are_warned_of_and_the_hosts_are_kept() {
+        let versioned = |text: &str, last| PeerRow { release_version: Some(text.into()), ..peer(last) };
+        let peers =
+            [versioned("4.0-rc1", 2), versioned("1.2.3.4.5", 3), versioned("mine", 4), versioned("5.0.4", 5)];
+        let (hosts, warnings) = discover(&peers, None);
+        assert_eq!(hosts.len(), 5);
+        let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "the version \"1.2.3.4.5\" of host 10.0.0.3:9042 is odd: it is taken for 1.2.3.4",
+                "the version \"mine\" of host 10.0.0.4:9042 is odd: it is taken for a new one",
+            ]
+        );
+        assert_eq!(hosts[1].server_version().unwrap().pre_release(), Some("rc1"));
+        assert_eq!(hosts[3].server_version(), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use chorus_protocol::types::TypeTextError;
 use uuid::Uuid;
 
 use crate::routing::ReplicationFactorError;
+use crate::server_version::ServerVersion;
 
 /// Something in a system table that could not be used. The rest of the rows were.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,15 @@ pub enum Warning {
         host_id: Uuid,
         /// The address in the row that was left out.
         address: SocketAddr,
+    },
+    /// A version that cannot be read, or only in part.
+    OddVersion {
+        /// The host that told it.
+        address: SocketAddr,
+        /// The beginning of its text.
+        text: String,
+        /// What it is taken for; `None` for a new one, whichever that is.
+        assumed: Option<ServerVersion>,
     },
     /// A partitioner whose tokens cannot be computed: requests are not routed by token.
     UnknownPartitioner {
@@ -158,6 +168,13 @@ impl fmt::Display for Warning {
             }
             Self::DuplicateHostId { host_id, address } => {
                 write!(f, "host {address} is not used: another host has its id {host_id}")
+            }
+            Self::OddVersion { address, text, assumed } => {
+                write!(f, "the version {text:?} of host {address} is odd: ")?;
+                match assumed {
+                    Some(version) => write!(f, "it is taken for {version}"),
+                    None => f.write_str("it is taken for a new one"),
+                }
             }
             Self::UnknownPartitioner { class } => {
                 write!(f, "partitioner {class:?} is not known: requests are not routed by token")

@@ -2,23 +2,28 @@
 //!
 //! Servers differ in the columns their system tables have, and newer ones keep adding some. So the queries ask for all
 //! columns, and the rows here pick theirs by name: a column that is missing leaves its field empty, one that is not known
-//! here is skipped.
+//! here is skipped. Where a server keeps its schema is told by its version ([`SchemaSource`]); what old ones tell is translated
+//! ([`LegacyRows`]).
 
 mod cluster;
+mod legacy;
 mod schema;
 mod scope;
+mod source;
 mod tables;
 
 pub use cluster::{
     ClientRouteRow, LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION,
     SELECT_PEER_SCHEMA_VERSIONS, SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, Tokens,
 };
+pub use legacy::LegacyRows;
 pub use schema::{
     AggregateRow, ColumnMaskRow, ColumnRow, EdgeRow, FunctionRow, IndexRow, KeyspaceRow, SchemaRows,
     ScyllaKeyspaceRow, TableRow, TriggerRow, TypeRow, VertexRow, ViewRow,
 };
 pub use scope::SchemaScope;
-pub use tables::{SchemaTable, ServerFamily};
+pub use source::{SchemaLayout, SchemaSource, ServerFamily};
+pub use tables::SchemaTable;
 
 /// Defines a row whose fields are filled from the columns of the same (or the given) name.
 macro_rules! system_row {
@@ -30,6 +35,7 @@ macro_rules! system_row {
         $(#[$row_doc])*
         #[derive(Debug, Clone, Default, PartialEq)]
         #[non_exhaustive]
+        #[allow(unreachable_pub)] // those that are translated are nobody else's business
         pub struct $row {
             $( $(#[$field_doc])* pub $field: $type, )+
             $( $(#[$others_doc])* pub $others: std::collections::BTreeMap<String, chorus_protocol::CqlValue>, )?

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chorus_protocol::{FromRow, RowsBody, ValueError};
 
+use super::source::SchemaLayout;
 use super::system_row;
 use super::tables::SchemaTable;
 
@@ -241,6 +242,8 @@ system_row! {
 #[derive(Debug, Clone, Default, PartialEq)]
 #[allow(missing_docs)] // the fields are the tables
 pub struct SchemaRows {
+    /// Where the rows stood.
+    pub layout: SchemaLayout,
     pub keyspaces: Vec<KeyspaceRow>,
     pub scylla_keyspaces: Vec<ScyllaKeyspaceRow>,
     pub types: Vec<TypeRow>,
@@ -290,7 +293,7 @@ impl SchemaRows {
     }
 }
 
-fn append<T: for<'f> FromRow<'f>>(
+pub(super) fn append<T: for<'f> FromRow<'f>>(
     rows: &mut Vec<T>,
     table: SchemaTable,
     page: &RowsBody,

@@ -3,19 +3,7 @@
 use chorus_protocol::literal::quote_text;
 
 use super::scope::SchemaScope;
-
-/// What a server is, as far as its schema tables are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-#[non_exhaustive]
-pub enum ServerFamily {
-    /// Apache Cassandra, or something that passes for it.
-    #[default]
-    Cassandra,
-    /// ScyllaDB.
-    Scylla,
-    /// DataStax Enterprise.
-    Dse,
-}
+use super::source::SchemaLayout;
 
 /// A table that tells a part of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,48 +48,50 @@ impl SchemaTable {
         Self::VirtualColumns,
     ];
 
-    /// The table's name, keyspace included.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Keyspaces => "system_schema.keyspaces",
-            Self::ScyllaKeyspaces => "system_schema.scylla_keyspaces",
-            Self::Types => "system_schema.types",
-            Self::Tables => "system_schema.tables",
-            Self::Columns => "system_schema.columns",
-            Self::ColumnMasks => "system_schema.column_masks",
-            Self::Indexes => "system_schema.indexes",
-            Self::Triggers => "system_schema.triggers",
-            Self::Views => "system_schema.views",
-            Self::Functions => "system_schema.functions",
-            Self::Aggregates => "system_schema.aggregates",
-            Self::Vertices => "system_schema.vertices",
-            Self::Edges => "system_schema.edges",
-            Self::VirtualKeyspaces => "system_virtual_schema.keyspaces",
-            Self::VirtualTables => "system_virtual_schema.tables",
-            Self::VirtualColumns => "system_virtual_schema.columns",
-        }
+    /// The table's name, keyspace included; `None` where the layout has no such table.
+    pub const fn name(self, layout: SchemaLayout) -> Option<&'static str> {
+        Some(match (layout, self) {
+            (SchemaLayout::Legacy, Self::Keyspaces) => "system.schema_keyspaces",
+            (SchemaLayout::Legacy, Self::Types) => "system.schema_usertypes",
+            (SchemaLayout::Legacy, Self::Tables) => "system.schema_columnfamilies",
+            (SchemaLayout::Legacy, Self::Columns) => "system.schema_columns",
+            (SchemaLayout::Legacy, Self::Triggers) => "system.schema_triggers",
+            (SchemaLayout::Legacy, Self::Functions) => "system.schema_functions",
+            (SchemaLayout::Legacy, Self::Aggregates) => "system.schema_aggregates",
+            (SchemaLayout::Legacy, _) => return None,
+            (SchemaLayout::Modern, Self::Keyspaces) => "system_schema.keyspaces",
+            (SchemaLayout::Modern, Self::ScyllaKeyspaces) => "system_schema.scylla_keyspaces",
+            (SchemaLayout::Modern, Self::Types) => "system_schema.types",
+            (SchemaLayout::Modern, Self::Tables) => "system_schema.tables",
+            (SchemaLayout::Modern, Self::Columns) => "system_schema.columns",
+            (SchemaLayout::Modern, Self::ColumnMasks) => "system_schema.column_masks",
+            (SchemaLayout::Modern, Self::Indexes) => "system_schema.indexes",
+            (SchemaLayout::Modern, Self::Triggers) => "system_schema.triggers",
+            (SchemaLayout::Modern, Self::Views) => "system_schema.views",
+            (SchemaLayout::Modern, Self::Functions) => "system_schema.functions",
+            (SchemaLayout::Modern, Self::Aggregates) => "system_schema.aggregates",
+            (SchemaLayout::Modern, Self::Vertices) => "system_schema.vertices",
+            (SchemaLayout::Modern, Self::Edges) => "system_schema.edges",
+            (SchemaLayout::Modern, Self::VirtualKeyspaces) => "system_virtual_schema.keyspaces",
+            (SchemaLayout::Modern, Self::VirtualTables) => "system_virtual_schema.tables",
+            (SchemaLayout::Modern, Self::VirtualColumns) => "system_virtual_schema.columns",
+        })
     }
 
-    /// Whether a server of `family` may have it: others need not be asked.
-    pub const fn is_worth_asking(self, family: ServerFamily) -> bool {
-        match self {
-            Self::ScyllaKeyspaces => matches!(family, ServerFamily::Scylla),
-            Self::Vertices | Self::Edges => matches!(family, ServerFamily::Dse),
-            Self::ColumnMasks => matches!(family, ServerFamily::Cassandra),
-            Self::Triggers => !matches!(family, ServerFamily::Scylla),
-            _ => true,
-        }
-    }
-
-    /// Whether a server may lack it: an "invalid" answer then means no rows.
+    /// Whether a server may lack it: an "invalid" answer then means no rows. Version 2.1 has no functions.
     pub const fn is_optional(self) -> bool {
         !matches!(self, Self::Keyspaces | Self::Types | Self::Tables | Self::Columns)
     }
 
-    /// The query for its rows of a part of the schema; `None` when it has none of that part.
-    pub fn select(self, scope: &SchemaScope) -> Option<String> {
+    /// The query for its rows of a part of the schema; `None` when it has none of that part, or there is no such table.
+    pub fn select(self, scope: &SchemaScope, layout: SchemaLayout) -> Option<String> {
+        let from = self.name(layout)?;
+        let table_name = match layout {
+            SchemaLayout::Legacy => "columnfamily_name",
+            SchemaLayout::Modern => "table_name",
+        };
         let (keyspace, of_one) = match (scope, self) {
-            (SchemaScope::All, _) => return Some(format!("SELECT * FROM {}", self.name())),
+            (SchemaScope::All, _) => return Some(format!("SELECT * FROM {from}")),
             (SchemaScope::Keyspace(keyspace), _) => (keyspace, None),
             (SchemaScope::UserTypes(keyspace), Self::Types) => (keyspace, None),
             (SchemaScope::Table { keyspace, table }, Self::Views) => (keyspace, Some(("view_name", table))),
@@ -114,7 +104,7 @@ impl SchemaTable {
                 | Self::Triggers
                 | Self::Vertices
                 | Self::Edges,
-            ) => (keyspace, Some(("table_name", table))),
+            ) => (keyspace, Some((table_name, table))),
             (SchemaScope::Functions { keyspace, name }, Self::Functions) => {
                 (keyspace, Some(("function_name", name)))
             }
@@ -123,8 +113,7 @@ impl SchemaTable {
             }
             _ => return None,
         };
-        let mut query =
-            format!("SELECT * FROM {} WHERE keyspace_name = {}", self.name(), quote_text(keyspace));
+        let mut query = format!("SELECT * FROM {from} WHERE keyspace_name = {}", quote_text(keyspace));
         if let Some((column, name)) = of_one {
             query.push_str(&format!(" AND {column} = {}", quote_text(name)));
         }
@@ -136,14 +125,15 @@ impl SchemaTable {
 mod tests {
     use super::*;
 
-    fn asked(scope: &SchemaScope) -> Vec<&'static str> {
-        let asked = SchemaTable::ALL.into_iter().filter(|table| table.select(scope).is_some());
-        asked.map(|table| table.name().split_once('.').unwrap().1).collect()
+    fn asked(scope: &SchemaScope, layout: SchemaLayout) -> Vec<&'static str> {
+        let asked = SchemaTable::ALL.into_iter().filter(|table| table.select(scope, layout).is_some());
+        asked.map(|table| table.name(layout).unwrap().split_once('.').unwrap().1).collect()
     }
 
     #[test]
     fn names_are_quoted_in_the_query() {
-        let select = |table: SchemaTable, scope: &SchemaScope| table.select(scope).unwrap();
+        let select =
+            |table: SchemaTable, scope: &SchemaScope| table.select(scope, SchemaLayout::Modern).unwrap();
         assert_eq!(select(SchemaTable::Types, &SchemaScope::All), "SELECT * FROM system_schema.types");
         assert_eq!(
             select(SchemaTable::Tables, &SchemaScope::keyspace("o'Brien")),
@@ -159,29 +149,24 @@ mod tests {
     fn a_part_is_read_from_the_tables_that_have_some_of_it() {
         let table =
             ["tables", "columns", "column_masks", "indexes", "triggers", "views", "vertices", "edges"];
-        assert_eq!(asked(&SchemaScope::table("ks", "t")), table);
-        assert_eq!(asked(&SchemaScope::user_types("ks")), ["types"]);
-        assert_eq!(asked(&SchemaScope::functions("ks", "f")), ["functions"]);
-        assert_eq!(asked(&SchemaScope::aggregates("ks", "f")), ["aggregates"]);
-        assert_eq!(asked(&SchemaScope::keyspace("ks")).len(), SchemaTable::ALL.len());
+        let modern = |scope| asked(&scope, SchemaLayout::Modern);
+        assert_eq!(modern(SchemaScope::table("ks", "t")), table);
+        assert_eq!(modern(SchemaScope::user_types("ks")), ["types"]);
+        assert_eq!(modern(SchemaScope::functions("ks", "f")), ["functions"]);
+        assert_eq!(modern(SchemaScope::aggregates("ks", "f")), ["aggregates"]);
+        assert_eq!(modern(SchemaScope::keyspace("ks")).len(), SchemaTable::ALL.len());
     }
 
     #[test]
-    fn a_server_is_not_asked_for_what_its_kind_never_has() {
-        let worth = |family| {
-            SchemaTable::ALL
-                .into_iter()
-                .filter(move |table| table.is_worth_asking(family))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(worth(ServerFamily::Cassandra).len(), 13);
-        assert!(worth(ServerFamily::Scylla).contains(&SchemaTable::ScyllaKeyspaces));
-        assert!(!worth(ServerFamily::Scylla).contains(&SchemaTable::Triggers));
-        assert!(worth(ServerFamily::Dse).contains(&SchemaTable::Edges));
-        assert!(
-            SchemaTable::ALL
-                .iter()
-                .all(|table| table.is_optional() || worth(ServerFamily::Scylla).contains(table))
+    fn old_tables_have_other_names_and_there_are_fewer() {
+        let legacy = |scope| asked(&scope, SchemaLayout::Legacy);
+        let table = ["schema_columnfamilies", "schema_columns", "schema_triggers"];
+        assert_eq!(legacy(SchemaScope::table("ks", "t")), table);
+        assert_eq!(legacy(SchemaScope::user_types("ks")), ["schema_usertypes"]);
+        assert_eq!(legacy(SchemaScope::All).len(), 7);
+        assert_eq!(
+            SchemaTable::Columns.select(&SchemaScope::table("ks", "t"), SchemaLayout::Legacy).unwrap(),
+            "SELECT * FROM system.schema_columns WHERE keyspace_name = 'ks' AND columnfamily_name = 't'"
         );
     }
 }

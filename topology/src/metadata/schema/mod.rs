@@ -5,6 +5,8 @@
 //! * `changes`: what is different afterwards.
 
 mod changes;
+#[cfg(test)]
+mod legacy_tests;
 mod part;
 mod partial;
 #[cfg(test)]
@@ -33,9 +35,10 @@ pub(super) fn read(
     warnings: &mut Vec<Warning>,
 ) -> Schema {
     let unreadable = rows.unreadable.iter();
-    warnings.extend(
-        unreadable.map(|(table, error)| Warning::UnreadableRow { table: table.name(), error: error.clone() }),
-    );
+    warnings.extend(unreadable.map(|(table, error)| Warning::UnreadableRow {
+        table: table.name(rows.layout).unwrap_or("a schema table"),
+        error: error.clone(),
+    }));
     match scope {
         SchemaScope::All => whole(rows, previous, warnings),
         SchemaScope::Keyspace(name) => {
