@@ -104,8 +104,8 @@ pub use chorus_protocol::{
 };
 pub use chorus_protocol::{literal, value};
 pub use chorus_topology::{
-    AddressTranslator, ClientRouteProxy, ClientRoutes, ClusterState, Endpoint, EndpointFactory, Endpoints,
-    Host, HostIndex, SchemaScope, SniProxy,
+    AddressTranslator, ClientRouteProxy, ClientRoutes, ClusterState, Endpoint, EndpointFactory, Host,
+    HostIndex, InvalidServerVersion, SchemaScope, ServerVersion, SniProxy,
 };
 
 pub use cluster::Cluster;

@@ -90,8 +90,20 @@ pub struct Host {
     pub rack: Arc<str>,
     /// The server's version text, such as `5.0.4`.
     pub release_version: Option<Arc<str>>,
-    /// What it told of its own addresses; the driver connects to [`address`](Host::address) and to none of them.
-    pub endpoints: Endpoints,
+    /// What it says that other hosts reach it by, as the other addresses without meaning for the driver, which connects by its
+    /// [`endpoint`](Host::endpoint). Which of them a server tells differs by product and version, and whether it is the control
+    /// connection's.
+    pub broadcast_address: Option<IpAddr>,
+    /// The port of `broadcast_address`.
+    pub broadcast_port: Option<u16>,
+    /// What it listens on for other hosts.
+    pub listen_address: Option<IpAddr>,
+    /// The port of `listen_address`.
+    pub listen_port: Option<u16>,
+    /// What it says that clients reach it by.
+    pub broadcast_rpc_address: Option<IpAddr>,
+    /// The port of `broadcast_rpc_address`.
+    pub broadcast_rpc_port: Option<u16>,
     /// The version of a DataStax Enterprise server.
     pub dse_version: Option<Arc<str>>,
     /// What a DataStax Enterprise server does beside storing rows, such as `Search`; empty for every other one.
@@ -102,39 +114,6 @@ pub struct Host {
     pub sharding: Option<Sharding>,
     /// The ring tokens it owns; empty when the partitioner is unknown or it owns none.
     pub tokens: Arc<[AnyToken]>,
-}
-
-/// The addresses a host told of itself, each with the port where that was told too. Which of them a server tells differs by
-/// product and version, and whether it is the control connection's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Endpoints {
-    /// What other hosts reach it by.
-    pub broadcast: Option<IpAddr>,
-    /// The port of `broadcast`.
-    pub broadcast_port: Option<u16>,
-    /// What it listens on for other hosts.
-    pub listen: Option<IpAddr>,
-    /// The port of `listen`.
-    pub listen_port: Option<u16>,
-    /// What it serves clients on.
-    pub rpc: Option<IpAddr>,
-    /// The port of `rpc`.
-    pub rpc_port: Option<u16>,
-}
-
-impl Endpoints {
-    /// These, and from `known` those that are not told.
-    pub(crate) fn or(self, known: &Endpoints) -> Endpoints {
-        Endpoints {
-            broadcast: self.broadcast.or(known.broadcast),
-            broadcast_port: self.broadcast_port.or(known.broadcast_port),
-            listen: self.listen.or(known.listen),
-            listen_port: self.listen_port.or(known.listen_port),
-            rpc: self.rpc.or(known.rpc),
-            rpc_port: self.rpc_port.or(known.rpc_port),
-        }
-    }
 }
 
 impl Host {
@@ -149,13 +128,28 @@ impl Host {
             datacenter: Arc::from(""),
             rack: Arc::from(""),
             release_version: None,
-            endpoints: Endpoints::default(),
+            broadcast_address: None,
+            broadcast_port: None,
+            listen_address: None,
+            listen_port: None,
+            broadcast_rpc_address: None,
+            broadcast_rpc_port: None,
             dse_version: None,
             dse_workloads: Arc::from([]),
             schema_version: None,
             sharding: None,
             tokens: Arc::from([]),
         }
+    }
+
+    /// Takes over the addresses it did not tell this time and did before.
+    pub(crate) fn remember_addresses(&mut self, known: &Host) {
+        self.broadcast_address = self.broadcast_address.or(known.broadcast_address);
+        self.broadcast_port = self.broadcast_port.or(known.broadcast_port);
+        self.listen_address = self.listen_address.or(known.listen_address);
+        self.listen_port = self.listen_port.or(known.listen_port);
+        self.broadcast_rpc_address = self.broadcast_rpc_address.or(known.broadcast_rpc_address);
+        self.broadcast_rpc_port = self.broadcast_rpc_port.or(known.broadcast_rpc_port);
     }
 
     /// [`release_version`](Host::release_version) taken apart; `None` when it is not told, or is no version.

@@ -19,7 +19,7 @@ pub use client_routes::{
     ClientRoute, ClientRouteProxy, ClientRoutes, NoUsableRoute, RouteScope, RouteTable, RouteUpdate,
 };
 pub use endpoint::{Endpoint, EndpointFactory, RouteEndpoint, SniEndpoint, SniProxy};
-pub use host::{Distance, Endpoints, Host, HostIndex, KeyspaceId, Sharding, TableId};
+pub use host::{Distance, Host, HostIndex, KeyspaceId, Sharding, TableId};
 pub use metadata::{
     ClusterState, Discovery, Keyspace, SchemaDifference, SchemaScope, Table, Warning, differences,
 };

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use super::warning::Warning;
 use crate::endpoint::Endpoint;
-use crate::host::{Endpoints, Host};
+use crate::host::Host;
 use crate::rows::{LocalRow, PeerRow, Tokens};
 use crate::server_version::ServerVersion;
 
@@ -112,14 +112,12 @@ impl Discovery<'_> {
         ));
         host.release_version = row.release_version.as_deref().map(Into::into);
         host.schema_version = row.schema_version;
-        host.endpoints = Endpoints {
-            broadcast: row.broadcast_address,
-            broadcast_port: port(row.broadcast_port),
-            listen: row.listen_address,
-            listen_port: port(row.listen_port),
-            rpc: row.rpc_address,
-            rpc_port: port(row.rpc_port),
-        };
+        host.broadcast_address = row.broadcast_address;
+        host.broadcast_port = port(row.broadcast_port);
+        host.listen_address = row.listen_address;
+        host.listen_port = port(row.listen_port);
+        host.broadcast_rpc_address = row.rpc_address;
+        host.broadcast_rpc_port = port(row.rpc_port);
         host.dse_version = row.dse_version.as_deref().map(Into::into);
         host.dse_workloads = workloads(row.workloads.as_deref(), row.workload.as_deref());
         Some(host)
@@ -143,14 +141,12 @@ impl Discovery<'_> {
         let mut host = Host::new(id, address).located(&datacenter, &rack).owning(tokens);
         host.release_version = row.release_version.as_deref().map(Into::into);
         host.schema_version = row.schema_version;
-        host.endpoints = Endpoints {
-            broadcast: row.peer,
-            broadcast_port: port(row.peer_port),
-            listen: row.listen_address,
-            listen_port: port(row.listen_port),
-            rpc: row.native_transport_address.or(row.native_address).or(row.rpc_address),
-            rpc_port: port(row.rpc_port).or(port(row.native_port)),
-        };
+        host.broadcast_address = row.peer;
+        host.broadcast_port = port(row.peer_port);
+        host.listen_address = row.listen_address;
+        host.listen_port = port(row.listen_port);
+        host.broadcast_rpc_address = row.native_transport_address.or(row.native_address).or(row.rpc_address);
+        host.broadcast_rpc_port = port(row.rpc_port).or(port(row.native_port));
         host.dse_version = row.dse_version.as_deref().map(Into::into);
         host.dse_workloads = workloads(row.workloads.as_deref(), row.workload.as_deref());
         Ok(host)
@@ -326,8 +322,11 @@ mod tests {
         };
         let hosts = discovery.members(Partitioner::Murmur3, &mut Vec::new());
         let told = |host: &Host| {
-            let Endpoints { broadcast, broadcast_port, listen, listen_port, rpc, rpc_port } = host.endpoints;
-            [(broadcast, broadcast_port), (listen, listen_port), (rpc, rpc_port)]
+            [
+                (host.broadcast_address, host.broadcast_port),
+                (host.listen_address, host.listen_port),
+                (host.broadcast_rpc_address, host.broadcast_rpc_port),
+            ]
         };
         assert_eq!(told(&hosts[0]), [(ip(11), Some(7000)), (ip(12), Some(7001)), (ip(13), Some(9043))]);
         assert_eq!(told(&hosts[1]), [(ip(2), Some(7002)), (ip(23), None), (ip(22), Some(9044))]);

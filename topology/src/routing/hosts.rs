@@ -40,7 +40,7 @@ impl RouteHost {
         let moved = host.address != self.host.address;
         if !moved {
             // Of itself a host tells more than others tell of it.
-            host.endpoints = host.endpoints.or(&self.host.endpoints);
+            host.remember_addresses(&self.host);
         }
         if !self.member || moved {
             self.up = true;
