@@ -40,6 +40,8 @@ async fn every_version_and_compression_writes_and_reads() -> Outcome {
     let lz4 = Some(Compression::Lz4);
     let snappy = Some(Compression::Snappy);
     let combinations = [
+        (ProtocolVersion::V6, None),
+        (ProtocolVersion::V6, lz4),
         (ProtocolVersion::V5, None),
         (ProtocolVersion::V5, lz4),
         (ProtocolVersion::V4, None),
@@ -55,6 +57,7 @@ async fn every_version_and_compression_writes_and_reads() -> Outcome {
         let session = server()
             .keyspace("real_versions")
             .protocol_version(version)
+            .allow_beta_protocol(version.is_beta())
             .compression(compression)
             .connect()
             .await?;
@@ -67,6 +70,31 @@ async fn every_version_and_compression_writes_and_reads() -> Outcome {
         let read = session.query("SELECT word FROM words WHERE id = ?", (id,)).await?;
         assert_eq!(read.single_row::<(&str,)>()?.0, word, "{version:?} {compression:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn real_servers_speak_the_beta_version_when_it_is_allowed() -> Outcome {
+    let session = in_keyspace(server().allow_beta_protocol(true), "real_beta").await?;
+    assert_eq!(session.protocol_version(), ProtocolVersion::V6);
+    session.query("CREATE TABLE numbers (id int PRIMARY KEY, value int)", ()).await?;
+    let insert = session.prepare("INSERT INTO numbers (id, value) VALUES (?, ?)").await?;
+    session.execute_concurrent_with_args(&insert, (0..500).map(|id| (id, id * 2))).run().await?;
+    let report = session.bulk(&insert).load((500..1_000).map(|id| (id, id * 2))).await?;
+    assert_eq!(report.written, 500);
+    let mut batch = Batch::logged();
+    batch.bind(&insert, (1_000, 2_000))?.bind(&insert, (1_001, 2_002))?;
+    session.batch(&batch).await?;
+    let select = session.prepare("SELECT id, value FROM numbers").await?.page_size(100);
+    let rows: Vec<(i32, i32)> =
+        session.execute_iter(&select, ()).await?.rows::<(i32, i32)>()?.try_collect().await?;
+    assert_eq!(rows.len(), 1_002);
+    assert!(rows.iter().all(|(id, value)| *value == id * 2));
+    session.query("ALTER TABLE numbers ADD more text", ()).await?;
+    let read = session.query("SELECT * FROM numbers WHERE id = 7", ()).await?;
+    assert_eq!(read.single_row::<(i32, Option<String>, i32)>()?, (7, None, 14));
+    assert_eq!(server().connect().await?.protocol_version(), ProtocolVersion::V5);
     Ok(())
 }
 

@@ -198,7 +198,15 @@ impl SessionBuilder {
         self
     }
 
-    /// Speaks this version of the protocol and no other. Defaults to the highest that both sides know, from v5 down to v3.
+    /// Tries the version of the protocol that is still in beta, v6, before the released ones, and tells the server in every frame
+    /// that it may: for trying what a coming version has. Where the server refuses it, v5 is spoken. Defaults to false.
+    pub fn allow_beta_protocol(mut self, allow: bool) -> Self {
+        self.engine.allow_beta_protocol = allow;
+        self
+    }
+
+    /// Speaks this version of the protocol and no other. [`V6`](ProtocolVersion::V6) needs
+    /// [`allow_beta_protocol`](Self::allow_beta_protocol). Defaults to the highest that both sides know, from v5 down to v3.
     pub fn protocol_version(mut self, version: ProtocolVersion) -> Self {
         self.engine.protocol_version = Some(version);
         self

@@ -4,6 +4,7 @@ mod answers;
 #[cfg(feature = "arrow")]
 mod arrow;
 mod batches;
+mod beta;
 mod blocking;
 mod bulk;
 mod concurrent;

@@ -3,7 +3,7 @@
 use chorus_protocol::ProtocolVersion;
 use chorus_topology::ServerVersion;
 
-/// The highest version that a server of this release speaks, as far as its text tells.
+/// The highest version that a server of this release speaks, as far as its text tells; `None` for as high as any.
 ///
 /// ScyllaDB says that it is Cassandra 3.0.8.
 fn highest_of(release: &str) -> Option<ProtocolVersion> {
@@ -13,7 +13,8 @@ fn highest_of(release: &str) -> Option<ProtocolVersion> {
         (0 | 1, _) => None,
         (2, 0 | 1) => Some(ProtocolVersion::V3),
         (2 | 3, _) => Some(ProtocolVersion::V4),
-        _ => Some(ProtocolVersion::V5),
+        // As much as we do, the beta included.
+        _ => None,
     }
 }
 
@@ -37,6 +38,8 @@ mod tests {
         assert_eq!(common(&["4.0-rc1", "3.11.16"]), ProtocolVersion::V4);
         assert_eq!(common(&["4.0.0", "2.1.20"]), ProtocolVersion::V3);
         assert_eq!(common(&["5.0.4", "3.0.8"]), ProtocolVersion::V4);
+        assert_eq!(highest_common(ProtocolVersion::V6, ["5.0.4", "4.0.1"]), ProtocolVersion::V6);
+        assert_eq!(highest_common(ProtocolVersion::V6, ["5.0.4", "3.11.9"]), ProtocolVersion::V4);
     }
 
     #[test]

@@ -15,6 +15,12 @@ pub enum ConfigError {
         /// The text as it was given.
         text: String,
     },
+    /// A version of the protocol in beta, without leave to speak it.
+    #[error("protocol {version} is in beta: it needs allow_beta_protocol")]
+    BetaNotAllowed {
+        /// The version.
+        version: chorus_protocol::ProtocolVersion,
+    },
     /// A setting that must be greater than zero.
     #[error("{setting} must be greater than zero")]
     Zero {

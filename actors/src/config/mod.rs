@@ -106,6 +106,8 @@ pub struct EngineConfig {
     pub reprepare_on_up: bool,
     /// Connections to a host. Defaults to one a shard, or one where there are no shards.
     pub pool_size: PoolSize,
+    /// Whether a version of the protocol that is still in beta is tried first. Defaults to false.
+    pub allow_beta_protocol: bool,
     /// How far ScyllaDB's shards are taken into account. Defaults to [`ShardAwareness::Full`].
     pub shard_awareness: ShardAwareness,
     /// Whether ScyllaDB is asked for the versions of tablets, an experiment of its that may change. Defaults to false.
@@ -182,6 +184,7 @@ impl EngineConfig {
             prepare_on_all_hosts: true,
             reprepare_on_up: true,
             pool_size: PoolSize::default(),
+            allow_beta_protocol: false,
             shard_awareness: ShardAwareness::default(),
             tablet_versions: false,
             connect_to_remote_hosts: true,
@@ -380,6 +383,11 @@ impl EngineConfig {
         self.validate_endpoints()?;
         self.pool_size.validate()?;
         self.limits.validate()?;
+        if let Some(version) = self.protocol_version.filter(|version| version.is_beta())
+            && !self.allow_beta_protocol
+        {
+            return Err(ConfigError::BetaNotAllowed { version });
+        }
         if let (Some(version), CompressionChoice::Only(compression)) =
             (self.protocol_version, self.compression)
             && version.uses_segments()
@@ -415,6 +423,15 @@ mod tests {
         let mut config = config();
         config.control_timeout = Duration::ZERO;
         assert_eq!(config.validate(), Err(ConfigError::Zero { setting: "control_timeout" }));
+    }
+
+    #[test]
+    fn a_beta_version_is_spoken_only_with_leave() {
+        let mut config = config();
+        config.protocol_version = Some(ProtocolVersion::V6);
+        assert_eq!(config.validate(), Err(ConfigError::BetaNotAllowed { version: ProtocolVersion::V6 }));
+        config.allow_beta_protocol = true;
+        assert_eq!(config.validate(), Ok(()));
     }
 
     #[test]

@@ -184,7 +184,7 @@ impl EmbeddedClusterBuilder {
     }
 
     /// The newest version of the protocol that nodes speak. Defaults to that of the [release](Self::release), and with shards
-    /// to 4.
+    /// to 4. Version 6 is in beta: it is spoken with clients that say in every frame that they know.
     pub fn newest_protocol(mut self, version: ProtocolVersion) -> Self {
         self.newest_protocol = Some(version);
         self

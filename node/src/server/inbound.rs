@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BytesMut};
 use chorus_protocol::segment::SegmentDecoder;
-use chorus_protocol::{FrameError, FrameHeader, HEADER_LEN};
+use chorus_protocol::{FrameError, FrameHeader, HEADER_LEN, ProtocolVersion, flags};
 
 use super::startup::Versions;
 
@@ -24,6 +24,8 @@ pub(crate) enum Received<'a> {
 pub(crate) enum Refusal {
     /// A version of the protocol that the node does not speak.
     Version(u8),
+    /// A version in beta, in a frame that does not say that its sender knows.
+    Beta(u8),
     /// A negative length, or a damaged segment.
     Frame(FrameError),
 }
@@ -142,6 +144,10 @@ impl Inbound {
             Ok(header) => header,
             Err(error) => return Peek::Broken(Refusal::Frame(error)),
         };
+        let is_beta = ProtocolVersion::try_from(header.version).is_ok_and(ProtocolVersion::is_beta);
+        if is_beta && header.flags & flags::USE_BETA == 0 {
+            return Peek::Broken(Refusal::Beta(header.version));
+        }
         let length = header.length as usize;
         if length > self.max_request {
             Peek::TooLarge(header)

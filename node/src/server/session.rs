@@ -183,6 +183,9 @@ impl Session {
                     "Invalid or unsupported protocol version ({version}); supported versions are ({versions})"
                 )
             }
+            Refusal::Beta(version) => format!(
+                "Beta version of the protocol used ({version}/v{version}-beta), but USE_BETA flag is unset"
+            ),
             Refusal::Frame(error) => error.to_string(),
         };
         // Whoever speaks another version at least understands an error in a version near its own.

@@ -29,7 +29,10 @@ impl Versions {
     }
 
     fn names(self) -> impl Iterator<Item = String> {
-        (self.oldest.as_u8()..=self.newest.as_u8()).map(|version| format!("{version}/v{version}"))
+        let is_beta = |version| ProtocolVersion::try_from(version).is_ok_and(ProtocolVersion::is_beta);
+        (self.oldest.as_u8()..=self.newest.as_u8()).map(move |version| {
+            format!("{version}/v{version}{}", if is_beta(version) { "-beta" } else { "" })
+        })
     }
 }
 
@@ -137,6 +140,7 @@ mod tests {
     fn versions_are_listed_as_cassandra_lists_them() {
         let versions = Versions::up_to(ProtocolVersion::V5);
         assert_eq!(versions.to_string(), "3/v3, 4/v4, 5/v5");
+        assert_eq!(Versions::up_to(ProtocolVersion::V6).to_string(), "3/v3, 4/v4, 5/v5, 6/v6-beta");
         assert!(
             versions.contains(3) && versions.contains(5) && !versions.contains(6) && !versions.contains(2)
         );

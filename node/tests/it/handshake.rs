@@ -58,6 +58,20 @@ fn a_version_nobody_speaks_is_refused_in_the_newest_one_and_the_connection_close
 }
 
 #[test]
+fn a_beta_without_its_flag_is_refused() {
+    let cluster = EmbeddedCluster::builder().newest_protocol(ProtocolVersion::V6).start().unwrap();
+    let mut client = Client::open(cluster.address(0), ProtocolVersion::V6);
+    client.socket.write_all(&[6, 0, 0, 1, 5, 0, 0, 0, 0]).unwrap();
+    let (_, response) = client.receive().expect("an answer");
+    let expected = "Beta version of the protocol used (6/v6-beta), but USE_BETA flag is unset";
+    assert_eq!(error(response), (0x000A, expected.to_owned()));
+    assert_eq!(client.receive(), None);
+    let mut client = Client::open(cluster.address(0), ProtocolVersion::V6);
+    let Response::Supported(supported) = client.ask(&Request::Options) else { panic!("not supported") };
+    assert_eq!(supported.get("PROTOCOL_VERSIONS").last().unwrap(), "6/v6-beta");
+}
+
+#[test]
 fn what_is_not_the_protocol_at_all_is_answered_and_closed() {
     let cluster = EmbeddedCluster::start(1).unwrap();
     for text in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"SSH-2.0-x\r\n", b"\x16\x03\x01\x02\x00"] {

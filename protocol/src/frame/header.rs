@@ -85,10 +85,11 @@ impl FrameHeader {
 
 /// Appends a header with length 0 and stream 0, and returns where it starts, for [`finish_frame`].
 ///
-/// The direction bit follows from the opcode.
+/// The direction bit follows from the opcode, and the flag of a version in beta from the version.
 #[inline]
 pub fn begin_frame(out: &mut Vec<u8>, version: ProtocolVersion, opcode: Opcode, flags: u8) -> usize {
     let start = out.len();
+    let flags = if version.is_beta() { flags | flags::USE_BETA } else { flags };
     let version = version.as_u8() | if opcode.is_request() { 0 } else { 0x80 };
     out.extend_from_slice(&[version, flags, 0, 0, opcode.as_u8(), 0, 0, 0, 0]);
     start
@@ -115,6 +116,19 @@ pub fn finish_frame(out: &mut [u8], start: usize) -> Result<(), EncodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_of_a_version_in_beta_say_so() {
+        for version in [ProtocolVersion::V5, ProtocolVersion::V6] {
+            let mut out = Vec::new();
+            let start = begin_frame(&mut out, version, Opcode::Query, flags::TRACING);
+            finish_frame(&mut out, start).unwrap();
+            let header = FrameHeader::decode(out.first_chunk().unwrap(), 0).unwrap();
+            assert_eq!(header.version, version.as_u8());
+            assert_eq!(header.flags & flags::USE_BETA != 0, version.is_beta());
+            assert!(header.flags & flags::TRACING != 0);
+        }
+    }
 
     #[test]
     fn a_header_is_nine_bytes_both_ways() {

@@ -94,6 +94,7 @@ impl ConnectOptions {
         Self {
             versions: match config.protocol_version {
                 Some(version) => Versions::Only(version),
+                None if config.allow_beta_protocol => Versions::DownFrom(ProtocolVersion::V6),
                 None => Versions::DownFrom(ProtocolVersion::ALL[0]),
             },
             compression: config.compression,

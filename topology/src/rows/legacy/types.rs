@@ -145,7 +145,7 @@ mod tests {
                 &[0, 0, 0, 4, 0, 0, 0, 1, 255, 255, 255, 255],
                 "TupleType(Int32Type,Int32Type)"
             ),
-            "(1, null)"
+            "(1, NULL)"
         );
         assert_eq!(initial_condition(&[1, 2], "Int32Type"), "0x0102");
     }
