@@ -11,6 +11,9 @@ use chorus::{
 };
 use futures::TryStreamExt as _;
 
+#[path = "contention/mod.rs"]
+mod contention;
+
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn server() -> SessionBuilder {
@@ -380,4 +383,35 @@ fn a_program_without_a_runtime_uses_the_blocking_session() -> Outcome {
     let version = rows.single_row::<(&str,)>()?.0;
     assert!(version.starts_with("5."), "{version}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn real_f112_contenders_for_one_key() -> Outcome {
+    let session = in_keyspace(server(), "real_contenders").await?;
+    contention::lightweight_transactions_on_one_key_happen_one_after_the_other(&session).await?;
+    contention::counters_add_up_whoever_counts(&session).await
+}
+
+#[tokio::test]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn real_f112_ties_of_timestamps() -> Outcome {
+    let session = in_keyspace(server(), "real_ties").await?;
+    contention::ties_of_timestamps_have_one_outcome_in_any_order(&session).await
+}
+
+#[tokio::test]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn real_f113_ends_of_time() -> Outcome {
+    let session = in_keyspace(server(), "real_ends_of_time").await?;
+    contention::timestamps_reach_to_the_ends_of_time(&session).await?;
+    contention::times_to_live_have_edges(&session).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn real_f115_changes_under_requests() -> Outcome {
+    let session = in_keyspace(server(), "real_changes").await?;
+    contention::the_schema_changes_while_requests_run(&session, "real_changes").await?;
+    contention::a_table_dropped_under_a_scan_ends_the_scan(&session).await
 }

@@ -11,6 +11,7 @@ mod concurrent;
 mod dashboards;
 #[cfg(feature = "encryption")]
 mod encryption;
+mod contention;
 mod errors;
 mod events;
 mod fallback;
