@@ -126,7 +126,8 @@ pub(crate) async fn ties_of_timestamps_have_one_outcome_in_any_order(session: &S
     let delete = |k: i32| format!("DELETE FROM ties USING TIMESTAMP 7 WHERE k = {k}");
     let one = |k: i32| format!("DELETE a FROM ties USING TIMESTAMP 7 WHERE k = {k}");
     type Row = Option<(Option<&'static str>, i32)>;
-    let cases: [(&dyn Fn(i32) -> [String; 2], Row); 4] = [
+    type Case<'c> = (&'c dyn Fn(i32) -> [String; 2], Row);
+    let cases: [Case<'_>; 4] = [
         (&|k| [insert(k, "x", 1), insert(k, "y", 0)], Some((Some("y"), 1))),
         // As bytes a negative number is greater.
         (&|k| [insert(k, "", -1), insert(k, "a", 1)], Some((Some("a"), -1))),

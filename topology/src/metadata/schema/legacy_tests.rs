@@ -30,7 +30,7 @@ fn texts(texts: &[&str]) -> Option<CqlValue> {
 
 type Rows = Vec<Vec<Option<CqlValue>>>;
 
-fn page(table: &str, columns: &[(&str, CqlType)], rows: &Rows) -> RowsBody {
+fn page(table: &str, columns: &[(&str, CqlType)], rows: &[Vec<Option<CqlValue>>]) -> RowsBody {
     let spec = |(name, typ): &(&str, CqlType)| ColumnSpec::new("system", table, *name, typ.clone());
     let columns: Vec<ColumnSpec> = columns.iter().map(spec).collect();
     let mut content = Vec::new();
@@ -268,7 +268,7 @@ fn functions_and_aggregates() -> [RowsBody; 2] {
         ("state_func", CqlType::Text),
         ("state_type", CqlType::Text),
     ];
-    let seven = Some(CqlValue::Blob(vec![0, 0, 0, 7].into()));
+    let seven = Some(CqlValue::Blob(vec![0, 0, 0, 7]));
     let total = vec![
         text("old"),
         text("total"),
@@ -280,7 +280,7 @@ fn functions_and_aggregates() -> [RowsBody; 2] {
         text("plus"),
         text(&int),
     ];
-    [page("schema_functions", &functions, &vec![plus]), page("schema_aggregates", &aggregates, &vec![total])]
+    [page("schema_functions", &functions, &[plus]), page("schema_aggregates", &aggregates, &[total])]
 }
 
 fn triggers() -> RowsBody {
@@ -292,7 +292,7 @@ fn triggers() -> RowsBody {
     ];
     let options = CqlValue::map([(CqlValue::Text("class".into()), CqlValue::Text("a.Trigger".into()))]);
     let row = vec![text("old"), text("readings"), text("audit"), Some(options)];
-    page("schema_triggers", &columns, &vec![row])
+    page("schema_triggers", &columns, &[row])
 }
 
 fn rows() -> SchemaRows {
@@ -431,7 +431,7 @@ fn indexes_functions_aggregates_and_triggers_are_found() {
 
 #[test]
 fn a_row_that_cannot_be_read_is_warned_of_by_the_name_of_its_table() {
-    let odd = page("schema_columns", &[("column_name", CqlType::Int)], &Vec::new());
+    let odd = page("schema_columns", &[("column_name", CqlType::Int)], &[]);
     let mut rows = LegacyRows::default();
     rows.extend(SchemaTable::Columns, &odd);
     rows.extend(SchemaTable::Views, &odd);

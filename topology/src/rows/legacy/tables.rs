@@ -99,7 +99,7 @@ pub(super) fn translate(mut row: LegacyTableRow) -> TableRow {
         }
     }
     let mut put = |name: &str, entries: BTreeMap<String, String>| {
-        let text = |text: String| CqlValue::Text(text.into());
+        let text = CqlValue::Text;
         let entries = entries.into_iter().map(|(key, value)| (text(key), text(value)));
         options.insert(name.to_owned(), CqlValue::map(entries));
     };

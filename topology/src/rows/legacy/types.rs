@@ -85,7 +85,7 @@ pub(super) fn initial_condition(value: &[u8], class: &str) -> String {
     let typ = CqlType::from_class_name(class).unwrap_or(CqlType::Blob);
     match CqlValue::from_cql(&typ, Some(value)) {
         Ok(value) => literal(Some(&value)),
-        Err(_) => literal(Some(&CqlValue::Blob(value.to_vec().into()))),
+        Err(_) => literal(Some(&CqlValue::Blob(value.to_vec()))),
     }
 }
 
