@@ -9,9 +9,9 @@ mod blocking;
 mod bulk;
 mod concurrent;
 mod dashboards;
+mod contention;
 #[cfg(feature = "encryption")]
 mod encryption;
-mod contention;
 mod errors;
 mod events;
 mod fallback;
