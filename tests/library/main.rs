@@ -8,8 +8,8 @@ mod beta;
 mod blocking;
 mod bulk;
 mod concurrent;
-mod dashboards;
 mod contention;
+mod dashboards;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod errors;
