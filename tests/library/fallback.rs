@@ -151,7 +151,10 @@ async fn a_session_may_do_without_pools_altogether() {
         first(&mut events, |event| matches!(event, ClusterEvent::ControlLost).then_some(())).await;
         stage.cluster.start_node(0).expect("its address is free");
         first(&mut events, |event| matches!(event, ClusterEvent::ControlConnected(_)).then_some(())).await;
-        session.query("CREATE TABLE there (id int PRIMARY KEY)", ()).await.expect("served");
+        let asked = Instant::now();
+        let created = session.query("CREATE TABLE there (id int PRIMARY KEY)", ()).await.expect("served");
+        assert!(created.schema_agreed() && asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        assert!(session.state().table("other", "there").is_some(), "it was read");
         session.query("SELECT id FROM other.there", ()).await.expect("in that keyspace");
         let report = session.shutdown(Duration::from_secs(2)).await;
         assert!(report.in_time, "{report:?}");

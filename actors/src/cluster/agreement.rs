@@ -3,6 +3,8 @@
 //! The control connection tells what one host thinks of the others, and that one may not have heard of a change yet. Here each host
 //! in scope is asked for its own, which is what a schema change waits for.
 
+use std::collections::HashSet;
+
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use chorus_topology::Distance;
 use std::time::Duration;
@@ -11,7 +13,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::ClusterActor;
-use crate::control::{Answer, ControlError};
+use crate::config::ControlConnectionFallback;
+use crate::control::{Answer, AwaitAgreement, ControlError};
 
 /// Which hosts have to have the same schema. Hosts that are down, or ignored by the load balancing policy, do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -37,7 +40,7 @@ impl AgreementScope {
 }
 
 /// From the session's handle: wait until the hosts in scope, each asked itself, have the same schema. Answered with its
-/// version, or none within the limit.
+/// version, or none within the limit. A session that may do without pools, and has none, takes the word of the control connection.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct AgreeAmong {
@@ -91,6 +94,12 @@ impl Handler<AgreeAmong> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, AgreeAmong { scope, limit, answer }: AgreeAmong, ctx: &mut Self::Context) {
+        let by_control = self.config.control_connection_fallback != ControlConnectionFallback::Disabled;
+        if by_control && scope == AgreementScope::Cluster && !self.members.any_up() && !self.stopping {
+            // There is nobody else to ask: no host has a connection, whether it is down or not.
+            self.control.do_send(AwaitAgreement { limit, down: HashSet::new(), answer });
+            return;
+        }
         self.ask_around(scope, Instant::now() + limit, answer, ctx);
     }
 }
