@@ -44,6 +44,8 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../docs/tracing.md")]
     mod tracing {}
+    #[doc = include_str!("../docs/guide.md")]
+    mod guide {}
 }
 
 #[cfg(feature = "arrow")]
@@ -114,7 +116,7 @@ pub use config::{ExecutionProfile, IntoContactPoint, SessionBuilder};
 #[cfg(feature = "tls")]
 pub use config::{PemSource, TlsConfig, TlsConfigBuilder, TlsConfigProblem};
 pub use error::{Attempt, ConfigProblem, Error, ErrorKind, ResultProblem, UsageProblem};
-pub use ingest::{BulkInsert, BulkReport, BulkSink};
+pub use ingest::{BulkInsert, BulkOutcome, BulkProgress, BulkReport, BulkSink, ReturnedRow};
 pub use observe::{RequestInfo, RequestListener, RequestSpans, SlowRequestLog};
 pub use pool_state::{PoolState, ShardStats};
 pub use replica_groups::ReplicaGroup;

@@ -15,21 +15,21 @@
 //! # }
 //! ```
 //!
-//! These methods block, so they have no place in asynchronous code; there, use [`chorus::Session`](crate::Session).
+//! Everything an asynchronous session does there is here, under the same name; a test compares the two. Streams are iterators
+//! here: [`query_iter`](Session::query_iter), [`Concurrent::iter`], [`events`](Session::events).
+//!
+//! These methods work on a thread of a runtime as well, since the engine does not live there, and hold up whatever else that
+//! thread has to do: in asynchronous code, use [`chorus::Session`](crate::Session), or the one behind a blocking session
+//! ([`as_async`](Session::as_async)).
 
 #[cfg(feature = "arrow")]
 mod batches;
+mod cluster;
+mod iter;
+mod many;
 mod park;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use chorus_actors::{MetricsSnapshot, ShutdownReport};
-use chorus_protocol::{FromRow, IntoRow, Uuid};
-use chorus_topology::ClusterState;
-use futures::StreamExt;
+use chorus_protocol::{IntoRow, Uuid};
 
 #[cfg(feature = "arrow")]
 pub use self::batches::RecordBatchIter;
@@ -38,9 +38,13 @@ use crate::concurrent::{StatementSource, ValueSource};
 use crate::error::Error;
 use crate::request::AnyStatement;
 use crate::{
-    Batch, BulkInsert, BulkReport, ConcurrentStream, Pages, PoolState, PreparedStatement, QueryResult,
-    RowStream, SessionBuilder, ShardStats, Source, Statement, Trace,
+    Batch, BulkReport, PagingState, PreparedStatement, QueryResult, SessionBuilder, Statement, Trace,
+    TraceOptions,
 };
+
+pub use cluster::Cluster;
+pub use iter::{ConcurrentIter, EventIter, PageIter, RowIter};
+pub use many::{BulkInsert, BulkSink, Concurrent};
 
 /// A connection to a cluster whose methods wait. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
@@ -64,7 +68,10 @@ impl Session {
     pub fn as_async(&self) -> &crate::Session {
         &self.inner
     }
+}
 
+/// Requests.
+impl Session {
     /// See [`Session::query`](crate::Session::query).
     ///
     /// # Errors
@@ -72,6 +79,20 @@ impl Session {
     /// The same.
     pub fn query(&self, statement: impl Into<Statement>, values: impl IntoRow) -> Result<QueryResult, Error> {
         block_on(self.inner.query(statement, values))
+    }
+
+    /// See [`Session::query_page`](crate::Session::query_page).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn query_page(
+        &self,
+        statement: impl Into<Statement>,
+        values: impl IntoRow,
+        page: Option<PagingState>,
+    ) -> Result<QueryResult, Error> {
+        block_on(self.inner.query_page(statement, values, page))
     }
 
     /// See [`Session::query_iter`](crate::Session::query_iter).
@@ -105,6 +126,20 @@ impl Session {
         block_on(self.inner.execute(statement, values))
     }
 
+    /// See [`Session::execute_page`](crate::Session::execute_page).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn execute_page(
+        &self,
+        statement: &PreparedStatement,
+        values: impl IntoRow,
+        page: Option<PagingState>,
+    ) -> Result<QueryResult, Error> {
+        block_on(self.inner.execute_page(statement, values, page))
+    }
+
     /// See [`Session::execute_iter`](crate::Session::execute_iter).
     ///
     /// # Errors
@@ -136,6 +171,28 @@ impl Session {
         block_on(self.inner.run(statement))
     }
 
+    /// See [`Session::run_page`](crate::Session::run_page).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn run_page(
+        &self,
+        statement: impl Into<AnyStatement>,
+        page: Option<PagingState>,
+    ) -> Result<QueryResult, Error> {
+        block_on(self.inner.run_page(statement, page))
+    }
+
+    /// See [`Session::run_iter`](crate::Session::run_iter).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn run_iter(&self, statement: impl Into<AnyStatement>) -> Result<PageIter, Error> {
+        block_on(self.inner.run_iter(statement)).map(PageIter)
+    }
+
     /// See [`Session::trace`](crate::Session::trace).
     ///
     /// # Errors
@@ -145,6 +202,18 @@ impl Session {
         block_on(self.inner.trace(id))
     }
 
+    /// See [`Session::trace_with`](crate::Session::trace_with).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn trace_with(&self, id: Uuid, options: TraceOptions) -> Result<Trace, Error> {
+        block_on(self.inner.trace_with(id, options))
+    }
+}
+
+/// Many requests.
+impl Session {
     /// See [`Session::execute_concurrent`](crate::Session::execute_concurrent).
     pub fn execute_concurrent<I>(&self, statements: I) -> Concurrent<StatementSource<I::IntoIter>>
     where
@@ -167,7 +236,12 @@ impl Session {
         Concurrent(self.inner.execute_concurrent_with_args(statement, rows))
     }
 
-    /// Writes all rows with one statement; see [`Session::bulk`](crate::Session::bulk).
+    /// See [`Session::bulk`](crate::Session::bulk).
+    pub fn bulk(&self, statement: &PreparedStatement) -> BulkInsert {
+        BulkInsert(self.inner.bulk(statement))
+    }
+
+    /// Writes all rows with one statement and every default of [`bulk`](Self::bulk).
     ///
     /// # Errors
     ///
@@ -177,178 +251,6 @@ impl Session {
         I: IntoIterator,
         I::Item: IntoRow,
     {
-        self.bulk_insert_with(statement, rows, |bulk| bulk)
-    }
-
-    /// Writes all rows with one statement and the settings that `configure` makes.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`BulkInsert::load`].
-    pub fn bulk_insert_with<I>(
-        &self,
-        statement: &PreparedStatement,
-        rows: I,
-        configure: impl FnOnce(BulkInsert) -> BulkInsert,
-    ) -> Result<BulkReport, Error>
-    where
-        I: IntoIterator,
-        I::Item: IntoRow,
-    {
-        block_on(configure(self.inner.bulk(statement)).load(rows))
-    }
-
-    /// See [`Session::use_keyspace`](crate::Session::use_keyspace).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn use_keyspace(&self, name: impl Into<String>) -> Result<(), Error> {
-        block_on(self.inner.use_keyspace(name))
-    }
-
-    /// See [`Session::state`](crate::Session::state).
-    pub fn state(&self) -> Arc<ClusterState> {
-        self.inner.state()
-    }
-
-    /// See [`Session::pool_state`](crate::Session::pool_state).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn pool_state(&self) -> Result<Vec<PoolState>, Error> {
-        block_on(self.inner.pool_state())
-    }
-
-    /// See [`Session::is_shard_aware`](crate::Session::is_shard_aware).
-    pub fn is_shard_aware(&self) -> bool {
-        self.inner.is_shard_aware()
-    }
-
-    /// See [`Session::shard_stats`](crate::Session::shard_stats).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn shard_stats(&self) -> Result<BTreeMap<SocketAddr, ShardStats>, Error> {
-        block_on(self.inner.shard_stats())
-    }
-
-    /// See [`Session::metrics`](crate::Session::metrics).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn metrics(&self) -> Result<MetricsSnapshot, Error> {
-        block_on(self.inner.metrics())
-    }
-
-    /// See [`Session::shutdown`](crate::Session::shutdown).
-    pub fn shutdown(&self, limit: Duration) -> ShutdownReport {
-        block_on(self.inner.shutdown(limit))
-    }
-}
-
-/// The pages of a result, one by one; see [`Pages`].
-#[derive(Debug)]
-pub struct PageIter(Pages);
-
-impl PageIter {
-    /// The rows of all pages as `T`; see [`Pages::rows`].
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn rows<T>(self) -> Result<RowIter<T>, Error>
-    where
-        T: for<'f> FromRow<'f>,
-    {
-        self.0.rows().map(RowIter)
-    }
-}
-
-impl Iterator for PageIter {
-    type Item = Result<QueryResult, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        block_on(self.0.next_page()).transpose()
-    }
-}
-
-/// The rows of all pages of a result; see [`RowStream`].
-#[derive(Debug)]
-pub struct RowIter<T>(RowStream<T>);
-
-impl<T> Iterator for RowIter<T>
-where
-    T: for<'f> FromRow<'f>,
-{
-    type Item = Result<T, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        block_on(self.0.next())
-    }
-}
-
-/// Many requests with a bounded number in flight; see [`chorus::Concurrent`](crate::Concurrent).
-#[derive(Debug)]
-#[must_use = "nothing is sent before run(), run_all() or iter()"]
-pub struct Concurrent<S>(crate::Concurrent<S>);
-
-impl<S: Source> Concurrent<S> {
-    /// How many requests may be in flight. Defaults to 100; zero is an error.
-    pub fn concurrency(self, requests: usize) -> Self {
-        Self(self.0.concurrency(requests))
-    }
-
-    /// Whether [`iter`](Self::iter) keeps to the order of the input. Defaults to true.
-    pub fn ordered(self, ordered: bool) -> Self {
-        Self(self.0.ordered(ordered))
-    }
-
-    /// Whether [`iter`](Self::iter) ends after the first error. Defaults to true.
-    pub fn stop_at_first_error(self, stop: bool) -> Self {
-        Self(self.0.stop_at_first_error(stop))
-    }
-
-    /// See [`Concurrent::run`](crate::Concurrent::run).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn run(self) -> Result<Vec<QueryResult>, Error> {
-        block_on(self.0.run())
-    }
-
-    /// See [`Concurrent::run_all`](crate::Concurrent::run_all).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn run_all(self) -> Result<Vec<Result<QueryResult, Error>>, Error> {
-        block_on(self.0.run_all())
-    }
-
-    /// The results one by one, requests being sent as results are taken; see
-    /// [`Concurrent::stream`](crate::Concurrent::stream).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn iter(self) -> Result<ConcurrentIter<S>, Error> {
-        self.0.stream().map(ConcurrentIter)
-    }
-}
-
-/// Results of concurrent requests, one by one.
-#[derive(Debug)]
-pub struct ConcurrentIter<S: Source>(ConcurrentStream<S>);
-
-impl<S: Source> Iterator for ConcurrentIter<S> {
-    type Item = Result<(u64, QueryResult), Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        block_on(self.0.next())
+        self.bulk(statement).load(rows)
     }
 }

@@ -138,6 +138,7 @@ impl<S: Source> Concurrent<S> {
         if self.concurrency == 0 {
             return Err(UsageProblem::ZeroConcurrency.into());
         }
+        self.session.check_process()?;
         Ok(Driver::new(self.session, self.source, self.concurrency))
     }
 }

@@ -184,6 +184,16 @@ pub enum UsageProblem {
     /// A user-defined type, or its keyspace, is not part of the schema as it is known.
     #[error(transparent)]
     UnknownType(#[from] chorus_topology::metadata::UnknownType),
+    /// A session was inherited by a process that was forked off. Its threads were not, and its sockets are the parent's.
+    #[error(
+        "the session was opened by process {opened} and cannot be used by process {here}: open one after the fork"
+    )]
+    Forked {
+        /// The process that opened the session.
+        opened: u32,
+        /// The one that uses it.
+        here: u32,
+    },
     /// A timestamp below zero, which the protocol forbids.
     #[error("the timestamp {0} is negative")]
     NegativeTimestamp(i64),

@@ -3,7 +3,9 @@
 //! A bulk insert is one job: rows are encoded into chunks for the connections of their replicas, the engine keeps every
 //! window full, and nobody is woken for single answers. Memory is bounded by the concurrency, whatever the number of rows.
 
+mod progress;
 mod report;
+mod returning;
 mod sink;
 
 use std::fmt;
@@ -13,8 +15,10 @@ use chorus_actors::BulkOptions;
 use chorus_protocol::IntoRow;
 use futures::{Stream, StreamExt};
 
-pub use report::BulkReport;
+pub use progress::BulkProgress;
+pub use report::{BulkOutcome, BulkReport, ReturnedRow};
 pub use sink::BulkSink;
+use sink::Nobody;
 
 use crate::Session;
 use crate::error::{Error, UsageProblem};
@@ -37,13 +41,14 @@ use crate::statement::PreparedStatement;
 /// failed. How many depends on the session's retry budget, which traffic fills and retries spend: it covers about a hundred
 /// rows at first. For loads that have to survive a cluster that goes away for a while there is `chorus::bulk`.
 #[derive(Clone)]
-#[must_use = "nothing is sent before load(), load_stream() or sink()"]
+#[must_use = "nothing is sent before load(), load_stream(), load_returning() or sink()"]
 pub struct BulkInsert {
     session: Session,
     statement: PreparedStatement,
     concurrency: usize,
     chunk_bytes: usize,
     errors_allowed: usize,
+    progress: BulkProgress,
 }
 
 impl BulkInsert {
@@ -57,6 +62,7 @@ impl BulkInsert {
             concurrency: Self::DEFAULT_CONCURRENCY,
             chunk_bytes: BulkOptions::default().chunk_bytes,
             errors_allowed: 0,
+            progress: BulkProgress::default(),
         }
     }
 
@@ -78,6 +84,12 @@ impl BulkInsert {
     pub fn errors_allowed(mut self, rows: usize) -> Self {
         self.errors_allowed = rows;
         self
+    }
+
+    /// How far it is, for another task to look at, and for whoever drops it before its end. Clones of the insert have it in
+    /// common.
+    pub fn progress(&self) -> BulkProgress {
+        self.progress.clone()
     }
 
     /// Writes all rows of an iterator and returns when each has been acknowledged or has failed. The iterator is consumed as
@@ -112,10 +124,39 @@ impl BulkInsert {
     {
         let mut sink = self.sink()?;
         let mut rows = pin!(rows);
-        while let Some(row) = sink.while_driving(rows.next()).await? {
+        while let Some(row) = sink.while_driving(rows.next(), &mut Nobody).await? {
             sink.send(row).await?;
         }
         sink.finish().await
+    }
+
+    /// Writes all rows of a stream and gives those back that were not written, or may not have been, each with its index and
+    /// its error. Rows are kept until their outcome is known, which costs a look into a map for each; never more are kept than
+    /// the [concurrency](Self::concurrency), and given back than [errors allowed](Self::errors_allowed) plus those under way
+    /// at the failure that is one too many. After that one no row is taken from the stream, which is still the caller's if
+    /// this was given a reference to it.
+    ///
+    /// ```no_run
+    /// # async fn example(session: chorus::Session, orders: Vec<(i64, i32)>) -> Result<(), chorus::Error> {
+    /// let insert = session.prepare("INSERT INTO shop.orders (id, total) VALUES (?, ?)").await?.idempotent(true);
+    /// let mut orders = futures::stream::iter(orders);
+    /// let outcome = session.bulk(&insert).errors_allowed(100).load_returning(&mut orders).await?;
+    /// for failed in &outcome.returned {
+    ///     println!("row {}, {:?}: {}", failed.index, failed.row, failed.error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a concurrency of zero. Whatever goes wrong later is in the outcome.
+    pub async fn load_returning<S>(self, rows: S) -> Result<BulkOutcome<S::Item>, Error>
+    where
+        S: Stream,
+        S::Item: IntoRow,
+    {
+        Ok(returning::load(self.sink()?, rows).await)
     }
 
     /// Starts the insert and returns where to put its rows.
@@ -127,9 +168,10 @@ impl BulkInsert {
         if self.concurrency == 0 {
             return Err(UsageProblem::ZeroConcurrency.into());
         }
+        self.session.check_process()?;
         let options =
             BulkOptions { concurrency: self.concurrency, chunk_bytes: self.chunk_bytes, keep_replies: false };
-        Ok(BulkSink::new(self.session, self.statement, options, self.errors_allowed))
+        Ok(BulkSink::new(self.session, self.statement, options, self.errors_allowed, self.progress))
     }
 }
 

@@ -21,6 +21,7 @@ const MOST_MEMBERS: usize = u16::MAX as usize;
 
 /// Sends a batch.
 pub(crate) async fn batch(session: &Session, batch: &Batch) -> Result<QueryResult, Error> {
+    session.check_process()?;
     let mut request = session.inner.engine.request();
     let options = encode(session, batch, request.frame())?;
     request.options(options);

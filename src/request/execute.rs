@@ -70,6 +70,10 @@ fn begin<'s>(
     statement: &PreparedStatement,
     values: &impl IntoRow,
 ) -> Result<(PendingReply<'s>, Option<Expected>), Error> {
+    // It takes a system call, which is too much for where it counts.
+    if cfg!(debug_assertions) {
+        session.check_process()?;
+    }
     let (prepared, template) = (&statement.shared, statement.template()?);
     let engine = &session.inner.engine;
     let (table, route) = if is_own(session, prepared) {

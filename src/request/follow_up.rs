@@ -53,6 +53,7 @@ async fn settle_schema(session: &Session, change: &SchemaChange) -> Result<bool,
 
 /// Reads a part of the schema once all hosts agree on it.
 pub(crate) async fn refresh_schema(session: &Session, part: SchemaScope) -> Result<(), Error> {
+    session.check_process()?;
     if !await_schema_agreement(session).await? {
         return Err(ControlError::Disagreement(session.inner.schema_agreement_timeout).into());
     }
@@ -68,6 +69,7 @@ pub(crate) async fn await_agreement_among(
     if limit.is_zero() {
         return Err(UsageProblem::ZeroLimit.into());
     }
+    session.check_process()?;
     Ok(session.inner.engine.await_schema_agreement_among(scope, limit).await?)
 }
 
@@ -76,6 +78,7 @@ pub(crate) async fn await_agreement_among(
 /// Each host is asked for its own version: the one that carries the control connection may not have heard of a change that
 /// another carried out a moment ago, and would tell that all agree, namely on the schema before.
 pub(crate) async fn await_schema_agreement(session: &Session) -> Result<bool, Error> {
+    session.check_process()?;
     let limit = session.inner.schema_agreement_timeout;
     if limit.is_zero() {
         return Ok(true);
@@ -85,6 +88,7 @@ pub(crate) async fn await_schema_agreement(session: &Session) -> Result<bool, Er
 
 /// Has every connection switch, and remembers the name for what is prepared from now on.
 pub(crate) async fn use_keyspace(session: &Session, name: String) -> Result<(), Error> {
+    session.check_process()?;
     match session.inner.engine.use_keyspace(&name).await {
         Ok(()) => {}
         // Connections that could not follow were closed and are being replaced by such that start in the new keyspace.

@@ -34,6 +34,7 @@ pub(crate) fn send(
     page: Option<&PagingState>,
     span: SpanOf<'_>,
 ) -> Result<Sent, Error> {
+    session.check_process()?;
     let mut request = session.inner.engine.request();
     let encoded = encode(session, statement, page, request.frame())?;
     request.options(encoded.options);

@@ -79,6 +79,7 @@ async fn describe(
 
 /// Sends PREPARE, reads what the server says about the statement, and has the other hosts prepare it.
 async fn send(session: &Session, statement: &Statement) -> Result<Described, Error> {
+    session.check_process()?;
     let engine = &session.inner.engine;
     let (shape, session_keyspace) = (engine.shape(), session.keyspace());
     let settings = Settings::resolve(&statement.options, &session.inner.defaults)?;

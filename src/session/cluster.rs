@@ -82,6 +82,7 @@ impl Session {
     ///
     /// When no host can be asked.
     pub async fn refresh_topology(&self) -> Result<(), Error> {
+        self.check_process()?;
         Ok(self.inner.engine.refresh_topology().await?)
     }
 

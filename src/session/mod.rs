@@ -15,7 +15,7 @@ use chorus_protocol::{Consistency, IntoRow, ProtocolVersion, Uuid};
 use crate::SessionBuilder;
 use crate::concurrent::{Concurrent, StatementSource, ValueSource};
 use crate::config::{ExecutionProfile, Profiles, SessionConfig};
-use crate::error::Error;
+use crate::error::{Error, UsageProblem};
 use crate::ingest::BulkInsert;
 use crate::observe::{Observers, SpanOf};
 use crate::request::{self, AnyStatement, Defaults, Execute, SpanningBatches};
@@ -36,7 +36,8 @@ use crate::trace::{self, Trace, TraceOptions};
 /// polled. **Dropping** a future cancels: a request that was not written yet is never sent; one that was may still take
 /// effect on the server. **Order**: requests in flight at the same time may be carried out in any order, also those of one
 /// task; await one before sending another that depends on it. **Processes**: a session is threads and sockets, which a fork does
-/// not copy; open it after the fork, one in each process (`examples/workers.rs`).
+/// not copy; open it after the fork, one in each process (`examples/workers.rs`). A process that uses a session it inherited gets
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage), instead of waiting for ever; [`execute`](Self::execute) checks that in debug builds only.
 #[derive(Clone)]
 pub struct Session {
     pub(crate) inner: Arc<Inner>,
@@ -104,6 +105,14 @@ impl Session {
                 id: Uuid::new_v4(),
             }),
         })
+    }
+}
+
+impl Session {
+    /// Refuses what belongs to the process this one was forked off from.
+    pub(crate) fn check_process(&self) -> Result<(), Error> {
+        let (opened, here) = (self.inner.engine.process(), std::process::id());
+        if opened == here { Ok(()) } else { Err(UsageProblem::Forked { opened, here }.into()) }
     }
 }
 
@@ -400,6 +409,7 @@ impl Session {
     ///
     /// [`ErrorKind::SessionClosed`](crate::ErrorKind::SessionClosed) when the engine has ended.
     pub async fn metrics(&self) -> Result<MetricsSnapshot, Error> {
+        self.check_process()?;
         Ok(self.inner.engine.metrics().await?)
     }
 

@@ -91,3 +91,58 @@ fn session_works_inside_a_runtime_as_well() {
         session.as_async().query("SELECT id FROM numbers", ()).await.expect("read");
     });
 }
+
+#[test]
+fn blocking_methods_work_on_a_thread_of_any_runtime_from_connecting_to_shutdown() {
+    let bare = tokio::runtime::Builder::new_current_thread().build().expect("one without timers and sockets");
+    let full = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    for runtime in [bare, full.expect("a runtime")] {
+        runtime.block_on(async {
+            let (_cluster, session) = session();
+            let insert = session.prepare("INSERT INTO numbers (id, value) VALUES (?, ?)").expect("prepared");
+            session.execute(&insert, (1, 1)).expect("written");
+            session.bulk_insert(&insert, (0..100).map(|id| (id, id))).expect("written");
+            session.refresh_schema().expect("read");
+            session.metrics().expect("open");
+            assert!(session.shutdown(Duration::from_secs(5)).is_clean());
+        });
+    }
+}
+
+#[test]
+fn pages_news_traces_and_rows_put_in_one_by_one_are_waited_for() {
+    let (cluster, session) = session();
+    let insert = session.prepare("INSERT INTO numbers (id, value) VALUES (?, ?)").expect("prepared");
+    let mut sink = session.bulk(&insert).concurrency(4).sink().expect("valid");
+    (0..10).for_each(|id| sink.send((id, id)).expect("written"));
+    sink.flush().expect("written");
+    assert_eq!((sink.under_way(), sink.report().written), (0, 10));
+    assert_eq!(sink.finish().expect("written").written, 10);
+
+    let select = session.prepare("SELECT id FROM numbers").expect("prepared").page_size(4).tracing(true);
+    let first = session.execute_page(&select, (), None).expect("read");
+    let second = session.execute_page(&select, (), first.paging_state()).expect("read");
+    assert_eq!((first.row_count(), second.row_count()), (4, 4));
+    let mut rows =
+        session.run_iter(select.bind(()).expect("fits")).expect("read").rows::<(i32,)>().expect("ints");
+    assert_eq!(rows.by_ref().count(), 10);
+    assert_eq!((rows.tracing_ids().len(), rows.columns().len()), (3, 1));
+    let id = first.tracing_id().expect("traced");
+    assert!(session.trace_with(id, chorus::TraceOptions::new()).expect("it is there").is_complete());
+
+    let mut events = session.events();
+    assert!(events.try_next().is_none());
+    session.query("CREATE TABLE ks.news (id int PRIMARY KEY)", ()).expect("created");
+    let heard = events.next().expect("the session lives");
+    assert!(matches!(heard, chorus::ClusterEvent::Schema(_)), "{heard:?}");
+    assert!(session.await_schema_agreement().expect("asked"));
+    assert_eq!((session.keyspace().as_deref(), session.profile_names().len()), (Some("ks"), 1));
+    session.shutdown(Duration::from_secs(5));
+    assert!(events.by_ref().last().is_none_or(|event| !matches!(event, chorus::ClusterEvent::Missed(_))));
+
+    let builder = chorus::Session::builder().contact_points(cluster.addresses());
+    let cluster = chorus::blocking::Cluster::new(builder).expect("valid");
+    let session = cluster.connect_to("ks").expect("connects");
+    assert_eq!(session.query("SELECT id FROM numbers", ()).expect("read").row_count(), 10);
+    cluster.connect().expect("connects").query("SELECT id FROM ks.numbers", ()).expect("read");
+}

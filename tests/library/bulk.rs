@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chorus::{DbError, ErrorKind};
+use chorus::{DbError, ErrorKind, IntoRow};
 use chorus_node::{Fault, Requests};
 use futures::stream;
 
@@ -109,4 +109,122 @@ async fn concurrency_of_zero_is_an_error() {
     let insert = stage.insert().await;
     let error = stage.session.bulk(&insert).concurrency(0).sink().expect_err("zero");
     assert_eq!(error.kind(), ErrorKind::Usage);
+}
+
+/// A row of a program's own.
+#[derive(Clone, Debug, PartialEq, IntoRow)]
+struct Number {
+    id: i32,
+    value: Option<i32>,
+}
+
+#[tokio::test]
+async fn rows_that_fail_are_given_back_with_their_place_and_reason_in_the_order_of_the_input() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    let refused = Fault::Error(DbError::Unauthorized, "not this one".into());
+    stage.cluster.faults().add(Requests::containing("insert").after(100).times(3), refused);
+    let rows: Vec<Number> = (0..1_000).map(|id| Number { id, value: (id % 2 == 0).then_some(id) }).collect();
+    let load = stage.session.bulk(&insert).errors_allowed(3);
+    let progress = load.progress();
+    let outcome = load.load_returning(stream::iter(rows.clone())).await.expect("valid");
+    assert!(outcome.stopped_by.is_none());
+    assert_eq!((outcome.report.written, outcome.report.failed.len(), outcome.returned.len()), (997, 3, 3));
+    let places: Vec<u64> = outcome.returned.iter().map(|row| row.index).collect();
+    assert!(places.is_sorted());
+    assert_eq!(outcome.report.failed.iter().filter_map(chorus::Error::index).collect::<Vec<_>>(), places);
+    for returned in &outcome.returned {
+        assert_eq!(returned.row, rows[returned.index as usize]);
+        assert_eq!(returned.error.index(), Some(returned.index));
+        assert!(
+            returned.error.to_string().contains("not this one") && !returned.error.may_have_been_applied()
+        );
+    }
+    assert_eq!(
+        (progress.taken(), progress.written(), progress.failed(), progress.unsettled()),
+        (1_000, 997, 3, 0)
+    );
+
+    // They are what is missing, and go in by themselves.
+    assert_eq!(stage.numbers().await.len(), 997);
+    let again = outcome.returned.into_iter().map(|returned| returned.row);
+    assert_eq!(stage.session.bulk(&insert).load(again).await.expect("written").written, 3);
+    assert_eq!(stage.numbers().await.len(), 1_000);
+}
+
+#[tokio::test]
+async fn an_insert_that_stops_tells_what_became_of_every_row_it_took_and_leaves_the_rest() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    let mut rows = stream::iter((0..10_000).map(|id| (id, if id == 500 { Some("no int") } else { None })));
+    let load = stage.session.bulk(&insert).concurrency(64);
+    let outcome = load.load_returning(&mut rows).await.expect("valid");
+    let stopped_by = outcome.stopped_by.expect("none is allowed");
+    assert_eq!((stopped_by.kind(), stopped_by.index()), (ErrorKind::Values, Some(500)));
+    let [returned] = outcome.returned.as_slice() else { panic!("{:?}", outcome.returned) };
+    assert_eq!((returned.index, returned.row), (500, (500, Some("no int"))));
+    assert_eq!(outcome.report.written, 500, "what was under way is waited for");
+    // The caller's stream goes on where it was left.
+    use futures::StreamExt as _;
+    assert_eq!(rows.next().await.map(|row| row.0), Some(501));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_under_an_insert_gives_every_row_back_that_may_not_be_written() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    stage.cluster.faults().add(Requests::containing("insert").after(200), Fault::DropAnswer);
+    let load = stage
+        .session
+        .bulk(&insert)
+        .concurrency(64)
+        .load_returning(stream::iter((0..1_000).map(|id| (id, id))));
+    let end = async {
+        crate::stage::eventually("two hundred rows are written", async || stage.numbers().await.len() >= 200)
+            .await;
+        stage.session.shutdown(Duration::ZERO).await
+    };
+    let (outcome, _) = futures::join!(load, end);
+    let outcome = outcome.expect("valid");
+    assert_eq!(outcome.stopped_by.as_ref().map(chorus::Error::kind), Some(ErrorKind::SessionClosed));
+    let written: u64 = outcome.report.written;
+    assert!(written >= 200 && !outcome.returned.is_empty());
+    // Each row that was taken is either counted or given back.
+    let last = outcome.returned.last().map(|row| row.index + 1).unwrap_or_default();
+    assert_eq!(written + outcome.returned.len() as u64, last.max(written));
+    assert!(outcome.returned.iter().any(|row| row.error.may_have_been_applied()));
+}
+
+#[tokio::test]
+async fn an_insert_that_is_dropped_leaves_word_of_how_far_it_was() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    stage.cluster.faults().add(Requests::containing("insert").after(100), Fault::DropAnswer);
+    let load = stage.session.bulk(&insert).concurrency(32);
+    let progress = load.progress();
+    let rows = stream::iter((0..1_000).map(|id| (id, id)));
+    let cut = tokio::time::timeout(Duration::from_millis(300), load.load_stream(rows)).await;
+    assert!(cut.is_err(), "answers are missing");
+    assert_eq!((progress.written(), progress.failed()), (100, 0));
+    // As many as may be under way, and none of the rest was taken.
+    assert_eq!((progress.taken(), progress.unsettled()), (132, 32));
+}
+
+#[tokio::test]
+async fn a_stream_is_asked_for_no_more_than_there_is_room_for() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    stage.cluster.faults().add(Requests::containing("insert"), Fault::DropAnswer);
+    let asked = AtomicUsize::new(0);
+    let rows = stream::iter(0..100_000).map(|id| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        (id, id)
+    });
+    use futures::StreamExt as _;
+    let load = stage.session.bulk(&insert).concurrency(50).load_stream(rows);
+    let _ = tokio::time::timeout(Duration::from_millis(100), load).await;
+    // One more waits for room.
+    assert_eq!(asked.load(Ordering::Relaxed), 51);
 }

@@ -338,3 +338,56 @@ async fn schema_changes_among_concurrent_work_are_known_when_they_return() {
     let state = stage.session.state();
     assert!((0..3).all(|n| state.table("ks", &format!("t{n}")).is_some()));
 }
+
+#[tokio::test]
+async fn results_keep_their_places_when_some_come_late_and_servers_refuse_others() {
+    let stage = Stage::with_numbers().await;
+    let faults = stage.cluster.faults();
+    faults.add(Requests::containing("id = 5 "), Fault::Delay(Duration::from_millis(150)));
+    faults.add(Requests::containing("id = 7 "), refused());
+    faults.add(Requests::containing("id = 30 "), refused());
+    let selects = || (0..60).map(|id| format!("SELECT value FROM numbers WHERE id = {id} LIMIT 1"));
+    let outcomes =
+        stage.session.execute_concurrent(selects()).concurrency(4).run_all().await.expect("a valid call");
+    let failed: Vec<usize> = (0..60).filter(|place| outcomes[*place].is_err()).collect();
+    assert_eq!((outcomes.len(), failed.as_slice()), (60, &[7, 30][..]));
+    for place in failed {
+        assert_eq!(
+            outcomes[place].as_ref().map(drop).map_err(|error| error.index()),
+            Err(Some(place as u64))
+        );
+    }
+    // The failure of 7 comes long before the result of 5, and is yielded behind it.
+    let mut stream = stage.session.execute_concurrent(selects()).concurrency(16).stream().expect("valid");
+    let mut yielded = Vec::new();
+    let error = loop {
+        match stream.next().await.expect("not the end") {
+            Ok((index, _)) => yielded.push(index),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((yielded, error.index()), ((0..7).collect(), Some(7)));
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_session_that_ends_in_the_middle_gives_every_item_that_was_taken_an_outcome_in_its_place() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    stage.cluster.faults().add(Requests::containing("insert").after(100), Fault::DropAnswer);
+    let (taken, rows) = counted((0..10_000).map(|id| (id, id)));
+    let run = stage.session.execute_concurrent_with_args(&insert, rows).concurrency(32).run_all();
+    let end = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stage.session.shutdown(Duration::ZERO).await;
+    };
+    let (outcomes, ()) = futures::join!(run, end);
+    let outcomes = outcomes.expect("a valid call");
+    assert_eq!(outcomes.len(), taken.get());
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 100);
+    for (place, outcome) in outcomes.iter().enumerate() {
+        if let Err(error) = outcome {
+            assert_eq!((error.kind(), error.index()), (ErrorKind::SessionClosed, Some(place as u64)));
+        }
+    }
+}

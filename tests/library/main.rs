@@ -6,12 +6,14 @@ mod arrow;
 mod batches;
 mod beta;
 mod blocking;
+mod blocking_surface;
 mod bulk;
 mod concurrent;
 mod contention;
 mod dashboards;
 #[cfg(feature = "encryption")]
 mod encryption;
+mod delays;
 mod errors;
 mod events;
 mod fallback;

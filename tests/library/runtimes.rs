@@ -95,3 +95,43 @@ fn dropping_the_last_handle_ends_the_engine() {
         disconnected(&cluster).await;
     });
 }
+
+/// A program whose futures are polled by somebody who knows nothing of tokio, as async-std and smol do.
+#[test]
+fn another_executor() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    futures::executor::block_on(async {
+        for placement in [Placement::Auto, Placement::Dedicated { threads: 2 }] {
+            let builder = Session::builder().contact_points(cluster.addresses()).placement(placement);
+            let session = builder.connect().await.expect("connects");
+            session.query(KEYSPACE.replace("KEYSPACE", "KEYSPACE IF NOT EXISTS"), ()).await.expect("created");
+            session.query(NUMBERS.replace("TABLE", "TABLE IF NOT EXISTS"), ()).await.expect("created");
+            let insert =
+                session.prepare("INSERT INTO ks.numbers (id, value) VALUES (?, ?)").await.expect("prepared");
+            let writes = (0..100).map(|id| session.execute(&insert, (id, id)));
+            for written in futures::future::join_all(writes).await {
+                written.expect("written");
+            }
+            let rows = futures::stream::iter((100..200).map(|id| (id, id)));
+            assert_eq!(session.bulk(&insert).load_stream(rows).await.expect("written").written, 100);
+            // What needs a clock has the engine's.
+            let late = session.trace(chorus::Uuid::from_u128(7));
+            let options = chorus::TraceOptions::new().limit(Duration::from_millis(30));
+            drop(late);
+            session.trace_with(chorus::Uuid::from_u128(7), options).await.expect_err("there is none");
+            let count = session.query("SELECT count(*) FROM ks.numbers", ()).await.expect("counted");
+            assert_eq!(count.single_row::<(i64,)>().expect("one row"), (200,));
+            let report = session.shutdown(Duration::from_secs(5)).await;
+            assert!(report.is_clean(), "{report:?}");
+        }
+        // An engine on the caller's runtime has none to live on.
+        for placement in [Placement::Local, Placement::Hosted] {
+            let builder = Session::builder().contact_points(cluster.addresses()).placement(placement);
+            let error = builder.connect().await.expect_err("there is no runtime");
+            assert!(
+                error.to_string().contains("runtime") || format!("{error:?}").contains("runtime"),
+                "{error:?}"
+            );
+        }
+    });
+}

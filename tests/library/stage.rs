@@ -89,6 +89,15 @@ pub(crate) async fn disconnected(cluster: &EmbeddedCluster) {
     tokio::time::timeout(Duration::from_secs(5), noticed).await.expect("every connection is closed");
 }
 
+/// Waits for something that must become true.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let patience = std::time::Instant::now() + Duration::from_secs(10);
+    while !holds().await {
+        assert!(std::time::Instant::now() < patience, "not within ten seconds: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
 pub(crate) const KEYSPACE: &str =
     "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
 pub(crate) const NUMBERS: &str = "CREATE TABLE ks.numbers (id int PRIMARY KEY, value int)";

@@ -33,6 +33,80 @@ fn child(cluster: &EmbeddedCluster) -> i32 {
     i32::from(fresh.is_err())
 }
 
+/// What a process does with a session that its parent opened: every way to use it is refused at once. Zero if all is well.
+fn heir(session: &Session, insert: &chorus::PreparedStatement) -> i32 {
+    let rows = || (0..10).map(|id| (id, id));
+    let outcomes = futures::executor::block_on(async {
+        let mut batch = chorus::Batch::logged();
+        batch.bind(insert, (1, 1)).expect("fits");
+        [
+            session.query(LOCAL, ()).await.map(drop),
+            session.execute(insert, (1, 1)).await.map(drop),
+            session.batch(&batch).await.map(drop),
+            session.prepare("SELECT key FROM system.local WHERE key = ?").await.map(drop),
+            session.query_iter(LOCAL, ()).await.map(drop),
+            session.execute_concurrent_with_args(insert, rows()).run().await.map(drop),
+            session.bulk(insert).load(rows()).await.map(drop),
+            session.use_keyspace("ks").await,
+            session.metrics().await.map(drop),
+            session.refresh_schema().await,
+            session.await_schema_agreement().await.map(drop),
+        ]
+    });
+    for (number, outcome) in outcomes.iter().enumerate() {
+        match outcome {
+            Err(error) if error.kind() == chorus::ErrorKind::Usage && error.to_string().contains("fork") => {}
+            _ => return 10 + number as i32,
+        }
+    }
+    // Ending it is the parent's business, and so is what happens when its last handle goes.
+    let report = futures::executor::block_on(session.shutdown(Duration::from_secs(5)));
+    if report.connections != 0 {
+        return 30;
+    }
+    0
+}
+
+#[test]
+fn a_session_is_refused_in_a_child_of_the_process_that_opened_it_and_serves_its_parent() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    let parent = runtime();
+    let session = parent.block_on(open(&cluster)).expect("connects");
+    for cql in [
+        "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+        "CREATE TABLE ks.numbers (id int PRIMARY KEY, value int)",
+    ] {
+        parent.block_on(session.query(cql, ())).expect("created");
+    }
+    let insert = parent.block_on(session.prepare("INSERT INTO ks.numbers (id, value) VALUES (?, ?)"));
+    let insert = insert.expect("prepared");
+    // SAFETY: the child is refused by everything it calls, drops a handle of its own, and leaves without running any destructor.
+    #[allow(unsafe_code)]
+    let process = unsafe { libc::fork() };
+    if process == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| heir(&session, &insert)));
+        // SAFETY: ends the child at once.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::_exit(outcome.unwrap_or(2))
+        }
+    }
+    assert!(process > 0, "the machine does not fork: {}", std::io::Error::last_os_error());
+    let (mut status, began) = (0, std::time::Instant::now());
+    loop {
+        // SAFETY: asks for the end of the child that was started above, and writes to a number of ours.
+        #[allow(unsafe_code)]
+        let ended = unsafe { libc::waitpid(process, &mut status, libc::WNOHANG) };
+        if ended == process {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "the child hangs");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(status, 0, "exit code {}", status >> 8);
+    parent.block_on(session.execute(&insert, (1, 1))).expect("the parent is served");
+}
+
 #[test]
 fn f78_a_child_opens_a_session_of_its_own_and_the_parent_is_unharmed() {
     let cluster = EmbeddedCluster::start(1).expect("the node starts");

@@ -111,6 +111,7 @@ impl Engine {
                 relay,
                 reactors: Mutex::new(reactors),
                 next_reactor: AtomicUsize::new(0),
+                process: std::process::id(),
             }),
         })
     }
@@ -119,6 +120,10 @@ impl Engine {
     /// After it no task, thread or socket of this engine is left. A second call finds nothing to do.
     pub async fn shutdown(&self, within: Duration) -> ShutdownReport {
         let mut report = ShutdownReport::empty();
+        if self.shared.process != std::process::id() {
+            // Everything is the parent's.
+            return report;
+        }
         let began = std::time::Instant::now();
         let drains: Vec<_> = self
             .shared
@@ -177,7 +182,10 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.halt();
+        // In a process that was forked off there is nothing to halt, and what would be woken is the parent's.
+        if self.process == std::process::id() {
+            self.halt();
+        }
     }
 }
 

@@ -114,6 +114,8 @@ pub(crate) struct Shared {
     pub(crate) relay: Option<Relay>,
     pub(crate) reactors: Mutex<Vec<RunningReactor>>,
     pub(crate) next_reactor: AtomicUsize,
+    /// The process its reactors belong to.
+    pub(crate) process: u32,
 }
 
 /// A running engine. Cheap to clone; the reactors end when the last clone is dropped or after
@@ -140,6 +142,11 @@ impl Engine {
             [only] => RequestBuilder::borrowing(only),
             _ => RequestBuilder::among_here(self),
         }
+    }
+
+    /// The process that started it. One that was forked off has none of its threads, and shares its sockets.
+    pub fn process(&self) -> u32 {
+        self.shared.process
     }
 
     /// A job of many requests.

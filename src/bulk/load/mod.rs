@@ -237,6 +237,23 @@ impl BulkLoader {
         let plan = prepare::prepare(&self, source).await?;
         Ok(run::run(self, plan).await)
     }
+
+    /// The same for programs without a runtime: waits on the calling thread, while the load runs on one of its own. Works on a
+    /// thread of a runtime too, which it holds up.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load); [`LoadError::Thread`] when the thread cannot be started.
+    pub fn load_blocking(self, source: OpenSource) -> Result<LoadReport, LoadError> {
+        let run = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(LoadError::Thread)?.block_on(self.load(source))
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("chorus-load".to_owned());
+            let thread = thread.spawn_scoped(scope, run).map_err(LoadError::Thread)?;
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
 }
 
 #[cfg(test)]
