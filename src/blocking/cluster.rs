@@ -10,7 +10,7 @@ use chorus_protocol::{IntoRow, ProtocolVersion, Uuid};
 use chorus_topology::metadata::UserType;
 use chorus_topology::{ClusterState, Host, SchemaScope};
 
-use super::park::block_on;
+use super::park::{block_apart, block_on};
 use super::{EventIter, Session};
 use crate::error::Error;
 use crate::{
@@ -227,14 +227,7 @@ impl Session {
 
     /// See [`Session::shutdown`](crate::Session::shutdown).
     pub fn shutdown(&self, limit: Duration) -> ShutdownReport {
-        let end = || block_on(self.inner.shutdown(limit));
-        // On a thread of its own: where there is a runtime around this one, its timer does not run while we wait, if it has one.
-        std::thread::scope(|scope| {
-            match std::thread::Builder::new().name("chorus-shutdown".to_owned()).spawn_scoped(scope, end) {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                Err(_) => end(),
-            }
-        })
+        block_apart(self.inner.shutdown(limit))
     }
 }
 
@@ -261,7 +254,7 @@ impl Cluster {
     ///
     /// The same.
     pub fn connect(&self) -> Result<Session, Error> {
-        Ok(Session { inner: block_on(self.inner.connect())? })
+        Ok(Session { inner: block_apart(self.inner.connect())? })
     }
 
     /// See [`Cluster::connect_to`](crate::Cluster::connect_to).
@@ -270,7 +263,8 @@ impl Cluster {
     ///
     /// The same.
     pub fn connect_to(&self, keyspace: impl Into<String>) -> Result<Session, Error> {
-        Ok(Session { inner: block_on(self.inner.connect_to(keyspace))? })
+        let keyspace: String = keyspace.into();
+        Ok(Session { inner: block_apart(self.inner.connect_to(keyspace))? })
     }
 
     /// See [`Cluster::id`](crate::Cluster::id).

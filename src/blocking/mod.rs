@@ -28,12 +28,13 @@ mod cluster;
 mod iter;
 mod many;
 mod park;
+mod publisher;
 
 use chorus_protocol::{IntoRow, Uuid};
 
 #[cfg(feature = "arrow")]
 pub use self::batches::RecordBatchIter;
-use self::park::block_on;
+use self::park::{block_apart, block_on};
 use crate::concurrent::{StatementSource, ValueSource};
 use crate::error::Error;
 use crate::request::AnyStatement;
@@ -45,6 +46,7 @@ use crate::{
 pub use cluster::Cluster;
 pub use iter::{ConcurrentIter, EventIter, PageIter, RowIter};
 pub use many::{BulkInsert, BulkSink, Concurrent};
+pub use publisher::Publisher;
 
 /// A connection to a cluster whose methods wait. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
@@ -61,7 +63,7 @@ impl Session {
     /// Those of [`SessionBuilder::connect`]; [`ErrorKind::Config`](crate::ErrorKind::Config) when the builder asks for the
     /// engine to live on the caller's runtime, of which there is none.
     pub fn connect(builder: SessionBuilder) -> Result<Self, Error> {
-        Ok(Self { inner: block_on(builder.for_blocking().connect())? })
+        Ok(Self { inner: block_apart(builder.for_blocking().connect())? })
     }
 
     /// The session behind it, for asynchronous code. It works in any runtime, as its engine has threads of its own.

@@ -9,6 +9,8 @@ use std::thread::Thread;
 
 /// Runs `future` to its end on this thread, which sleeps whenever there is nothing to do.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+    // On a thread of tokio's, its primitives would make way for others after a while, who have no turn before we return.
+    let future = tokio::task::unconstrained(future);
     let sleeper = Arc::new(Sleeper { thread: std::thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&sleeper));
     let mut context = Context::from_waker(&waker);
@@ -19,6 +21,22 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
         }
         sleeper.sleep();
     }
+}
+
+/// The same on a thread of its own, whatever runtime is around this one: what looks for a runtime, to leave tasks there or to use its
+/// timer, must not find one that does not run while we wait.
+pub(super) fn block_apart<F>(future: F) -> F::Output
+where
+    F: Future + Send,
+    F::Output: Send,
+{
+    if tokio::runtime::Handle::try_current().is_err() {
+        return block_on(future);
+    }
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| block_on(future));
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 struct Sleeper {

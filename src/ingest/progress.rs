@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How far a bulk insert is: cheap to clone, readable from any task, and still there when the insert was dropped, which is how
 /// one learns what a cancelled insert has done. Made by [`BulkInsert::progress`](super::BulkInsert::progress).
 ///
-/// Kept up chunk by chunk, and exact once the insert has ended or was dropped.
+/// Kept up piece by piece, and exact once the insert has ended. Rows of a piece that was not answered as a whole when the insert was
+/// dropped are unsettled, also those that were.
 #[derive(Clone, Debug, Default)]
 pub struct BulkProgress(Arc<Counts>);
 

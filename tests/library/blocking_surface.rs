@@ -95,8 +95,8 @@ fn every_method_of_an_asynchronous_session_has_its_blocking_twin_and_the_reverse
     sources(&root.join("src"), &mut paths);
     paths.push(root.join("actors/src/cluster/feed.rs"));
     let asynchronous = Surface::of(&paths);
-    let blocking =
-        ["mod.rs", "cluster.rs", "iter.rs", "many.rs"].map(|file| root.join("src/blocking").join(file));
+    let blocking = ["mod.rs", "cluster.rs", "iter.rs", "many.rs", "publisher.rs"]
+        .map(|file| root.join("src/blocking").join(file));
     let mut there = Surface::of(&blocking);
     for (own, other) in NAMES {
         let renamed = there.methods.iter().map(|(name, is_async)| {

