@@ -11,8 +11,8 @@ pub struct Publisher(metrics::Publisher);
 
 impl Publisher {
     /// See [`Publisher::new`](crate::metrics::Publisher::new).
-    pub fn new(session: &Session) -> Self {
-        Self(metrics::Publisher::new(&session.inner))
+    pub fn new(session: Session) -> Self {
+        Self(metrics::Publisher::new(session.inner))
     }
 
     /// See [`Publisher::publish`](crate::metrics::Publisher::publish).

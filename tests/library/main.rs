@@ -11,9 +11,9 @@ mod bulk;
 mod concurrent;
 mod contention;
 mod dashboards;
+mod delays;
 #[cfg(feature = "encryption")]
 mod encryption;
-mod delays;
 mod errors;
 mod events;
 mod fallback;
