@@ -119,6 +119,19 @@ impl Session {
         block_on(self.inner.prepare(statement))
     }
 
+    /// See [`Session::bind`](crate::Session::bind).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn bind(
+        &self,
+        statement: impl Into<Statement>,
+        values: impl IntoRow,
+    ) -> Result<crate::BoundStatement, Error> {
+        block_on(self.inner.bind(statement, values))
+    }
+
     /// See [`Session::execute`](crate::Session::execute).
     ///
     /// # Errors

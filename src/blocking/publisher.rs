@@ -15,6 +15,11 @@ impl Publisher {
         Self(metrics::Publisher::new(session.inner))
     }
 
+    /// See [`Publisher::with_limits`](crate::metrics::Publisher::with_limits).
+    pub fn with_limits(session: Session, limits: metrics::SeriesLimits) -> Self {
+        Self(metrics::Publisher::with_limits(session.inner, limits))
+    }
+
     /// See [`Publisher::publish`](crate::metrics::Publisher::publish).
     ///
     /// # Errors

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Methods that are called otherwise there, or are not there, and what is instead: in `Type::method`.
-const OTHERWISE: [(&str, &str); 13] = [
+const OTHERWISE: [(&str, &str); 14] = [
     ("Session::builder", "Session::connect takes the builder"),
     ("Cluster::builder", "Cluster::new takes the builder"),
     ("Concurrent::stream", "Concurrent::iter"),
     ("BulkInsert::load_stream", "BulkInsert::load takes whatever is iterated over"),
     ("Pages::next_page", "PageIter is an iterator"),
+    ("Pages::record_batches", "QueryResult::record_batch of each page of PageIter"),
     ("QueryResult::trace", "Session::trace takes the result's tracing id"),
     ("SessionBuilder::connect", "Session::connect"),
     ("SessionBuilder::build", "Cluster::new"),
