@@ -20,6 +20,12 @@ impl Publisher {
         Self(metrics::Publisher::with_limits(session.inner, limits))
     }
 
+    /// See [`Publisher::names`](crate::metrics::Publisher::names).
+    #[must_use]
+    pub fn names(self, names: metrics::Names) -> Self {
+        Self(self.0.names(names))
+    }
+
     /// See [`Publisher::publish`](crate::metrics::Publisher::publish).
     ///
     /// # Errors
