@@ -8,6 +8,7 @@ pub(crate) mod csv;
 pub(crate) mod encode;
 pub(crate) mod engine;
 pub(crate) mod in_memory;
+pub(crate) mod large;
 pub(crate) mod page;
 mod peer;
 pub(crate) mod requests;
