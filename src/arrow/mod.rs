@@ -7,7 +7,7 @@
 //!
 //! ```no_run
 //! # async fn example(session: chorus::Session) -> Result<(), chorus::Error> {
-//! use chorus::arrow::array::{AsArray as _, types::Int32Type};
+//! use chorus::arrow::array::{cast::AsArray as _, types::Int32Type};
 //! use futures::TryStreamExt;
 //!
 //! let pages = session.query_iter("SELECT total FROM shop.orders", ()).await?;
