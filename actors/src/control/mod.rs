@@ -281,6 +281,10 @@ impl ControlActor {
 
     /// The control connection is gone: on to another host. What was being read is read there.
     fn on_lost(&mut self, why: &str, ctx: &mut Context<Self>) {
+        if self.stopped.is_some() {
+            // It was told to close, and whoever shut the session down waits until it has.
+            return;
+        }
         let Some(link) = self.link.take() else { return };
         self.setup.coordinator.set_control(None);
         warn!(host = %link.endpoint(), why, "control connection lost");
@@ -365,7 +369,7 @@ impl ControlActor {
     /// Reads what is wanted, unless something is being read: then it is read next, once, for all who ask meanwhile.
     fn read(&mut self, ctx: &mut Context<Self>) {
         let Some(link) = &self.link else { return };
-        if self.reading.is_some() || self.wanted.scope.is_empty() {
+        if self.reading.is_some() || self.wanted.scope.is_empty() || self.stopped.is_some() {
             return;
         }
         let wanted = std::mem::take(&mut self.wanted);
