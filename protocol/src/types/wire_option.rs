@@ -1,6 +1,6 @@
 //! Types as `[option]`s in result and bind metadata.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::types::{CqlType, MAX_TYPE_DEPTH, NativeType, UdtType};
@@ -74,8 +74,14 @@ fn decode_udt(reader: &mut Reader<'_>, depth: usize, owed: usize) -> Result<CqlT
     Ok(CqlType::Udt(Arc::new(UdtType { keyspace, name, fields })))
 }
 
+static NO_FIELDS: LazyLock<Arc<Vec<CqlType>>> = LazyLock::new(Arc::default);
+
 fn decode_tuple(reader: &mut Reader<'_>, depth: usize, owed: usize) -> Result<CqlType, DecodeError> {
     let count = usize::from(reader.short("tuple fields")?);
+    if count == 0 {
+        // No server has such a type: whoever sends thousands of them gets the same one.
+        return Ok(CqlType::Tuple(Arc::clone(&NO_FIELDS)));
+    }
     check_room(reader, "tuple fields", count, TYPE, owed)?;
     let mut fields = Vec::with_capacity(count);
     for index in 0..count {
