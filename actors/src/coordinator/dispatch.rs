@@ -2,6 +2,7 @@
 
 use std::task::Context as Task;
 
+use chorus_protocol::token::Token;
 use chorus_topology::{HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, preferred_target};
 
 use super::{
@@ -13,7 +14,9 @@ use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, Work},
     reactor::Job,
-    request::{Attempt, AttemptError, ExecutionPolicies, Request, RequestErrorKind, RequestKind},
+    request::{
+        Attempt, AttemptError, ExecutionPolicies, Request, RequestErrorKind, RequestKind, RequestOptions,
+    },
 };
 
 /// Jobs that may wait here for room on a connection before callers must wait outside.
@@ -162,7 +165,8 @@ impl CoordinatorActor {
             }
         }
         let expected = Expected { route, port };
-        if !full && !may_come(request, skipped_from, policies, &expected, rng) {
+        let (options, tried) = (&request.options, &request.progress.tried[..skipped_from]);
+        if !full && !may_come(options, options.token, policies, &expected, tried, rng) {
             return Choice::None;
         }
         request.progress.tried.truncate(skipped_from);
@@ -201,7 +205,8 @@ impl CoordinatorActor {
         loop {
             let target = wanted.take().or_else(|| {
                 let pools = self.port.pools.borrow();
-                next_for_rows(&chunk, &self.policies, &route, &*pools, &tried, &mut self.rng)
+                let (options, token) = (chunk.options(0), chunk.rows[0].token);
+                planned(options, token, &self.policies, &route, &*pools, &tried, &mut self.rng)
             });
             let Some((host, shard, quality)) = target else { break };
             let pick = self.port.pools.borrow().pick(host, shard, &mut self.rng);
@@ -225,16 +230,12 @@ impl CoordinatorActor {
                 Pick::None => tried.push(host),
             }
         }
-        let only = chunk.options(0).host;
-        let expected = Expected { route: &route, port: &self.port };
-        let may_come = match only {
-            _ if full => true,
-            Some(host) => expected.usable(host),
-            None => next_for_rows(&chunk, &self.policies, &route, &expected, &[], &mut self.rng).is_some(),
-        };
         if full {
-            self.wait_for_room(Job::Chunk(chunk))
-        } else if may_come {
+            return self.wait_for_room(Job::Chunk(chunk));
+        }
+        let expected = Expected { route: &route, port: &self.port };
+        let (options, token) = (chunk.options(0), chunk.rows[0].token);
+        if may_come(options, token, &self.policies, &expected, &[], &mut self.rng) {
             self.strand(Job::Chunk(chunk))
         } else {
             self.give_up(Job::Chunk(chunk))
@@ -266,50 +267,49 @@ enum Choice {
 /// Whether a host of the plan is up, so that other reactors have connections to it and this one may get one.
 #[cold]
 fn may_come(
-    request: &Request,
-    tried: usize,
+    options: &RequestOptions,
+    token: Option<Token>,
     policies: &ExecutionPolicies,
     expected: &Expected<'_>,
+    tried: &[HostIndex],
     rng: &mut Rng,
 ) -> bool {
-    let options = &request.options;
-    if let Some(host) = options.host {
-        return expected.usable(host);
+    match options.host {
+        Some(host) => expected.usable(host),
+        None => planned(options, token, policies, expected.route, expected, tried, rng).is_some(),
     }
-    let query = RoutingQuery {
-        table: options.table,
-        token: options.token,
-        consistency: options.consistency,
-        is_lwt: options.lwt,
-        is_read: options.kind == RequestKind::Read,
-        preferred: None,
-    };
-    let policies = options.policies.as_deref().unwrap_or(policies);
-    let tried = &request.progress.tried[..tried];
-    policies.load_balancing.next(&query, expected.route.view(policies.view), expected, tried, rng).is_some()
 }
 
-/// The next host of the plan of a chunk.
-fn next_for_rows(
-    chunk: &Chunk,
+/// The next host of the plan, whatever host the request would prefer.
+fn planned(
+    options: &RequestOptions,
+    token: Option<Token>,
     policies: &ExecutionPolicies,
     route: &Route,
     load: &dyn Load,
     tried: &[HostIndex],
     rng: &mut Rng,
 ) -> Option<(HostIndex, Option<u16>, RoutingQuality)> {
-    let options = chunk.options(0);
-    let query = RoutingQuery {
-        table: options.table,
-        token: chunk.rows[0].token,
-        consistency: options.consistency,
-        is_lwt: options.lwt,
-        is_read: options.kind == RequestKind::Read,
-        preferred: None,
-    };
+    let query = routing_query(options, token, None);
     let policies = options.policies.as_deref().unwrap_or(policies);
     let target = policies.load_balancing.next(&query, route.view(policies.view), load, tried, rng)?;
     Some((target.host, target.shard, target.quality))
+}
+
+#[inline(always)]
+fn routing_query(
+    options: &RequestOptions,
+    token: Option<Token>,
+    preferred: Option<HostIndex>,
+) -> RoutingQuery {
+    RoutingQuery {
+        table: options.table,
+        token,
+        consistency: options.consistency,
+        is_lwt: options.lwt,
+        is_read: options.kind == RequestKind::Read,
+        preferred,
+    }
 }
 
 #[inline(always)]
@@ -330,14 +330,7 @@ fn next_target(
     if let Some(host) = options.host {
         return Some((host, None, RoutingQuality::Unrouted));
     }
-    let query = RoutingQuery {
-        table: options.table,
-        token: options.token,
-        consistency: options.consistency,
-        is_lwt: options.lwt,
-        is_read: options.kind == RequestKind::Read,
-        preferred: options.preferred,
-    };
+    let query = routing_query(options, options.token, options.preferred);
     let policies = options.policies.as_deref().unwrap_or(policies);
     let (view, tried) = (route.view(policies.view), &request.progress.tried);
     let preferred = match query.preferred {
