@@ -41,8 +41,8 @@ pub use host::KeyspaceRefused;
 pub use metrics::catalog;
 pub use metrics::{
     ActorSnapshot, BucketHistogram, ByReason, ConnectionSnapshot, ControlSnapshot, FailureReason,
-    HostSnapshot, LATENCY_BOUNDS_US, LatencySnapshot, MetricsSnapshot, Rates, ReactorSnapshot, SMALL_BOUNDS,
-    SmallHistogram, StageTimes, TrafficSnapshot,
+    HOSTS_IN_FULL, HostSnapshot, LATENCY_BOUNDS_US, LatencySnapshot, MetricsSnapshot, Rates, ReactorSnapshot,
+    SMALL_BOUNDS, SmallHistogram, StageTimes, TrafficSnapshot,
 };
 pub use reactor::Placement;
 pub use request::{

@@ -4,11 +4,11 @@
 //! would exceed the limit shares one label and is counted. What a label has counted never goes down, also when a host that is
 //! part of it leaves; a label that stands for nobody any more is forgotten after a while.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use chorus_actors::catalog::{self, CATALOG, Detail};
-use chorus_actors::{HostSnapshot, LatencySnapshot, MetricsSnapshot};
+use chorus_actors::{HOSTS_IN_FULL, HostSnapshot, LatencySnapshot, MetricsSnapshot};
 use chorus_topology::{ClusterState, Host, HostIndex};
 
 use super::sample::Samples;
@@ -32,7 +32,7 @@ pub struct SeriesLimits {
 impl Default for SeriesLimits {
     fn default() -> Self {
         Self {
-            hosts_in_full: FULL,
+            hosts_in_full: HOSTS_IN_FULL,
             hosts_one_by_one: 256,
             series: 10_000,
             forget_after: Duration::from_secs(15 * 60),
@@ -40,9 +40,6 @@ impl Default for SeriesLimits {
         }
     }
 }
-
-/// Distributions are kept by host for so many at most.
-const FULL: usize = 32;
 
 impl SeriesLimits {
     /// The limits unless something is said.
@@ -53,7 +50,7 @@ impl SeriesLimits {
     /// See [`hosts_in_full`](Self::hosts_in_full).
     #[must_use]
     pub fn hosts_in_full(mut self, hosts: usize) -> Self {
-        self.hosts_in_full = hosts.min(FULL);
+        self.hosts_in_full = hosts.min(HOSTS_IN_FULL);
         self
     }
 
@@ -188,7 +185,8 @@ impl Hosts {
             show(samples, label, standing, totals, detail);
         }
         samples.count(&catalog::NODES_FOLDED, &[], folded);
-        self.before.retain(|host, _| state.hosts.iter().any(|known| known.index == *host));
+        let members: HashSet<HostIndex> = state.hosts.iter().map(|host| host.index).collect();
+        self.before.retain(|host, _| members.contains(host));
         self.labels
             .retain(|_, (_, seen)| seen.is_some_and(|seen| now.duration_since(seen) < limits.forget_after));
     }

@@ -2,10 +2,11 @@
 
 #[cfg(any(test, feature = "prometheus"))]
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 #[cfg(any(test, feature = "prometheus"))]
 use chorus_actors::LATENCY_BOUNDS_US;
-use chorus_actors::catalog::Metric;
+use chorus_actors::catalog::{CATALOG, Metric};
 use chorus_actors::{BucketHistogram, LatencySnapshot, SmallHistogram};
 
 /// Labels and their values.
@@ -139,10 +140,9 @@ impl Samples {
 
     /// Brings samples of one metric together.
     pub(super) fn in_order(mut self) -> Vec<Sample> {
-        let place = |sample: &Sample| {
-            chorus_actors::catalog::CATALOG.iter().position(|metric| metric.name == sample.metric.name)
-        };
-        self.all.sort_by_cached_key(place);
+        let places: HashMap<&str, usize> =
+            CATALOG.iter().enumerate().map(|(place, metric)| (metric.name, place)).collect();
+        self.all.sort_by_key(|sample| places.get(sample.metric.name).copied());
         self.all
     }
 }

@@ -41,7 +41,7 @@ fn requests(samples: &mut Samples, snapshot: &MetricsSnapshot) {
 }
 
 fn decisions(samples: &mut Samples, snapshot: &MetricsSnapshot) {
-    for (decision, by_reason) in ["same_host", "next_host"].into_iter().zip(&snapshot.retries_by_reason) {
+    for (decision, by_reason) in MetricsSnapshot::DECISIONS.into_iter().zip(&snapshot.retries_by_reason) {
         for reason in FailureReason::ALL {
             let labels = [("reason", reason.name()), ("decision", decision)];
             samples.count(&catalog::RETRIES, &labels, by_reason[reason as usize]);

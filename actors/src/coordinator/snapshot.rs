@@ -1,7 +1,12 @@
 //! A copy of everything counted on one reactor, and of how its connections stand.
 
-use super::{CoordinatorActor, port::CoordinatorPort, stats::HOSTS_IN_FULL};
-use crate::metrics::{Collected, ConnectionSnapshot, HostSnapshot, MetricsSnapshot, ReactorSnapshot};
+use chorus_topology::HostIndex;
+use rustc_hash::FxHashMap;
+
+use super::{CoordinatorActor, port::CoordinatorPort};
+use crate::metrics::{
+    Collected, ConnectionSnapshot, HOSTS_IN_FULL, HostSnapshot, MetricsSnapshot, ReactorSnapshot,
+};
 
 impl CoordinatorActor {
     /// A copy of everything counted on this reactor.
@@ -62,18 +67,17 @@ impl CoordinatorPort {
             ..Collected::default()
         };
         let in_full = collected.hosts.len() <= HOSTS_IN_FULL;
+        let mut places: FxHashMap<HostIndex, usize> =
+            collected.hosts.iter().enumerate().map(|(place, host)| (host.host, place)).collect();
         for connection in self.pools.borrow().connections() {
             collected.reactor.connections += 1;
             collected.connection_queue += u64::from(connection.queue_depth());
             collected.deepest_connection_queue =
                 collected.deepest_connection_queue.max(u64::from(connection.queue_depth()));
-            let place = match collected.hosts.iter().position(|host| host.host == connection.host) {
-                Some(place) => place,
-                None => {
-                    collected.hosts.push(HostSnapshot::new(connection.host, connection.address));
-                    collected.hosts.len() - 1
-                }
-            };
+            let place = *places.entry(connection.host).or_insert_with(|| {
+                collected.hosts.push(HostSnapshot::new(connection.host, connection.address));
+                collected.hosts.len() - 1
+            });
             let host = &mut collected.hosts[place];
             let (in_flight, orphans) = (connection.in_flight(), connection.orphans());
             host.connections += 1;

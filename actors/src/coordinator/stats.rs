@@ -9,8 +9,8 @@ use crate::{
     bulk::Chunk,
     connection::Port,
     metrics::{
-        ByReason, FailureReason, HostSnapshot, LatencyRecorder, LatencyWindow, StageSums, Stamps,
-        TrafficSnapshot,
+        ByReason, FailureReason, HOSTS_IN_FULL, HostSnapshot, LatencyRecorder, LatencyWindow, StageSums,
+        Stamps, TrafficSnapshot, count_named,
     },
     request::{Request, RequestErrorKind, RequestKind},
 };
@@ -99,9 +99,6 @@ pub(crate) struct CoordinatorStats {
     pub(crate) disconnects: Vec<(&'static str, u64)>,
 }
 
-/// Distributions are kept by host in clusters of at most this many.
-pub(crate) const HOSTS_IN_FULL: usize = 32;
-
 impl CoordinatorStats {
     fn count(&mut self, kind: RequestKind, outcome: RequestOutcome, by: u64) {
         self.requests[kind as usize][outcome as usize] += by;
@@ -177,7 +174,7 @@ impl CoordinatorStats {
     }
 
     pub(super) fn dialled(&mut self, result: &'static str) {
-        count_named(&mut self.connects, result);
+        count_named(&mut self.connects, result, 1);
     }
 
     pub(super) fn cancelled(&mut self, request: &Request) {
@@ -230,14 +227,7 @@ impl CoordinatorStats {
         });
         port.stats.borrow_mut().add_to(&mut self.retired, host.map(|host| (host, hosts <= HOSTS_IN_FULL)));
         if let Some(reason) = port.close_reason() {
-            count_named(&mut self.disconnects, reason.label());
+            count_named(&mut self.disconnects, reason.label(), 1);
         }
-    }
-}
-
-fn count_named(counts: &mut Vec<(&'static str, u64)>, name: &'static str) {
-    match counts.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, count)) => *count += 1,
-        None => counts.push((name, 1)),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::{Display, Write};
 
-use super::{FailureReason, HostSnapshot, LatencySnapshot, MetricsSnapshot, StageTimes, TrafficSnapshot};
+use super::{
+    ByReason, FailureReason, HostSnapshot, LatencySnapshot, MetricsSnapshot, StageTimes, TrafficSnapshot,
+};
 use crate::{RequestKind, RequestOutcome};
 use chorus_topology::RoutingQuality;
 
@@ -81,11 +83,10 @@ impl MetricsSnapshot {
     }
 
     fn decisions(&self, json: &mut Json) {
-        let by_reason =
-            |counts: [u64; 13]| FailureReason::ALL.map(FailureReason::name).into_iter().zip(counts);
+        let by_reason = |counts: ByReason| FailureReason::NAMES.into_iter().zip(counts);
         json.field("retries", |json| {
             json.each(
-                ["same_host", "next_host"].into_iter().zip(self.retries_by_reason),
+                Self::DECISIONS.into_iter().zip(self.retries_by_reason),
                 |name| name,
                 |json, counts| {
                     json.numbers(by_reason(counts));
@@ -211,7 +212,7 @@ impl Json {
     fn traffic(&mut self, traffic: &TrafficSnapshot) {
         self.object(|json| {
             json.field("outcomes", |json| json.numbers(traffic.outcomes()));
-            let errors = FailureReason::ALL.map(FailureReason::name).into_iter().zip(traffic.errors);
+            let errors = FailureReason::NAMES.into_iter().zip(traffic.errors);
             json.field("errors", |json| json.numbers(errors));
             for (name, number) in [
                 ("attempts", traffic.attempts),

@@ -32,11 +32,11 @@ pub use rates::Rates;
 pub use reason::FailureReason;
 pub(crate) use recorder::LatencyRecorder;
 pub use recorder::{LatencySnapshot, SMALL_BOUNDS, SmallHistogram};
-pub(crate) use snapshot::Collected;
 pub use snapshot::{
-    ActorSnapshot, ByReason, ConnectionSnapshot, ControlSnapshot, HostSnapshot, MetricsSnapshot,
-    ReactorSnapshot,
+    ActorSnapshot, ByReason, ConnectionSnapshot, ControlSnapshot, HOSTS_IN_FULL, HostSnapshot,
+    MetricsSnapshot, ReactorSnapshot,
 };
+pub(crate) use snapshot::{Collected, count_named};
 pub use stages::StageTimes;
 pub(crate) use stages::{Earlier, StageSums, Stamps};
 pub use traffic::TrafficSnapshot;

@@ -54,6 +54,17 @@ impl FailureReason {
         Self::ConnectionLost,
     ];
 
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].name();
+            at += 1;
+        }
+        names
+    };
+
     /// The value of the label.
     pub const fn name(self) -> &'static str {
         match self {

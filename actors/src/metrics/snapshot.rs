@@ -10,6 +10,9 @@ use crate::coordinator::RequestCounts;
 /// How often something happened for each [`FailureReason`], in their order.
 pub type ByReason = [u64; FailureReason::ALL.len()];
 
+/// Clusters of at most so many hosts have distributions by host.
+pub const HOSTS_IN_FULL: usize = 32;
+
 /// The state of one kind of actor.
 #[derive(Clone, Debug, Default)]
 pub struct ActorSnapshot {
@@ -50,7 +53,8 @@ pub struct HostSnapshot {
     pub orphans: u64,
     /// Each connection in service.
     pub pool: Vec<ConnectionSnapshot>,
-    /// What went over connections to it, ended ones included. In clusters of more than 32 hosts there are no distributions.
+    /// What went over connections to it, ended ones included. In clusters of more than [`HOSTS_IN_FULL`] hosts there
+    /// are no distributions.
     pub traffic: TrafficSnapshot,
     /// How often it came up and went down again.
     pub ups: u64,
@@ -236,6 +240,9 @@ pub struct MetricsSnapshot {
 }
 
 impl MetricsSnapshot {
+    /// What a retry policy decides for a request that is sent again, as the values of the label.
+    pub const DECISIONS: [&'static str; 2] = ["same_host", "next_host"];
+
     /// Finished requests of all kinds and outcomes.
     pub fn requests_total(&self) -> u64 {
         self.requests.iter().flatten().sum()
@@ -267,7 +274,17 @@ impl MetricsSnapshot {
     }
 
     pub(crate) fn add(&mut self, collected: Collected) {
-        let Collected { totals, reactor, hosts, .. } = &collected;
+        let Collected {
+            totals,
+            reactor,
+            hosts,
+            waiting,
+            polls,
+            admission,
+            deepest_connection_queue,
+            connection_queue,
+            restarts,
+        } = collected;
         for (mine, theirs) in self.requests.iter_mut().flatten().zip(totals.requests.iter().flatten()) {
             *mine += theirs;
         }
@@ -293,35 +310,39 @@ impl MetricsSnapshot {
         self.next_pages += totals.next_pages;
         self.tablets_told += totals.tablets_told;
         self.tablets_refused += totals.tablets_refused;
-        add_named(&mut self.connects, &totals.connects);
-        add_named(&mut self.disconnects, &totals.disconnects);
+        for (name, count) in totals.connects {
+            count_named(&mut self.connects, name, count);
+        }
+        for (name, count) in totals.disconnects {
+            count_named(&mut self.disconnects, name, count);
+        }
         self.connections += reactor.connections;
         self.traffic.merge(&totals.traffic);
         for host in hosts {
             self.in_flight += host.in_flight;
             match self.hosts.iter_mut().find(|known| known.host == host.host) {
-                Some(known) => known.merge(host.clone()),
-                None => self.hosts.push(host.clone()),
+                Some(known) => known.merge(host),
+                None => self.hosts.push(host),
             }
         }
         self.actor("coordinator", |actor| {
             actor.alive += 1;
-            actor.queue_depth += collected.waiting;
-            actor.queue_depth_max = actor.queue_depth_max.max(collected.waiting);
-            actor.messages += collected.polls;
-            actor.queue_wait.merge(&collected.admission);
+            actor.queue_depth += waiting;
+            actor.queue_depth_max = actor.queue_depth_max.max(waiting);
+            actor.messages += polls;
+            actor.queue_wait.merge(&admission);
         });
         self.actor("connection", |actor| {
             actor.alive += reactor.connections;
-            actor.queue_depth += collected.connection_queue;
-            actor.queue_depth_max = actor.queue_depth_max.max(collected.deepest_connection_queue);
+            actor.queue_depth += connection_queue;
+            actor.queue_depth_max = actor.queue_depth_max.max(deepest_connection_queue);
             actor.messages += totals.traffic.reads + totals.traffic.writes;
             actor.queue_wait.merge(&totals.traffic.queue_wait);
         });
-        for (kind, restarts) in &collected.restarts {
-            self.actor(kind, |actor| actor.restarts += restarts);
+        for (kind, count) in restarts {
+            self.actor(kind, |actor| actor.restarts += count);
         }
-        self.reactors.push(collected.reactor);
+        self.reactors.push(reactor);
     }
 
     /// To be called when every reactor was added: tells hosts that serve from those that do not.
@@ -349,11 +370,10 @@ fn add<const N: usize>(mine: &mut [u64; N], theirs: &[u64; N]) {
     }
 }
 
-fn add_named(mine: &mut Vec<(&'static str, u64)>, theirs: &[(&'static str, u64)]) {
-    for (name, count) in theirs {
-        match mine.iter_mut().find(|(known, _)| known == name) {
-            Some((_, total)) => *total += count,
-            None => mine.push((name, *count)),
-        }
+/// Counts something of this name `by` times more.
+pub(crate) fn count_named(counts: &mut Vec<(&'static str, u64)>, name: &'static str, by: u64) {
+    match counts.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, count)) => *count += by,
+        None => counts.push((name, by)),
     }
 }

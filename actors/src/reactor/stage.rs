@@ -137,12 +137,7 @@ impl Stage {
 
     /// Notes a panic that was caught in an actor of this kind.
     pub(super) fn panicked(&self, kind: &'static str) {
-        let mut panics = self.inner.panics.borrow_mut();
-        match panics.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, count)) => *count += 1,
-            None => panics.push((kind, 1)),
-        }
-        drop(panics);
+        crate::metrics::count_named(&mut self.inner.panics.borrow_mut(), kind, 1);
         let lost = crate::request::take_lost_rows();
         if let Some(mender) = &*self.inner.mender.borrow() {
             mender(lost);

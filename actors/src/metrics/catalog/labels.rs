@@ -1,5 +1,7 @@
 //! The labels of metrics, and the values they may have.
 
+use crate::metrics::{ControlSnapshot, FailureReason, MetricsSnapshot, StageTimes};
+
 /// A label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
@@ -15,45 +17,13 @@ const fn open(name: &'static str) -> Label {
 
 pub(super) const KIND: Label = Label { name: "kind", values: &["read", "write", "batch", "other"] };
 pub(super) const OUTCOME: Label = Label { name: "outcome", values: &["ok", "error", "timeout", "cancelled"] };
-pub(super) const STAGE: Label =
-    Label { name: "stage", values: &["admission", "coordinator", "connection", "service", "retry_gap"] };
+pub(super) const STAGE: Label = Label { name: "stage", values: &StageTimes::NAMES };
 pub(super) const WRITTEN: Label = Label { name: "written", values: &["yes", "no"] };
-pub(super) const DECISION: Label = Label { name: "decision", values: &["same_host", "next_host"] };
-pub(super) const RETRY_REASON: Label = Label {
-    name: "reason",
-    values: &[
-        "unavailable",
-        "read_timeout",
-        "write_timeout",
-        "read_failure",
-        "write_failure",
-        "overloaded",
-        "bootstrapping",
-        "truncate",
-        "server_error",
-        "rate_limited",
-        "unprepared",
-        "refused",
-        "connection_lost",
-    ],
-};
-pub(super) const SERVER_ERROR: Label = Label {
-    name: "error",
-    values: &[
-        "unavailable",
-        "read_timeout",
-        "write_timeout",
-        "read_failure",
-        "write_failure",
-        "overloaded",
-        "bootstrapping",
-        "truncate",
-        "server_error",
-        "rate_limited",
-        "unprepared",
-        "refused",
-    ],
-};
+pub(super) const DECISION: Label = Label { name: "decision", values: &MetricsSnapshot::DECISIONS };
+pub(super) const RETRY_REASON: Label = Label { name: "reason", values: &FailureReason::NAMES };
+/// All but a connection that broke, which is no answer.
+pub(super) const SERVER_ERROR: Label =
+    Label { name: "error", values: FailureReason::NAMES.split_at(FailureReason::ALL.len() - 1).0 };
 pub(super) const HIT: Label = Label {
     name: "hit",
     values: &["replica_shard", "replica_other_shard", "replica", "non_replica", "remote_dc", "unrouted"],
@@ -74,7 +44,7 @@ pub(super) const ACTOR: Label = Label {
 };
 pub(super) const STATE: Label = Label { name: "state", values: &["up", "down", "ignored"] };
 pub(super) const TO: Label = Label { name: "to", values: &["up", "down"] };
-pub(super) const EVENT: Label = Label { name: "event", values: &["topology", "status", "schema", "routes"] };
+pub(super) const EVENT: Label = Label { name: "event", values: &ControlSnapshot::EVENTS };
 pub(super) const REFRESH_RESULT: Label = Label { name: "result", values: &["ok", "failed"] };
 pub(super) const HINT: Label = Label { name: "hint", values: &["taken", "malformed"] };
 pub(super) const ROW_STAGE: Label =
