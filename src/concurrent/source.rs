@@ -101,14 +101,11 @@ impl<I> ValueSource<I> {
     }
 }
 
-/// Begins to watch a row that was written a moment ago, so that its values fit.
+/// Begins to watch a row that was written a moment ago.
 #[cold]
 fn observe(session: &Session, statement: &PreparedStatement, values: &impl IntoRow) -> Option<Box<Observed>> {
-    let (observers, span) = (&session.inner.observers, SpanOf::Call(None));
-    match observers.wants_values().then(|| statement.bind_ref(values)) {
-        Some(Ok(bound)) => observers.statement(session, &AnyStatement::Bound(bound), span),
-        _ => observers.execution(session, statement, span),
-    }
+    let observers = &session.inner.observers;
+    observers.execution_of(session, statement, observers.values_of(statement, values), SpanOf::Call(None))
 }
 
 impl<I> fmt::Debug for ValueSource<I> {

@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use chorus_actors::Effort;
+use chorus_protocol::IntoRow;
 use tracing::Span;
 
 use self::listener::Listeners;
@@ -32,10 +33,10 @@ use crate::Session;
 use crate::error::Error;
 use crate::request::AnyStatement;
 use crate::result::QueryResult;
-use crate::statement::{Batch, PreparedStatement, Statement};
+use crate::statement::{Batch, BoundStatement, PreparedStatement, Statement};
 
 pub use listener::{RequestInfo, RequestListener};
-pub(crate) use outline::Outline;
+pub(crate) use outline::{Outline, skip_blank};
 pub use slow::SlowRequestLog;
 pub use span::RequestSpans;
 pub(crate) use span::{Call, CallSpan};
@@ -134,6 +135,29 @@ impl Observers {
         span: SpanOf<'_>,
     ) -> Option<Box<Observed>> {
         if self.any() { Some(self.begin_statement(session, statement, span)) } else { None }
+    }
+
+    /// What is bound, if somebody wants to know it. To be asked with values that were encoded before, so that they fit.
+    pub(crate) fn values_of(
+        &self,
+        statement: &PreparedStatement,
+        values: &impl IntoRow,
+    ) -> Option<BoundStatement> {
+        self.wants_values().then(|| statement.bind_ref(values).ok())?
+    }
+
+    /// An execution with those values.
+    pub(crate) fn execution_of(
+        &self,
+        session: &Session,
+        statement: &PreparedStatement,
+        values: Option<BoundStatement>,
+        span: SpanOf<'_>,
+    ) -> Option<Box<Observed>> {
+        match values {
+            Some(bound) => self.statement(session, &AnyStatement::Bound(bound), span),
+            None => self.execution(session, statement, span),
+        }
     }
 
     pub(crate) fn batch(&self, session: &Session, batch: &Batch) -> Option<Box<Observed>> {

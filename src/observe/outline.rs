@@ -85,7 +85,7 @@ fn read(cql: &str, is_cut: bool) -> (String, Vec<Token<'_>>) {
 }
 
 /// What follows blanks and comments, and whether there were any.
-fn skip_blank(text: &str) -> (&str, bool) {
+pub(crate) fn skip_blank(text: &str) -> (&str, bool) {
     let mut rest = text;
     loop {
         let end = if rest.starts_with("--") || rest.starts_with("//") {

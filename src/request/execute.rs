@@ -16,7 +16,7 @@ use chorus_topology::TableId;
 use futures::future::BoxFuture;
 
 use super::answer::{self, Expected};
-use super::{AnyStatement, Encoded, follow_up};
+use super::{Encoded, follow_up};
 use crate::Session;
 use crate::error::{Error, UsageProblem};
 use crate::observe::SpanOf;
@@ -51,14 +51,10 @@ fn execute_observed<'s>(
         Err(error) => return Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
     };
     let observers = &session.inner.observers;
-    // They were encoded a moment ago, so they fit.
-    let bound = observers.wants_values().then(|| statement.bind_ref(values).ok()).flatten();
+    let values = observers.values_of(statement, values);
     let statement = statement.clone();
     let request = async move {
-        let observed = match bound {
-            Some(bound) => observers.statement(session, &AnyStatement::Bound(bound), SpanOf::Request),
-            None => observers.execution(session, &statement, SpanOf::Request),
-        };
+        let observed = observers.execution_of(session, &statement, values, SpanOf::Request);
         super::finish(session, reply, expected, observed).await
     };
     Execute { session, expected: None, stage: Stage::FollowUp(Box::pin(request)) }

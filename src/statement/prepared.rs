@@ -16,7 +16,7 @@ use super::options::{StatementOptions, page_size_setter, statement_setters};
 use super::template::Template;
 use crate::encryption::EncryptedMarkers;
 use crate::error::Error;
-use crate::observe::Outline;
+use crate::observe::{Outline, skip_blank};
 use crate::request::Defaults;
 
 /// A statement the server has parsed: its bind markers, their types and its partition key are known.
@@ -281,21 +281,7 @@ pub(crate) fn kind_of(text: &str) -> RequestKind {
 
 /// The first word of CQL, after blanks and comments.
 fn first_word(text: &str) -> &str {
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start();
-        let end = if rest.starts_with("--") || rest.starts_with("//") {
-            rest.find('\n')
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map(|at| at + 1)
-        } else {
-            break;
-        };
-        match end {
-            Some(at) => rest = &rest[at + 1..],
-            None => return "",
-        }
-    }
+    let (rest, _) = skip_blank(text);
     let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
     &rest[..end]
 }
