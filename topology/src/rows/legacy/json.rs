@@ -75,24 +75,20 @@ impl Rest<'_> {
 
 /// The character of `\uXXXX`, or of two of them in a row.
 fn escaped(rest: &mut std::str::Chars<'_>) -> Option<char> {
-    let mut unit = || {
-        let digits = rest.as_str().get(..4)?;
-        let unit = u16::from_str_radix(digits, 16).ok()?;
-        *rest = rest.as_str()[4..].chars();
-        Some((unit, rest.as_str().starts_with("\\u")))
-    };
-    let (first, more) = unit()?;
+    let first = unit(rest)?;
     if let Some(Ok(character)) = char::decode_utf16([first]).next() {
         return Some(character);
     }
-    if !more {
-        return None;
-    }
-    rest.nth(1);
-    let digits = rest.as_str().get(..4)?;
-    let second = u16::from_str_radix(digits, 16).ok()?;
-    *rest = rest.as_str()[4..].chars();
+    *rest = rest.as_str().strip_prefix("\\u")?.chars();
+    let second = unit(rest)?;
     char::decode_utf16([first, second]).next()?.ok()
+}
+
+/// Four hexadecimal digits.
+fn unit(rest: &mut std::str::Chars<'_>) -> Option<u16> {
+    let (digits, behind) = rest.as_str().split_at_checked(4)?;
+    *rest = behind.chars();
+    u16::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]
