@@ -41,14 +41,7 @@ impl Handler<Visit> for Counter {
 #[actix::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = hosts::Hosts::from_env()?;
-    let session = hosts.builder().connect().await?;
-    session
-        .query(
-            "CREATE KEYSPACE IF NOT EXISTS company \
-             WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-            (),
-        )
-        .await?;
+    let session = hosts.session_in("company").await?;
     session.query("CREATE TABLE IF NOT EXISTS company.visits (page text PRIMARY KEY, n counter)", ()).await?;
     let count = session.prepare("UPDATE company.visits SET n = n + ? WHERE page = ?").await?;
 

@@ -9,14 +9,7 @@ mod hosts;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = hosts::Hosts::from_env()?;
-    let session = hosts.builder().connect().await?;
-    session
-        .query(
-            "CREATE KEYSPACE IF NOT EXISTS bulk \
-             WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-            (),
-        )
-        .await?;
+    let session = hosts.session_in("bulk").await?;
     session.query("CREATE TABLE IF NOT EXISTS bulk.words (id bigint PRIMARY KEY, word text)", ()).await?;
 
     // Idempotent: rows that were under way when a connection broke are sent again.

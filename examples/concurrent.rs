@@ -13,14 +13,7 @@ use futures::TryStreamExt;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = hosts::Hosts::from_env()?;
-    let session = hosts.builder().connect().await?;
-    session
-        .query(
-            "CREATE KEYSPACE IF NOT EXISTS concurrent \
-             WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-            (),
-        )
-        .await?;
+    let session = hosts.session_in("concurrent").await?;
     session
         .query("CREATE TABLE IF NOT EXISTS concurrent.squares (n bigint PRIMARY KEY, square bigint)", ())
         .await?;

@@ -14,14 +14,7 @@ use futures::future::try_join_all;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = hosts::Hosts::from_env()?;
     // `Placement::Auto` finds out what runtime it is in; `Placement::Local` would insist on this one.
-    let session = hosts.builder().connect().await?;
-    session
-        .query(
-            "CREATE KEYSPACE IF NOT EXISTS one_thread \
-             WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-            (),
-        )
-        .await?;
+    let session = hosts.session_in("one_thread").await?;
     session.query("CREATE TABLE IF NOT EXISTS one_thread.ticks (n int PRIMARY KEY, at bigint)", ()).await?;
     let insert = session.prepare("INSERT INTO one_thread.ticks (n, at) VALUES (?, ?)").await?;
 

@@ -17,14 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = hosts::Hosts::from_env()?;
     futures::executor::block_on(async {
         // One thread for the engine, unless `reactors` says more.
-        let session = hosts.builder().connect().await?;
-        session
-            .query(
-                "CREATE KEYSPACE IF NOT EXISTS elsewhere \
-                 WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-                (),
-            )
-            .await?;
+        let session = hosts.session_in("elsewhere").await?;
         session
             .query("CREATE TABLE IF NOT EXISTS elsewhere.squares (n int PRIMARY KEY, square int)", ())
             .await?;

@@ -12,14 +12,7 @@ use futures::TryStreamExt;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = hosts::Hosts::from_env()?;
-    let session = hosts.builder().connect().await?;
-    session
-        .query(
-            "CREATE KEYSPACE IF NOT EXISTS paging \
-             WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-            (),
-        )
-        .await?;
+    let session = hosts.session_in("paging").await?;
     session
         .query("CREATE TABLE IF NOT EXISTS paging.readings (sensor int, at int, value double, PRIMARY KEY (sensor, at))", ())
         .await?;

@@ -22,15 +22,7 @@ struct Play {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hosts = hosts::Hosts::from_env()?;
-    let session = hosts.builder().connect().await?;
-    session
-        .query(
-            "CREATE KEYSPACE IF NOT EXISTS theatre \
-             WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-            (),
-        )
-        .await?;
-    session.use_keyspace("theatre").await?;
+    let session = hosts.session_in("theatre").await?;
     session
         .query(
             "CREATE TABLE IF NOT EXISTS plays (title text PRIMARY KEY, author text, first_performed int)",
