@@ -8,12 +8,15 @@
 
 mod agreement;
 mod contact;
+mod events;
 mod fetch;
+mod keyspace;
 mod link;
 mod messages;
 mod open;
 mod pending;
 mod read;
+mod reading;
 mod scope;
 mod translate;
 
@@ -26,17 +29,14 @@ use chorus_protocol::RequestExtensions;
 use chorus_topology::{Endpoint, ReconnectionSchedule, Rng};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
-use crate::cluster::{
-    ClusterActor, ClusterRead, ControlLost, ControlMoved, HostReported, RoutesChanged, UseKeyspaceError,
-};
+use crate::cluster::{ClusterActor, ClusterRead, ControlLost, ControlMoved};
 use crate::config::{ControlConnectionFallback, Directory, EngineConfig};
-use crate::connection::handshake::{ConnectOptions, Versions, use_statement};
+use crate::connection::handshake::{ConnectOptions, Versions};
 use crate::connection::{ConnectionFact, ConnectionSettings};
 use crate::coordinator::CoordinatorPort;
 use crate::host::REFUSED_PAUSE;
-use crate::internal::{ask, query_frame};
 use crate::mail::{Census, Mail, Presence, takes_mail};
 use crate::metrics::ControlSnapshot;
 use crate::reactor::Stage;
@@ -51,10 +51,9 @@ pub(crate) use scope::{SchemaParts, Scope};
 
 use agreement::Waiting;
 use link::{Inbox, Link, LinkMaker};
-use messages::{EventsArrived, LinkFact};
+use messages::LinkFact;
 use open::Opening;
 use pending::Pending;
-use read::Reader;
 
 /// What a control actor is started with.
 pub(crate) struct ControlSetup {
@@ -304,106 +303,12 @@ impl ControlActor {
         }
     }
 
-    /// Later dials go by the routes that were read.
-    fn take_routes(&self, rows: &mut ClusterRows) {
-        let (Some((scope, found)), Some(routes)) = (rows.routes.take(), &self.setup.config.client_routes)
-        else {
-            return;
-        };
-        let directory = &self.setup.directory;
-        match directory.routes().updated(&scope, &found, routes, self.setup.config.is_secured()) {
-            Ok(update) => {
-                if update.unusable > 0 {
-                    warn!(rows = update.unusable, "some rows of system.client_routes cannot be used");
-                }
-                debug!(hosts = update.table.len(), changed = update.changed.len(), "routes were read");
-                directory.set_routes(update.table);
-                if !update.changed.is_empty() {
-                    self.setup.cluster.do_send(RoutesChanged { hosts: update.changed });
-                }
-            }
-            Err(error) => error!(%error, "routes cannot be read"),
-        }
-    }
-
     /// Nobody can be asked: whoever waits is told so instead of waiting for a connection that may never come.
     fn fail_waiting(&mut self) {
         tell_all(std::mem::take(&mut self.wanted).answers, &ControlError::NotConnected);
         for answer in self.agreement.give_up() {
             let _ = answer.send(Err(ControlError::NotConnected));
         }
-    }
-
-    /// Acts on what is due, and sets the alarm for what is not.
-    fn look_at_events(&mut self, ctx: &mut Context<Self>) {
-        self.inbox.looked();
-        if self.link.is_none() {
-            // A connection that is being opened has registered and reads: what comes meanwhile may be news to it, and is
-            // looked at when it is there. Otherwise a full read will answer it all.
-            if self.opening.is_none() {
-                self.inbox.pending.borrow_mut().clear();
-            }
-            return;
-        }
-        let now = self.inbox.now();
-        let due = self.inbox.pending.borrow_mut().take_due(now);
-        for (address, up) in due.statuses {
-            self.setup.cluster.do_send(HostReported { address, up });
-        }
-        let schema = if self.setup.fetch.schema() { due.schema } else { SchemaParts::default() };
-        self.wanted.scope.add(Scope { topology: due.topology, schema, routes: due.routes });
-        self.read(ctx);
-        if let Some(alarm) = self.alarm.take() {
-            ctx.cancel_future(alarm);
-        }
-        let next = self.inbox.pending.borrow().next_due();
-        if let Some(next) = next {
-            let delay = Duration::from_millis(next.saturating_sub(now).max(1));
-            self.alarm = Some(ctx.run_later(delay, |actor, ctx| {
-                actor.alarm = None;
-                actor.look_at_events(ctx);
-            }));
-        }
-    }
-
-    /// Reads what is wanted, unless something is being read: then it is read next, once, for all who ask meanwhile.
-    fn read(&mut self, ctx: &mut Context<Self>) {
-        let Some(link) = &self.link else { return };
-        if self.reading.is_some() || self.wanted.scope.is_empty() || self.stopped.is_some() {
-            return;
-        }
-        let wanted = std::mem::take(&mut self.wanted);
-        let (link, config) = (Rc::clone(link), Arc::clone(&self.setup.config));
-        let scope = wanted.scope.clone();
-        self.reading = Some(wanted);
-        let read = async move {
-            let outcome = Reader::new(&link, &config).read(&scope).await;
-            (link, outcome)
-        };
-        ctx.spawn(read.into_actor(self).map(|(link, outcome), actor, ctx| {
-            let wanted = actor.reading.take().unwrap_or_default();
-            actor.counts.refreshes[usize::from(outcome.is_err())] += 1;
-            match outcome {
-                Ok(mut rows) => {
-                    actor.take_routes(&mut rows);
-                    actor.setup.cluster.do_send(ClusterRead {
-                        rows: Box::new(rows),
-                        from: link.endpoint().clone(),
-                        shape: link.shape(),
-                        answers: wanted.answers,
-                    });
-                }
-                Err(error) => {
-                    // It is repeated on the next connection: this one is of no use if it cannot even do that.
-                    actor.wanted.scope.add(wanted.scope);
-                    actor.wanted.answers.extend(wanted.answers);
-                    if actor.link.as_ref().is_some_and(|current| current.id() == link.id()) {
-                        actor.on_lost(&error.to_string(), ctx);
-                    }
-                }
-            }
-            actor.read(ctx);
-        }));
     }
 }
 
@@ -435,14 +340,6 @@ impl Handler<Plan> for ControlActor {
     }
 }
 
-impl Handler<EventsArrived> for ControlActor {
-    type Result = ();
-
-    fn handle(&mut self, _: EventsArrived, ctx: &mut Self::Context) {
-        self.look_at_events(ctx);
-    }
-}
-
 impl Handler<LinkFact> for ControlActor {
     type Result = ();
 
@@ -469,22 +366,6 @@ impl Handler<LinkFact> for ControlActor {
     }
 }
 
-impl Handler<Read> for ControlActor {
-    type Result = ();
-
-    fn handle(&mut self, read: Read, ctx: &mut Self::Context) {
-        if self.link.is_none() && self.opening.is_none() {
-            if let Some(answer) = read.answer {
-                let _ = answer.send(Err(ControlError::NotConnected));
-            }
-            return;
-        }
-        self.wanted.scope.add(read.scope);
-        self.wanted.answers.extend(read.answer);
-        self.read(ctx);
-    }
-}
-
 impl Handler<Survey> for ControlActor {
     type Result = ();
 
@@ -496,37 +377,6 @@ impl Handler<Survey> for ControlActor {
         };
         // Whoever asked may have stopped waiting.
         let _ = answer.send(findings);
-    }
-}
-
-impl Handler<TryKeyspace> for ControlActor {
-    type Result = ();
-
-    fn handle(&mut self, TryKeyspace { keyspace, answer }: TryKeyspace, ctx: &mut Self::Context) {
-        let Some(link) = self.link.clone() else {
-            let _ = answer.send(Err(UseKeyspaceError::NotConnected));
-            return;
-        };
-        let (cluster, timeout) = (self.setup.cluster.clone(), self.setup.config.control_timeout);
-        let attempt = async move {
-            let frame = query_frame(&link.shape(), &use_statement(&keyspace));
-            match ask(link.handle(), frame, timeout).await {
-                Ok(_) => {
-                    cluster
-                        .do_send(crate::cluster::KeyspaceExists { keyspace: Arc::clone(&keyspace), answer });
-                    Some(keyspace)
-                }
-                Err(error) => {
-                    let _ = answer.send(Err(UseKeyspaceError::Refused { reason: error.to_string().into() }));
-                    None
-                }
-            }
-        };
-        ctx.spawn(attempt.into_actor(self).map(|used, actor, _| {
-            if actor.serves_requests() && used.is_some() {
-                actor.options.keyspace = used;
-            }
-        }));
     }
 }
 
