@@ -15,6 +15,9 @@ use crate::connection::ConnectionHandle;
 use crate::connection::handshake::{ConnectError, Phase};
 use crate::request::{Reply, RequestError, RequestErrorKind};
 
+/// Answers with more bytes of rows are taken apart on another thread: a quarter of a megabyte takes half a millisecond.
+const MOST_BYTES_HERE: usize = 256 * 1024;
+
 /// Why an internal request did not bring what it was made for.
 #[derive(Debug, Clone, Error)]
 pub(crate) enum InternalError {
@@ -176,17 +179,39 @@ pub(crate) async fn rows<T>(
     timeout: Duration,
 ) -> Result<Vec<T>, InternalError>
 where
-    T: for<'f> FromRow<'f>,
+    T: for<'f> FromRow<'f> + Send + 'static,
 {
-    let mut all = Vec::new();
+    let mut found = Vec::new();
     pages(connection, text, page_size, timeout, |page| {
-        for row in page.rows::<T>()? {
-            all.push(row?);
-        }
+        found.push(page.clone());
         Ok(())
     })
     .await?;
-    Ok(all)
+    take_apart(found).await
+}
+
+/// The rows of pages; of large ones on another thread, because a reactor has requests to serve meanwhile.
+async fn take_apart<T>(pages: Vec<RowsBody>) -> Result<Vec<T>, InternalError>
+where
+    T: for<'f> FromRow<'f> + Send + 'static,
+{
+    let bytes: usize = pages.iter().map(|page| page.content.len()).sum();
+    let decode = move || -> Result<Vec<T>, ValueError> {
+        let mut all = Vec::new();
+        for page in &pages {
+            for row in page.rows::<T>()? {
+                all.push(row?);
+            }
+        }
+        Ok(all)
+    };
+    let decoded = if bytes <= MOST_BYTES_HERE {
+        decode()
+    } else {
+        let elsewhere = tokio::task::spawn_blocking(decode).await;
+        elsewhere.map_err(|error| InternalError::Answer(format!("its rows were not read: {error}")))?
+    };
+    decoded.map_err(|error| InternalError::Answer(error.to_string()))
 }
 
 fn decode(connection: &ConnectionHandle, reply: Reply) -> Result<Response, Box<dyn std::error::Error>> {
@@ -200,4 +225,43 @@ fn decode(connection: &ConnectionHandle, reply: Reply) -> Result<Response, Box<d
     }
     let envelope = Envelope::split(header_flags, body)?;
     Ok(Response::decode(opcode, envelope.body, &connection.shape)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::ThreadId;
+
+    use chorus_protocol::{ColumnSpec, RowCells, RowsMetadata};
+
+    use super::*;
+
+    /// Where a row was read.
+    struct ReadAt(ThreadId);
+
+    impl<'f> FromRow<'f> for ReadAt {
+        fn check(_: &[ColumnSpec]) -> Result<(), ValueError> {
+            Ok(())
+        }
+
+        fn from_row(_: &'f [ColumnSpec], _: &mut RowCells<'f>) -> Result<Self, ValueError> {
+            Ok(Self(std::thread::current().id()))
+        }
+    }
+
+    /// A page of one row, whose only cell has so many bytes.
+    fn page(bytes: usize) -> RowsBody {
+        let column = ColumnSpec::new("ks", "t", "v", chorus_protocol::CqlType::Blob);
+        let mut content = i32::try_from(bytes).unwrap().to_be_bytes().to_vec();
+        content.resize(bytes + 4, 0);
+        RowsBody { metadata: RowsMetadata::new(vec![column]), row_count: 1, content: content.into() }
+    }
+
+    #[tokio::test]
+    async fn only_large_answers_are_taken_apart_on_another_thread() {
+        let here = std::thread::current().id();
+        let few = take_apart::<ReadAt>(vec![page(100), page(200)]).await.unwrap();
+        assert!(few.len() == 2 && few.iter().all(|row| row.0 == here));
+        let many = take_apart::<ReadAt>(vec![page(MOST_BYTES_HERE / 2), page(MOST_BYTES_HERE / 2)]).await;
+        assert!(many.unwrap().iter().all(|row| row.0 != here));
+    }
 }

@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
 
     async fn rows<T>(&self, text: &str) -> Result<Vec<T>, InternalError>
     where
-        T: for<'f> chorus_protocol::FromRow<'f>,
+        T: for<'f> chorus_protocol::FromRow<'f> + Send + 'static,
     {
         rows(self.link.handle(), &self.limited(text), None, self.config.control_timeout)
             .await
