@@ -2,6 +2,7 @@
 
 mod builder;
 mod contact_point;
+mod engine;
 mod observe;
 mod profile;
 mod profiles;

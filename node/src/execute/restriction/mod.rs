@@ -3,6 +3,7 @@
 mod clustering;
 mod filter;
 mod keys;
+mod place;
 mod prepare;
 
 use std::borrow::Cow;
