@@ -2,7 +2,7 @@
 //!
 //! A thousand hosts with 256 tokens each in three datacenters. 64 callers write on the reactor's thread as fast as they can, for two
 //! seconds with nothing beside them, then with a refresh of all hosts each second, which is more than events cause, then with one
-//! right after the other; in turns. What passes for the servers is on the same thread and is in the figure; rows are digested on
+//! right after the other; in turns. What passes for the servers is on the same thread and is in the figure; rows are decoded and digested on
 //! another thread, for which the machine should have a second core.
 //!
 //! ```text
