@@ -190,12 +190,12 @@ where
     take_apart(found).await
 }
 
-/// The rows of pages; of large ones on another thread, because a reactor has requests to serve meanwhile.
+/// The rows of pages.
 async fn take_apart<T>(pages: Vec<RowsBody>) -> Result<Vec<T>, InternalError>
 where
     T: for<'f> FromRow<'f> + Send + 'static,
 {
-    let bytes: usize = pages.iter().map(|page| page.content.len()).sum();
+    let bytes = pages.iter().map(|page| page.content.len()).sum();
     let decode = move || -> Result<Vec<T>, ValueError> {
         let mut all = Vec::new();
         for page in &pages {
@@ -205,13 +205,19 @@ where
         }
         Ok(all)
     };
-    let decoded = if bytes <= MOST_BYTES_HERE {
-        decode()
-    } else {
-        let elsewhere = tokio::task::spawn_blocking(decode).await;
-        elsewhere.map_err(|error| InternalError::Answer(format!("its rows were not read: {error}")))?
-    };
-    decoded.map_err(|error| InternalError::Answer(error.to_string()))
+    read_where_it_harms_nobody(bytes, decode).await?.map_err(|error| InternalError::Answer(error.to_string()))
+}
+
+/// Reads rows of so many bytes; large ones on another thread, because a reactor has requests to serve meanwhile.
+pub(crate) async fn read_where_it_harms_nobody<R: Send + 'static>(
+    bytes: usize,
+    read: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, InternalError> {
+    if bytes <= MOST_BYTES_HERE {
+        return Ok(read());
+    }
+    let elsewhere = tokio::task::spawn_blocking(read).await;
+    elsewhere.map_err(|error| InternalError::Answer(format!("its rows were not read: {error}")))
 }
 
 fn decode(connection: &ConnectionHandle, reply: Reply) -> Result<Response, Box<dyn std::error::Error>> {

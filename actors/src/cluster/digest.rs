@@ -1,7 +1,7 @@
 //! From the rows of system tables to the next state of the cluster.
 //!
-//! Rows of a thousand hosts make a ring of hundreds of thousands of tokens: too much for a reactor that has requests to
-//! serve, so those are digested on a thread of their own. While one is at it the state stays what it is, and changes to it
+//! Rows of a thousand hosts make a ring of hundreds of thousands of tokens, and those of a thousand tables a schema of tens of
+//! thousands of columns: too much for a reactor that has requests to serve, so they are digested on a thread of their own. While one is at it the state stays what it is, and changes to it
 //! wait.
 
 use std::collections::{HashMap, VecDeque};
@@ -21,6 +21,9 @@ use crate::control::ClusterRows;
 
 /// Rows of members that name more tokens than this are digested elsewhere.
 const MOST_TOKENS: usize = 16 * 1024;
+
+/// Rows of a schema with more columns than this are digested elsewhere.
+const MOST_COLUMNS: usize = 4 * 1024;
 
 /// A change of the route.
 type Change = Box<dyn FnOnce(&mut RouteBuilder)>;
@@ -88,7 +91,7 @@ impl ClusterActor {
         if !translated.is_empty() {
             Arc::make_mut(&mut self.translated).extend(translated);
         }
-        let is_large = tokens(&read.rows) > MOST_TOKENS;
+        let is_large = tokens(&read.rows) > MOST_TOKENS || columns(&read.rows) > MOST_COLUMNS;
         let meal = Meal {
             read,
             previous: self.published.state.load_full(),
@@ -104,8 +107,8 @@ impl ClusterActor {
         let thread = std::thread::Builder::new().name("chorus-topology".into());
         // Nobody receives it when the session has ended meanwhile.
         if let Err(error) = thread.spawn(move || drop(done.send(meal.digest()))) {
-            warn!(%error, "cannot start a thread for a large cluster's ring: this read is lost");
-            self.fail_ready("no thread can be started for the ring of so large a cluster");
+            warn!(%error, "cannot start a thread for the rows of a large cluster: this read is lost");
+            self.fail_ready("no thread can be started for the rows of so large a cluster");
             return;
         }
         self.digesting = true;
@@ -169,4 +172,9 @@ impl Handler<ClusterRead> for ClusterActor {
 fn tokens(rows: &ClusterRows) -> usize {
     let Some((local, peers)) = &rows.members else { return 0 };
     local.tokens.texts().len() + peers.iter().map(|peer| peer.tokens.texts().len()).sum::<usize>()
+}
+
+/// The columns of tables that the rows describe.
+fn columns(rows: &ClusterRows) -> usize {
+    rows.schema.iter().map(|(_, schema)| schema.columns.len() + schema.virtual_columns.len()).sum()
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use chorus_protocol::Compression;
+use chorus_protocol::response::RowsBody;
 use chorus_topology::rows::{
     ClientRouteRow, LegacyRows, LocalRow, PeerRow, SELECT_LOCAL, SELECT_LOCAL_SCHEMA_VERSION,
     SELECT_PEER_SCHEMA_VERSIONS, SELECT_PEER_V2_SCHEMA_VERSIONS, SELECT_PEERS, SELECT_PEERS_V2, SchemaLayout,
@@ -17,7 +18,7 @@ use super::link::Link;
 use super::scope::Scope;
 use super::translate::translate;
 use crate::config::EngineConfig;
-use crate::internal::{InternalError, pages, rows};
+use crate::internal::{InternalError, pages, read_where_it_harms_nobody, rows};
 
 /// What one read of the cluster brought. Parts that were not asked for are absent.
 #[derive(Debug, Default)]
@@ -44,6 +45,23 @@ impl ClusterRows {
                 .chain(peers.iter().map(|peer| &peer.release_version))
                 .filter_map(Option::as_deref)
         })
+    }
+}
+
+/// The rows of pages of the schema tables.
+fn schema_rows(layout: SchemaLayout, read: &[(SchemaTable, Vec<RowsBody>)]) -> SchemaRows {
+    let pages = read.iter().flat_map(|(table, pages)| pages.iter().map(|page| (*table, page)));
+    match layout {
+        SchemaLayout::Legacy => {
+            let mut rows = LegacyRows::default();
+            pages.for_each(|(table, page)| rows.extend(table, page));
+            rows.translate()
+        }
+        SchemaLayout::Modern => {
+            let mut rows = SchemaRows::default();
+            pages.for_each(|(table, page)| rows.extend(table, page));
+            rows
+        }
     }
 }
 
@@ -136,19 +154,8 @@ impl<'a> Reader<'a> {
             },
         );
         let read = futures::future::try_join_all(reads).await?;
-        let pages = read.iter().flat_map(|(table, found)| found.iter().map(|page| (*table, page)));
-        Ok(match layout {
-            SchemaLayout::Legacy => {
-                let mut rows = LegacyRows::default();
-                pages.for_each(|(table, page)| rows.extend(table, page));
-                rows.translate()
-            }
-            SchemaLayout::Modern => {
-                let mut rows = SchemaRows::default();
-                pages.for_each(|(table, page)| rows.extend(table, page));
-                rows
-            }
-        })
+        let bytes = read.iter().flat_map(|(_, pages)| pages).map(|page| page.content.len()).sum();
+        read_where_it_harms_nobody(bytes, move || schema_rows(layout, &read)).await
     }
 
     /// The schema version of every host.

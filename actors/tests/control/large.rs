@@ -151,3 +151,46 @@ async fn while_a_large_cluster_is_read_again_requests_are_answered_and_changes_a
     eventually("the host is known to be down", || up(&engine) == 69).await;
     engine.shutdown(Duration::from_secs(1)).await;
 }
+
+#[tokio::test]
+async fn while_a_large_schema_is_read_again_requests_are_answered() {
+    let cluster = EmbeddedCluster::builder().start().unwrap();
+    let (begun, begins) = mpsc::channel();
+    let (open, gate) = mpsc::channel();
+    let closed = Arc::new(AtomicBool::new(false));
+    let mut config = config(&cluster);
+    config.load_balancing = Arc::new(Gated {
+        child: TokenAware::default(),
+        closed: Arc::clone(&closed),
+        begun,
+        gate: Mutex::new(gate),
+    });
+    let engine = Engine::connect(config).await.unwrap();
+    let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+    query(&engine, &format!("CREATE KEYSPACE ks WITH replication = {replication}")).await.unwrap();
+    // More columns than are digested on a reactor.
+    let columns: Vec<String> = (0..100).map(|n| format!("c{n} int")).collect();
+    for table in 0..50 {
+        let create = format!("CREATE TABLE ks.t{table} (k int PRIMARY KEY, {})", columns.join(", "));
+        query(&engine, &create).await.unwrap();
+    }
+    engine.refresh_schema(SchemaScope::All).await.unwrap();
+    assert!(engine.route().table_id("ks", "t49").is_some());
+    // News of the tables have been acted upon, so that the next read is the one that is asked for.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+
+    closed.store(true, Ordering::SeqCst);
+    let refresh = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.refresh_schema(SchemaScope::All).await }
+    });
+    eventually("rows are being digested", || begins.try_recv().is_ok()).await;
+    for _ in 0..1_000 {
+        query(&engine, "SELECT release_version FROM system.local").await.unwrap();
+    }
+    assert!(!refresh.is_finished());
+    closed.store(false, Ordering::SeqCst);
+    open.send(()).unwrap();
+    refresh.await.unwrap().unwrap();
+    engine.shutdown(Duration::from_secs(1)).await;
+}
