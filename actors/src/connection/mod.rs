@@ -7,7 +7,11 @@
 //! coordinator, which decides what happens next. When the connection ends, by itself or by a panic, everything it
 //! held goes back to the coordinator with the truth about whether it was written, and its owner is told.
 
+mod answers;
+mod closing;
+mod decoded;
 pub(crate) mod handshake;
+mod heartbeat;
 mod in_flight;
 mod inbound;
 mod internal;
@@ -18,10 +22,12 @@ mod payload;
 mod port;
 mod pump;
 mod segments;
+mod sending;
 mod socket;
 #[cfg(feature = "bench")]
 pub(crate) mod stand_in;
 mod stats;
+mod sweep;
 
 use std::{
     cell::{Cell, RefCell},
@@ -41,6 +47,7 @@ pub(crate) use outbound::Outbound;
 pub(crate) use port::{ConnectionHandle, Order, Port, Work};
 pub(crate) use socket::Socket;
 
+use heartbeat::Heartbeat;
 use inbound::Inbound;
 use pump::Pump;
 use segments::Segments;
@@ -133,7 +140,7 @@ pub(crate) struct ConnectionActor {
     inbound: Inbound,
     outbound: Outbound,
     in_flight: InFlight,
-    heartbeat: pump::Heartbeat,
+    heartbeat: Heartbeat,
     saturated: bool,
     out_of_service: bool,
     last_abandoned_sweep_us: u64,
@@ -171,7 +178,7 @@ pub(crate) fn start(
         port: Rc::clone(&port),
         coordinator: Rc::clone(coordinator),
         owner,
-        heartbeat: pump::Heartbeat::new(&settings),
+        heartbeat: Heartbeat::new(&settings),
         settings,
         socket: wire.socket,
         segments,

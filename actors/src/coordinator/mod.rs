@@ -17,6 +17,8 @@ mod messages;
 mod pools;
 mod port;
 mod reprepare;
+mod rows;
+mod service;
 mod snapshot;
 mod speculation;
 mod stats;
@@ -38,7 +40,8 @@ use tokio::time::Sleep;
 pub use drain::DrainReport;
 pub(crate) use elsewhere::Neighbours;
 pub(crate) use messages::{Collect, Drain, MeetCluster, MeetNeighbours, OnStage, SetRoute};
-pub(crate) use port::{Cause, CoordinatorPort, Lesson};
+pub(crate) use port::{Cause, CoordinatorPort};
+pub(crate) use service::Lesson;
 pub use stats::{RequestCounts, RequestOutcome};
 
 use drain::Draining;

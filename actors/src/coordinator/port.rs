@@ -8,16 +8,21 @@ use std::{
     task::Waker,
 };
 
-use chorus_protocol::{FrameHeader, STREAM_OFFSET, response::ErrorBody};
-use chorus_topology::{HostIndex, Route, TableId};
+use chorus_protocol::response::ErrorBody;
+use chorus_topology::{HostIndex, Route};
 
-use super::{pools::Pools, stats::CoordinatorStats, tablets::TabletNews};
+use super::{
+    pools::Pools,
+    service::{Lesson, Teacher},
+    stats::CoordinatorStats,
+    tablets::TabletNews,
+};
 use crate::{
     bulk::Chunk,
-    connection::{ConnectionHandle, InFlight, Occupant, Outbound, Port, Work},
+    connection::{ConnectionHandle, Port},
     metrics::Pulse,
-    reactor::{Callers, Clock, Relay, Stage, deadline_after},
-    request::{CloseReason, Outcome, Preparation, Request, RequestErrorKind, RowHome},
+    reactor::{Callers, Clock, Relay, Stage},
+    request::{CloseReason, Outcome, Request, RequestErrorKind, RowHome},
 };
 
 /// Why an attempt failed.
@@ -57,17 +62,6 @@ pub(super) struct Reprepared {
     pub(super) connection: Option<ConnectionHandle>,
 }
 
-/// A statement that a host is to prepare in the keyspace it was prepared in first, which is not that of its connections.
-#[derive(Clone, Debug)]
-pub(crate) struct Lesson {
-    pub(crate) statement: Arc<Preparation>,
-    /// The connection whose requests wait for it.
-    pub(super) connection: u64,
-}
-
-/// Takes a lesson to a pool.
-pub(crate) type Teacher = Box<dyn Fn(Lesson)>;
-
 /// State shared by everything on one reactor's data path. Calls are plain function calls on one thread; whatever
 /// needs a decision is noted here and the coordinator is woken.
 pub(crate) struct CoordinatorPort {
@@ -95,7 +89,7 @@ pub(crate) struct CoordinatorPort {
     /// The control connection, on its reactor, if requests may go there.
     pub(super) control: RefCell<Option<ConnectionHandle>>,
     /// How pools are asked to have their hosts prepare a statement in a keyspace that none of their connections uses.
-    teachers: RefCell<Vec<(HostIndex, Teacher)>>,
+    pub(super) teachers: RefCell<Vec<(HostIndex, Teacher)>>,
     /// What came of that: the lesson, and whether the host knows the statement now.
     pub(super) taught: RefCell<Vec<(Lesson, bool)>>,
     pub(super) waker: RefCell<Option<Waker>>,
@@ -145,105 +139,6 @@ impl CoordinatorPort {
     pub(super) fn pulse(&self) -> &Pulse {
         &self.pulse
     }
-
-    // ---- control: called by pools and the cluster actor's messages
-
-    /// Takes a connection into service.
-    pub(crate) fn add_connection(&self, connection: ConnectionHandle) {
-        self.pools.borrow_mut().add(connection);
-        self.room.set(true);
-        self.news.set(true);
-        self.wake();
-    }
-
-    /// Notes how many connections there should be to a host.
-    pub(crate) fn set_target(&self, host: HostIndex, target: u32) {
-        self.pools.borrow_mut().set_target(host, target);
-    }
-
-    /// Counts a dial by what came of it.
-    pub(crate) fn dialled(&self, result: &'static str) {
-        self.stats.borrow_mut().dialled(result);
-    }
-
-    /// Takes a connection out of service. What it holds is its own business.
-    pub(crate) fn remove_connection(&self, connection: &ConnectionHandle) {
-        self.pools.borrow_mut().remove(connection.host, connection.id);
-    }
-
-    /// Takes back what a connection that is leaving has not begun to send: its replacement sends it.
-    pub(crate) fn reclaim(&self, connection: &ConnectionHandle) {
-        for work in connection.take_queue() {
-            match work {
-                Work::One(request) => self.failed(request, Cause::Returned, connection),
-                Work::Rows { chunk, next } => {
-                    self.rows_unsent(chunk, next, Cause::Returned, connection);
-                }
-            }
-        }
-    }
-
-    /// Replaces what the coordinator knows of the cluster.
-    pub(crate) fn set_route(&self, route: Arc<Route>) {
-        self.pools.borrow_mut().set_route(&route);
-        *self.route.borrow_mut() = Some(route);
-        self.room.set(true);
-        self.news.set(true);
-        self.wake();
-    }
-
-    /// The control connection that requests may go to when there is no other. Called on its reactor.
-    pub(crate) fn set_control(&self, control: Option<ConnectionHandle>) {
-        *self.control.borrow_mut() = control;
-        self.news.set(true);
-        self.wake();
-    }
-
-    /// A pool came, or went.
-    pub(crate) fn set_teacher(&self, host: HostIndex, teacher: Option<Teacher>) {
-        let mut teachers = self.teachers.borrow_mut();
-        teachers.retain(|(known, _)| *known != host);
-        teachers.extend(teacher.map(|teacher| (host, teacher)));
-    }
-
-    /// Whether there is a pool for a host on this reactor.
-    pub(super) fn has_pool(&self, host: HostIndex) -> bool {
-        self.teachers.borrow().iter().any(|(known, _)| *known == host)
-    }
-
-    /// Asks the pool of a host to give a lesson. False when there is none.
-    pub(super) fn teach(&self, host: HostIndex, lesson: Lesson) -> bool {
-        let teachers = self.teachers.borrow();
-        let teacher = teachers.iter().find(|(known, _)| *known == host);
-        teacher.map(|(_, teach)| teach(lesson)).is_some()
-    }
-
-    /// From a pool: a lesson is over.
-    pub(crate) fn taught(&self, lesson: Lesson, learned: bool) {
-        self.taught.borrow_mut().push((lesson, learned));
-        self.wake();
-    }
-
-    /// Counts a connection among those whose deadlines are swept. Called when it starts.
-    pub(crate) fn register(&self, port: &Rc<Port>) {
-        self.connections.borrow_mut().push(Rc::downgrade(port));
-    }
-
-    /// The opposite, when it ends.
-    pub(crate) fn unregister(&self, port: &Rc<Port>) {
-        self.connections
-            .borrow_mut()
-            .retain(|known| known.strong_count() > 0 && known.as_ptr() != Rc::as_ptr(port));
-        self.pools.borrow_mut().remove(port.host, port.id);
-        let hosts = match &*self.route.borrow() {
-            Some(route) if route.host(port.host).is_some() => route.hosts().len(),
-            _ => 0,
-        };
-        self.stats.borrow_mut().retire(port, hosts);
-        self.wake();
-    }
-
-    // ---- data: called by connections
 
     /// A request was answered, and not with an error.
     #[inline(always)]
@@ -307,110 +202,6 @@ impl CoordinatorPort {
         &self.tablets
     }
 
-    /// The table of a row under way.
-    pub(crate) fn table_of_row(&self, chunk: u32, row: u32) -> Option<TableId> {
-        self.chunks.borrow()[chunk as usize].options(row).table
-    }
-
-    /// Rows of a chunk were acknowledged.
-    #[inline]
-    pub(crate) fn rows_applied(&self, chunk: u32, rows: u32) {
-        self.rows_finished(chunk, rows, |_| {});
-    }
-
-    /// A row was answered with something to keep.
-    pub(crate) fn row_answered(
-        &self,
-        chunk: u32,
-        row: u32,
-        header: &FrameHeader,
-        body: &[u8],
-        host: HostIndex,
-    ) {
-        self.rows_finished(chunk, 1, |chunk| chunk.store(row, header.opcode, header.flags, host, body));
-    }
-
-    /// A row failed: from here it travels as a request of its own.
-    pub(crate) fn row_failed(&self, chunk: u32, row: u32, cause: Cause, connection: &ConnectionHandle) {
-        let request = self.row_request(chunk, row, connection.host);
-        self.failed(request, cause, connection);
-    }
-
-    /// The rows from `next` on were never written.
-    /// Returns how many they are.
-    pub(crate) fn rows_unsent(
-        &self,
-        chunk: u32,
-        next: u32,
-        cause: Cause,
-        connection: &ConnectionHandle,
-    ) -> u32 {
-        let rows = self.chunks.borrow()[chunk as usize].len();
-        for row in next..rows {
-            self.row_failed(chunk, row, cause.clone(), connection);
-        }
-        rows - next
-    }
-
-    /// Whether the rows of a chunk from `next` on have waited too long to be sent at all.
-    pub(crate) fn rows_expired(&self, chunk: u32, next: u32, now: u64) -> bool {
-        let chunks = self.chunks.borrow();
-        let chunk = &chunks[chunk as usize];
-        let deadline = deadline_after(chunk.stamps.admitted_us, chunk.options(next).timeout);
-        deadline != 0 && deadline <= now
-    }
-
-    /// Writes rows of a chunk from `first` on, at most `room`, and returns how many and whether that was all.
-    pub(crate) fn send_rows(
-        &self,
-        chunk: u32,
-        first: u32,
-        room: usize,
-        now: u64,
-        outbound: &mut Outbound,
-        in_flight: &mut InFlight,
-    ) -> (u32, bool) {
-        let mut chunks = self.chunks.borrow_mut();
-        let Chunk { bytes, rows, runs, stamps, .. } = &mut *chunks[chunk as usize];
-        let admitted_us = stamps.admitted_us;
-        if first == 0 {
-            stamps.written_us = now;
-        }
-        let last = (first as usize).saturating_add(room).min(rows.len());
-        let run_start = if first == 0 { 0 } else { rows[first as usize - 1].end as usize };
-        let mut start = run_start;
-        let mut run = runs.partition_point(|run| run.end <= first);
-        let verbatim = outbound.is_verbatim();
-        let mut row = first;
-        let mut deadline = 0;
-        let mut deadline_until = 0;
-        for mark in &rows[first as usize..last] {
-            if !verbatim && !outbound.has_room() {
-                break;
-            }
-            if row >= deadline_until {
-                deadline = deadline_after(admitted_us, runs[run].options.timeout);
-                deadline_until = runs[run].end;
-                run += 1;
-            }
-            let Some(stream) = in_flight.reserve() else { break };
-            in_flight.occupy(stream, Occupant::Row { chunk, row }, now, deadline);
-            let end = mark.end as usize;
-            if verbatim {
-                bytes[start + STREAM_OFFSET..start + STREAM_OFFSET + 2]
-                    .copy_from_slice(&stream.to_be_bytes());
-            } else {
-                outbound.append(&bytes[start..end], stream);
-            }
-            start = end;
-            row += 1;
-        }
-        if verbatim && row > first {
-            outbound.append_verbatim(&bytes[run_start..start], row - first);
-        }
-        (row - first, row as usize == rows.len())
-    }
-
     /// Delivers the wakes collected for another runtime.
     #[inline]
     pub(crate) fn flush_wakes(&self) {
@@ -420,8 +211,6 @@ impl CoordinatorPort {
             relay.flush();
         }
     }
-
-    // ---- for the coordinator itself
 
     /// Ends a request with an error; or only an attempt, while others at the same request are under way.
     pub(super) fn fail(&self, mut request: Box<Request>, kind: RequestErrorKind) {
@@ -461,49 +250,6 @@ impl CoordinatorPort {
         }
     }
 
-    #[inline]
-    fn rows_finished(&self, key: u32, rows: u32, note: impl FnOnce(&mut Chunk)) {
-        let mut chunks = self.chunks.borrow_mut();
-        let chunk = &mut chunks[key as usize];
-        note(chunk);
-        chunk.remaining -= rows;
-        if chunk.remaining == 0 {
-            let chunk = chunks.remove(key as usize);
-            drop(chunks);
-            self.stats.borrow_mut().chunk_done(&chunk, self.clock.now_us());
-            if let Some(waker) = chunk.finish() {
-                self.wake_caller(waker);
-            }
-        }
-    }
-
-    /// A row was destroyed on its way.
-    pub(super) fn lose_row(&self, RowHome { chunk, row }: RowHome) {
-        if self.chunks.borrow().contains(chunk as usize) {
-            self.rows_finished(chunk, 1, |chunk| {
-                chunk.failures.push((row, RequestErrorKind::EngineLost.into()))
-            });
-        }
-    }
-
-    fn row_request(&self, chunk: u32, row: u32, host: HostIndex) -> Box<Request> {
-        let chunks = self.chunks.borrow();
-        let source = &chunks[chunk as usize];
-        let mut request = Box::new(Request::new());
-        request.frame.extend_from_slice(&source.bytes[source.span(row)]);
-        request.frame[STREAM_OFFSET..STREAM_OFFSET + 2].fill(0);
-        request.options = source.options(row).as_ref().clone();
-        request.options.token = source.rows[row as usize].token;
-        request.progress.stamps = source.stamps;
-        request.progress.deadline_us = deadline_after(source.stamps.admitted_us, request.options.timeout);
-        request.progress.row = Some(RowHome { chunk, row });
-        request.progress.host = Some(host);
-        request.progress.tried.push(host);
-        request.progress.by_control =
-            self.control.borrow().as_ref().is_some_and(|control| control.host == host);
-        request
-    }
-
     fn connection_of(&self, request: &Request) -> Option<ConnectionHandle> {
         let id = request.progress.connection;
         self.connections.borrow().iter().filter_map(Weak::upgrade).find(|port| port.id == id)
@@ -539,21 +285,6 @@ impl CoordinatorPort {
             Some(current) if current.will_wake(waker) => {}
             _ => *known = Some(waker.clone()),
         }
-    }
-}
-
-// ---- counting
-impl CoordinatorPort {
-    /// Every connection that is open, the control connection included.
-    pub(super) fn open_connections(&self) -> impl Iterator<Item = ConnectionHandle> {
-        let open: Vec<_> = self.connections.borrow().iter().filter_map(Weak::upgrade).collect();
-        open.into_iter()
-    }
-
-    /// Shows `look` one open connection after the other until it says yes. Unlike
-    /// [`open_connections`](Self::open_connections) it allocates nothing, and `look` must not open or close any.
-    pub(super) fn any_open(&self, mut look: impl FnMut(&Port) -> bool) -> bool {
-        self.connections.borrow().iter().filter_map(Weak::upgrade).any(|connection| look(&connection))
     }
 
     /// Requests that ended well and otherwise, since the reactor started.
