@@ -90,6 +90,7 @@ impl<C: WallClock> MonotonicTimestampGenerator<C> {
     }
 
     /// Takes `count` timestamps when the clock shows `now` (microseconds) and returns the first of them.
+    #[inline(always)]
     fn take(&self, now: i64, count: i64) -> i64 {
         let mut last = self.last.load(Ordering::Relaxed);
         loop {
@@ -108,6 +109,8 @@ impl<C: WallClock> MonotonicTimestampGenerator<C> {
     }
 
     /// Whether a warning was due (and has been written).
+    #[cold]
+    #[inline(never)]
     fn warn_of_drift(&self, now: i64, last: i64) -> bool {
         let Some(threshold) = self.warning_threshold else { return false };
         let drift = last.saturating_sub(now);
@@ -199,7 +202,8 @@ impl Reserved {
 fn wall_clock() -> i64 {
     // The same as below without the arithmetic on durations, which costs as much as reading the clock.
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    now.tv_sec.max(0).saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000)
+    // No kernel's clock comes near the end of this: theirs are 64 bits of nanoseconds.
+    now.tv_sec.max(0).wrapping_mul(1_000_000).wrapping_add(i64::from(now.tv_nsec as u32 / 1_000))
 }
 
 /// See above.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use chorus_actors::{PendingReply, Preparations, Reply, RequestOptions};
+use chorus_actors::{PendingReply, Preparations, Reply, RequestBuilder, RequestOptions};
 use chorus_protocol::request::Values;
 use chorus_protocol::{BoundValue, IntoRow, ProtocolVersion, encode_row};
 use chorus_topology::TableId;
@@ -33,10 +33,7 @@ pub(crate) fn execute<'s>(
     if session.inner.observers.any() {
         return execute_observed(session, statement, values);
     }
-    match begin(session, statement, values) {
-        Ok((reply, expected)) => Execute { session, expected, stage: Stage::Sent(reply) },
-        Err(error) => Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
-    }
+    begin(session, statement, values)
 }
 
 /// The same where somebody watches.
@@ -46,10 +43,8 @@ fn execute_observed<'s>(
     statement: &PreparedStatement,
     values: &impl IntoRow,
 ) -> Execute<'s> {
-    let (reply, expected) = match begin(session, statement, values) {
-        Ok(begun) => begun,
-        Err(error) => return Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
-    };
+    let begun = begin(session, statement, values);
+    let Execute { expected, stage: Stage::Sent(reply), .. } = begun else { return begun };
     let observers = &session.inner.observers;
     let values = observers.values_of(statement, values);
     let statement = statement.clone();
@@ -60,12 +55,21 @@ fn execute_observed<'s>(
     Execute { session, expected: None, stage: Stage::FollowUp(Box::pin(request)) }
 }
 
+/// The request, encoded where its caller keeps it.
 #[inline]
-fn begin<'s>(
+fn begin<'s>(session: &'s Session, statement: &PreparedStatement, values: &impl IntoRow) -> Execute<'s> {
+    match fill(session, statement, values) {
+        Ok((request, expected)) => Execute { session, expected, stage: Stage::Sent(request.send()) },
+        Err(error) => Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
+    }
+}
+
+#[inline(always)]
+fn fill<'s>(
     session: &'s Session,
     statement: &PreparedStatement,
     values: &impl IntoRow,
-) -> Result<(PendingReply<'s>, Option<Expected>), Error> {
+) -> Result<(RequestBuilder<'s>, Option<Expected>), Error> {
     // It takes a system call, which is too much for where it counts.
     if cfg!(debug_assertions) {
         session.check_process()?;
@@ -87,8 +91,8 @@ fn begin<'s>(
     let written =
         template.write(prepared, metadata, timestamp, route, frame, |out| put_row(prepared, values, out))?;
     Template::name_tablet(prepared, table, written, engine, frame);
-    template.describe(prepared, table, written, options);
-    Ok((request.send(), expected))
+    template.describe(table, written, options);
+    Ok((request, expected))
 }
 
 /// What will be needed to read the rows of the answer, for statements that return any.
@@ -178,7 +182,7 @@ pub(super) fn encode_bound(
     };
     Template::name_tablet(prepared, table, written, &session.inner.engine, frame);
     let mut options = RequestOptions::default();
-    template.describe(prepared, table, written, &mut options);
+    template.describe(table, written, &mut options);
     options.next_page = page.is_some();
     options.prepared = Preparations::One(Arc::clone(&prepared.preparation));
     Ok(Encoded { options, expected })
@@ -215,6 +219,7 @@ impl Future for Execute<'_> {
         let Stage::Sent(reply) = &mut this.stage else { return this.poll_rest(cx) };
         match ready!(Pin::new(reply).poll(cx)) {
             Ok(reply) if reply.is_done() && !reply.was_delayed() => {
+                this.end();
                 Poll::Ready(Ok(QueryResult::void(reply.host()).of_request(reply.request_bytes())))
             }
             Ok(reply) => this.read(reply, cx),
@@ -224,6 +229,17 @@ impl Future for Execute<'_> {
 }
 
 impl Execute<'_> {
+    /// What is left of an answered request has nothing to do when it is dropped. Said so, the end of this future is one look
+    /// instead of three destructors.
+    #[inline(always)]
+    fn end(&mut self) {
+        if let Stage::Sent(reply) = &self.stage
+            && reply.is_spent()
+        {
+            std::mem::forget(std::mem::replace(&mut self.stage, Stage::Over));
+        }
+    }
+
     fn read(&mut self, reply: Reply, cx: &mut Context<'_>) -> Poll<Result<QueryResult, Error>> {
         let read = answer::read(reply, self.session, self.expected.as_ref());
         self.stage = Stage::Over;

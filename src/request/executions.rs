@@ -90,7 +90,7 @@ fn shared_options(
     written: Written,
 ) -> Result<Arc<RequestOptions>, Error> {
     let mut options = RequestOptions::default();
-    statement.template()?.describe(&statement.shared, table, written, &mut options);
+    statement.template()?.describe(table, written, &mut options);
     options.token = None;
     options.prepared = Preparations::One(Arc::clone(&statement.shared.preparation));
     Ok(Arc::new(options))

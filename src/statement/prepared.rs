@@ -246,15 +246,19 @@ struct TableCell(AtomicU32);
 impl TableCell {
     const UNKNOWN: u32 = u32::MAX;
 
+    #[inline(always)]
     fn get_or_find(&self, find: impl FnOnce() -> Option<TableId>) -> Option<TableId> {
         match self.0.load(Ordering::Relaxed) {
-            Self::UNKNOWN => {
-                let found = find()?;
-                self.0.store(found.0, Ordering::Relaxed);
-                Some(found)
-            }
+            Self::UNKNOWN => self.find(find),
             id => Some(TableId(id)),
         }
+    }
+
+    #[cold]
+    fn find(&self, find: impl FnOnce() -> Option<TableId>) -> Option<TableId> {
+        let found = find()?;
+        self.0.store(found.0, Ordering::Relaxed);
+        Some(found)
     }
 }
 

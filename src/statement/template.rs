@@ -28,6 +28,8 @@ use crate::result::PagingState;
 pub(crate) struct Template {
     settings: Settings,
     idempotent: bool,
+    /// What the engine is told with each request: all but the token, the table and the statement.
+    options: RequestOptions,
     /// Whether the server is asked to leave the description of rows out.
     skip_metadata: bool,
     head: Part<64>,
@@ -132,12 +134,26 @@ impl Template {
         })?;
         let consistency_at =
             execute_prefix(shape, id, Some(&metadata.id), settings.consistency, flags, count, &mut head)?;
+        let consistency_at = u32::try_from(consistency_at).map_err(|_| too_long(consistency_at))?;
+        let options = RequestOptions {
+            consistency: settings.consistency,
+            consistency_offset: Some(consistency_at),
+            idempotent,
+            lwt: prepared.lwt,
+            kind: prepared.kind,
+            timeout: settings.timeout,
+            host: settings.host,
+            preferred: settings.preferred,
+            policies: settings.policies.clone(),
+            ..RequestOptions::default()
+        };
         Ok(Self {
             idempotent,
+            options,
             skip_metadata,
             metadata_id: (shape.metadata_id && prepared.returns_rows)
                 .then(|| id_end + 2..id_end + 2 + metadata.id.len()),
-            consistency_at: u32::try_from(consistency_at).map_err(|_| too_long(consistency_at))?,
+            consistency_at,
             head: Part::new(&head),
             tail: Part::new(&tail),
             timestamp_at,
@@ -313,26 +329,22 @@ impl Template {
     }
 
     /// Tells the engine what it has to know besides the bytes and the statement.
-    #[inline]
-    pub(crate) fn describe(
-        &self,
-        prepared: &Prepared,
-        table: Option<TableId>,
-        written: Written,
-        options: &mut RequestOptions,
-    ) {
+    // One field after the other from one struct to another of its kind: the compiler makes a few wide moves of them.
+    #[inline(always)]
+    pub(crate) fn describe(&self, table: Option<TableId>, written: Written, options: &mut RequestOptions) {
+        let known = &self.options;
+        options.consistency = known.consistency;
+        options.idempotent = known.idempotent;
+        options.lwt = known.lwt;
+        options.kind = known.kind;
+        options.next_page = known.next_page;
+        options.timeout = known.timeout;
+        options.host = known.host;
+        options.preferred = known.preferred;
         options.token = written.token;
         options.table = table;
-        options.consistency = self.settings.consistency;
         options.consistency_offset = Some(written.consistency_at);
-        options.idempotent = self.idempotent;
-        options.lwt = prepared.lwt;
-        options.kind = prepared.kind;
-        options.next_page = false;
-        options.timeout = self.settings.timeout;
-        options.host = self.settings.host;
-        options.preferred = self.settings.preferred;
-        match (&mut options.policies, &self.settings.policies) {
+        match (&mut options.policies, &known.policies) {
             (None, None) => {}
             (mine, theirs) => mine.clone_from(theirs),
         }

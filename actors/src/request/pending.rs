@@ -148,6 +148,12 @@ impl<'e> PendingReply<'e> {
         }
     }
 
+    /// Whether its answer was taken and there is nothing left that its destructor would have to do.
+    #[inline(always)]
+    pub fn is_spent(&self) -> bool {
+        self.slot.is_none() && self.unsent.is_none() && !matches!(self.way, Way::Shared(_))
+    }
+
     /// Whether to look for the answer again instead of leaving a waker.
     #[inline]
     fn spins(&mut self) -> bool {

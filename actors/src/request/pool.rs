@@ -23,7 +23,8 @@ pub(super) fn take() -> (Box<Request>, Arc<Slot>) {
 }
 
 /// Takes back a request whose answer was read, with its slot.
-#[inline(always)]
+// In one place: the thread's pool is then looked up there and not behind one more call.
+#[inline(never)]
 pub(super) fn give_back(mut request: Box<Request>, slot: Arc<Slot>) {
     if request.frame.capacity() > LARGEST_KEPT_BUFFER || request.body.capacity() > LARGEST_KEPT_BUFFER {
         return;

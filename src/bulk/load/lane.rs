@@ -41,7 +41,7 @@ impl Lane {
         // A row without values says where in each frame the consistency stands.
         let written =
             template.write(prepared, None, Some(0), Route::Anywhere, &mut Vec::new(), |_| Ok(()))?;
-        template.describe(prepared, prepared.table(engine), written, &mut options);
+        template.describe(prepared.table(engine), written, &mut options);
         options.prepared = Preparations::One(Arc::clone(&prepared.preparation));
         let job =
             engine.bulk(BulkOptions { concurrency: window, chunk_bytes: CHUNK_BYTES, keep_replies: false });
