@@ -133,11 +133,17 @@ impl BulkSink {
         self.started.elapsed()
     }
 
+    /// The same as [`write`](Self::write) for whoever does not ask for the index: without the result in the result.
     #[inline]
     fn put(&mut self, row: &impl IntoRow) -> Result<(), Error> {
-        match self.write(row)? {
-            Ok(_) => Ok(()),
-            Err(refused) => self.fail(refused),
+        let index = self.next;
+        self.next += 1;
+        match self.executions.write(&self.session, row, None, &mut self.job) {
+            Ok(token) => Ok(self.job.commit(index, token, self.executions.options())?),
+            Err(error) => {
+                let refused = self.refused(index, error);
+                self.fail(refused)
+            }
         }
     }
 
@@ -155,11 +161,15 @@ impl BulkSink {
                 self.job.commit(index, token, self.executions.options())?;
                 Ok(Ok(index))
             }
-            Err(error) => {
-                self.progress.settle(0, 1, 0);
-                Ok(Err(error.at(index)))
-            }
+            Err(error) => Ok(Err(self.refused(index, error))),
         }
+    }
+
+    /// A row that cannot be sent.
+    #[cold]
+    fn refused(&mut self, index: u64, error: Error) -> Error {
+        self.progress.settle(0, 1, 0);
+        error.at(index)
     }
 
     pub(super) async fn make_room(&mut self, keeper: &mut impl Keeper) -> Result<(), Error> {
