@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     coordinator::Cause,
+    metrics::METERED,
     request::{CloseReason, Outcome, Request},
 };
 
@@ -32,14 +33,14 @@ impl ConnectionActor {
             (&mut self.in_flight, &self.coordinator, self.port.answers_for.get());
         let mut stats = self.port.stats.borrow_mut();
         // Rows of one chunk follow one another.
-        let (mut chunk, mut rows) = (0, 0);
+        let (mut chunk, mut rows, mut answers) = (0, 0, 0);
         inbound.acknowledgements(version, |stream| {
             let Some(Taken { occupant, written_us }) = in_flight.acknowledge(stream) else { return false };
             stats.service.record(now.saturating_sub(written_us));
             let key = match occupant {
                 Occupant::Row { chunk, .. } => chunk,
                 Occupant::Request(mut request) => {
-                    stats.answers += 1;
+                    answers += 1;
                     request.outcome = Outcome::Done { host };
                     coordinator.answered(request);
                     return true;
@@ -47,7 +48,7 @@ impl ConnectionActor {
                 _ => unreachable!("nothing else is acknowledged"),
             };
             if key != chunk && rows > 0 {
-                stats.answers += u64::from(rows);
+                answers += u64::from(rows);
                 coordinator.rows_applied(chunk, rows);
                 rows = 0;
             }
@@ -56,8 +57,11 @@ impl ConnectionActor {
             true
         });
         if rows > 0 {
-            stats.answers += u64::from(rows);
+            answers += u64::from(rows);
             coordinator.rows_applied(chunk, rows);
+        }
+        if METERED {
+            stats.answers += answers;
         }
     }
 
@@ -83,7 +87,9 @@ impl ConnectionActor {
         let now = self.coordinator.clock().now_us();
         {
             let mut stats = self.port.stats.borrow_mut();
-            stats.answers += 1;
+            if METERED {
+                stats.answers += 1;
+            }
             stats.server_errors += u64::from(failed);
             stats.service.record(now.saturating_sub(written_us));
         }

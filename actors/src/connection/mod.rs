@@ -141,6 +141,8 @@ pub(crate) struct ConnectionActor {
     outbound: Outbound,
     in_flight: InFlight,
     heartbeat: Heartbeat,
+    /// Nothing was answered yet, and the handshake may have read an envelope.
+    has_leftover: bool,
     saturated: bool,
     out_of_service: bool,
     last_abandoned_sweep_us: u64,
@@ -179,6 +181,7 @@ pub(crate) fn start(
         coordinator: Rc::clone(coordinator),
         owner,
         heartbeat: Heartbeat::new(&settings),
+        has_leftover: true,
         settings,
         socket: wire.socket,
         segments,

@@ -45,6 +45,8 @@ pub(crate) struct Outbound {
     written: usize,
     frames: u32,
     scratch: Vec<u8>,
+    /// Whether frames go out as they are; what `layer` says, in a byte.
+    verbatim: bool,
 }
 
 impl Outbound {
@@ -63,11 +65,14 @@ impl Outbound {
         if lacks.is_empty() {
             return self;
         }
-        Self { layer: Layer::Older { lacks, below: Box::new(self.layer) }, ..self }
+        let layer = Layer::Older { lacks, below: Box::new(self.layer) };
+        Self { layer, verbatim: false, ..self }
     }
 
     fn new(layer: Layer) -> Self {
-        Self { layer, bytes: Vec::with_capacity(64 * 1024), written: 0, frames: 0, scratch: Vec::new() }
+        let verbatim = matches!(layer, Layer::Plain(None));
+        let (bytes, scratch) = (Vec::with_capacity(64 * 1024), Vec::new());
+        Self { layer, bytes, written: 0, frames: 0, scratch, verbatim }
     }
 
     /// Whether more may be appended before the socket takes some.
@@ -83,7 +88,7 @@ impl Outbound {
 
     /// Whether frames go out as they are, so that a run of them can be appended in one copy.
     pub(crate) fn is_verbatim(&self) -> bool {
-        matches!(self.layer, Layer::Plain(None))
+        self.verbatim
     }
 
     /// Appends a run of `frames` envelopes whose stream ids are already in place.
@@ -96,6 +101,17 @@ impl Outbound {
     /// Appends one envelope under a stream id.
     #[inline(always)]
     pub(crate) fn append(&mut self, envelope: &[u8], stream: u16) {
+        if !self.verbatim {
+            return self.append_to_layer(envelope, stream);
+        }
+        self.frames += 1;
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(envelope);
+        self.bytes[start + STREAM_OFFSET..start + STREAM_OFFSET + 2].copy_from_slice(&stream.to_be_bytes());
+    }
+
+    #[inline(never)]
+    fn append_to_layer(&mut self, envelope: &[u8], stream: u16) {
         let (target, compression) = match &mut self.layer {
             Layer::Plain(compression) => (&mut self.bytes, *compression),
             Layer::Segments { envelopes, .. } => (envelopes, None),
@@ -131,7 +147,7 @@ impl Outbound {
         let mut rewritten = Vec::with_capacity(envelope.len());
         take_extensions(lacks, envelope, &mut rewritten);
         self.layer = *below;
-        self.append(&rewritten, stream);
+        self.append_to_layer(&rewritten, stream);
         let below = std::mem::replace(&mut self.layer, Layer::Plain(None));
         self.layer = Layer::Older { lacks, below: Box::new(below) };
     }

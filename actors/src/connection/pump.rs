@@ -9,7 +9,7 @@ use actix::{ActorContext, ActorFuture, Context};
 use chorus_protocol::FrameError;
 
 use super::{ConnectionActor, Order, inbound::Inbound};
-use crate::request::CloseReason;
+use crate::{metrics::METERED, request::CloseReason};
 
 /// Reads in one poll before other actors get their turn.
 const READS_PER_POLL: usize = 16;
@@ -52,7 +52,7 @@ impl ConnectionActor {
     /// Ready when a drain is complete, an error when the connection broke.
     fn advance(&mut self, task: &mut Task<'_>) -> Result<Poll<()>, CloseReason> {
         self.port.woken.set(false);
-        self.remember_waker(task);
+        let is_new = self.remember_waker(task);
         if self.port.order.get() == Order::Close {
             return Err(CloseReason::Shutdown);
         }
@@ -72,7 +72,7 @@ impl ConnectionActor {
                 break;
             }
         }
-        self.beat(task)?;
+        self.beat(task, is_new)?;
         if self.port.order.get() == Order::Drain
             && self.in_flight.len() == self.in_flight.orphans() as usize
             && self.port.queue.borrow().is_empty()
@@ -83,11 +83,15 @@ impl ConnectionActor {
         Ok(Poll::Pending)
     }
 
-    fn remember_waker(&self, task: &Task<'_>) {
+    /// Keeps the waker, and tells whether it is another one than before.
+    fn remember_waker(&self, task: &Task<'_>) -> bool {
         let mut known = self.port.waker.borrow_mut();
         match &*known {
-            Some(waker) if waker.will_wake(task.waker()) => {}
-            _ => *known = Some(task.waker().clone()),
+            Some(waker) if waker.will_wake(task.waker()) => false,
+            _ => {
+                *known = Some(task.waker().clone());
+                true
+            }
         }
     }
 
@@ -109,13 +113,12 @@ impl ConnectionActor {
         match read {
             Some(0) => return Err(CloseReason::Peer),
             Some(length) => {
-                self.coordinator.clock().refresh();
+                self.coordinator.clock().refresh_for_read();
                 self.coordinator.callers().stir();
                 self.heartbeat.heard(length);
-                let mut stats = self.port.stats.borrow_mut();
-                stats.reads += 1;
-                stats.bytes_received += length as u64;
             }
+            // What came before was answered when it came, but for what the handshake had read too many.
+            None if !std::mem::take(&mut self.has_leftover) => return Ok(false),
             None => {}
         }
         let mut inbound = std::mem::replace(&mut self.inbound, Inbound::empty());
@@ -126,12 +129,10 @@ impl ConnectionActor {
             self.heartbeat.understood();
         }
         self.inbound = inbound;
-        if read.is_some() {
+        if METERED && let Some(length) = read {
             let mut stats = self.port.stats.borrow_mut();
-            let brought = stats.answers - before;
-            if brought > 0 {
-                stats.frames_per_read.record(brought);
-            }
+            let answers = stats.answers - before;
+            stats.brought(length, answers);
         }
         answered?;
         Ok(read.is_some())

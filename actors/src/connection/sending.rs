@@ -2,14 +2,16 @@
 
 use std::{
     pin::Pin,
+    rc::Rc,
     task::{Context as Task, Poll},
 };
 
 use tokio::io::AsyncWrite;
 
-use super::{ConnectionActor, Work, in_flight::Occupant};
+use super::{ConnectionActor, Work, in_flight::Occupant, stats::ConnectionStats};
 use crate::{
     coordinator::Cause,
+    metrics::METERED,
     request::{CloseReason, Request},
 };
 
@@ -17,14 +19,17 @@ impl ConnectionActor {
     /// Moves work from the queue to the write buffer while the window is open.
     pub(super) fn fill(&mut self) {
         let now = self.coordinator.clock().now_us();
-        let window = self.port.window as usize;
+        let port = Rc::clone(&self.port);
+        // Nobody hands over work or counts while this connection sends.
+        let (mut queue, mut stats) = (port.queue.borrow_mut(), port.stats.borrow_mut());
+        let window = port.window as usize;
         let mut taken = 0;
         while self.in_flight.len() < window && self.outbound.has_room() {
-            let Some(work) = self.port.queue.borrow_mut().pop_front() else { break };
+            let Some(work) = queue.pop_front() else { break };
             match work {
                 Work::One(request) => {
                     taken += 1;
-                    self.send(request, now);
+                    self.send(request, now, &mut stats);
                 }
                 Work::Rows { chunk, next } => {
                     let room = window - self.in_flight.len();
@@ -32,9 +37,11 @@ impl ConnectionActor {
                     let (sent, finished) =
                         self.coordinator.send_rows(chunk, next, room, now, outbound, in_flight);
                     taken += sent;
-                    self.port.stats.borrow_mut().requests += u64::from(sent);
+                    if METERED {
+                        stats.requests += u64::from(sent);
+                    }
                     if !finished {
-                        self.port.queue.borrow_mut().push_front(Work::Rows { chunk, next: next + sent });
+                        queue.push_front(Work::Rows { chunk, next: next + sent });
                         if sent == 0 {
                             break;
                         }
@@ -43,25 +50,25 @@ impl ConnectionActor {
             }
         }
         if taken > 0 {
-            self.port.queued.set(self.port.queued.get() - taken);
+            port.queued.set(port.queued.get() - taken);
             self.coordinator.made_room();
         }
     }
 
-    fn send(&mut self, mut request: Box<Request>, now: u64) {
+    #[inline(always)]
+    fn send(&mut self, mut request: Box<Request>, now: u64, stats: &mut ConnectionStats) {
         if request.is_abandoned() {
             self.coordinator.cancelled(request);
             return;
         }
         let deadline = request.progress.deadline_us;
         if deadline != 0 && deadline <= now {
-            self.port.stats.borrow_mut().timeouts += 1;
+            stats.timeouts += 1;
             self.coordinator.failed(request, Cause::Timeout { written: false }, &self.port);
             return;
         }
         request.progress.stamps.written_us = now;
-        {
-            let mut stats = self.port.stats.borrow_mut();
+        if METERED {
             stats.requests += 1;
             stats.queue_wait.record(now.saturating_sub(request.progress.stamps.queued_us));
         }
@@ -90,11 +97,8 @@ impl ConnectionActor {
                 Poll::Ready(Ok(0)) => return Err(CloseReason::Io(std::io::ErrorKind::WriteZero)),
                 Poll::Ready(Ok(length)) => {
                     let frames = self.outbound.sent(length);
-                    let mut stats = self.port.stats.borrow_mut();
-                    stats.writes += 1;
-                    stats.bytes_sent += length as u64;
-                    if let Some(frames) = frames {
-                        stats.frames_per_write.record(u64::from(frames));
+                    if METERED {
+                        self.port.stats.borrow_mut().wrote(length, frames);
                     }
                 }
                 Poll::Ready(Err(error)) => return Err(CloseReason::of(&error)),

@@ -47,6 +47,24 @@ impl ConnectionStats {
         Measured { answers: answers + self.unanswered, sum_us: sum_us + self.unanswered_us }
     }
 
+    /// Bytes were written; with the last of a buffer, how many frames were in it.
+    pub(super) fn wrote(&mut self, bytes: usize, frames: Option<u32>) {
+        self.writes += 1;
+        self.bytes_sent += bytes as u64;
+        if let Some(frames) = frames {
+            self.frames_per_write.record(u64::from(frames));
+        }
+    }
+
+    /// Bytes were read, which brought so many answers.
+    pub(super) fn brought(&mut self, bytes: usize, answers: u64) {
+        self.reads += 1;
+        self.bytes_received += bytes as u64;
+        if answers > 0 {
+            self.frames_per_read.record(answers);
+        }
+    }
+
     /// Adds everything to `totals`, and to `host` what is kept by host: with distributions or without.
     pub(crate) fn add_to(
         &mut self,

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, Work},
+    metrics::METERED,
     reactor::Job,
     request::{
         Attempt, AttemptError, ExecutionPolicies, Request, RequestErrorKind, RequestKind, RequestOptions,
@@ -29,54 +30,73 @@ const MOST_DISAPPOINTED: usize = 32;
 
 impl CoordinatorActor {
     pub(super) fn take_jobs(&mut self, task: &mut Task<'_>) {
-        let mut taken = 0;
+        // Nobody spends meanwhile.
+        let fresh = self.take_each(task);
+        self.budget.deposit_many(fresh);
+    }
+
+    /// How many requests and rows are new here.
+    fn take_each(&mut self, task: &mut Task<'_>) -> u32 {
+        let (mut taken, mut fresh) = (0, 0);
         loop {
             if self.waiting.len() + self.stranded.len() >= MOST_WAITING {
                 self.inbox.stay_awake();
-                return;
+                return fresh;
             }
             if taken == JOBS_PER_POLL {
                 self.inbox.admit_waiting();
                 task.waker().wake_by_ref();
-                return;
+                return fresh;
             }
             let Some(job) = self.inbox.pop() else {
                 self.inbox.admit_waiting();
                 if self.inbox.fall_silent(task.waker()) {
                     continue;
                 }
-                return;
+                return fresh;
             };
             if taken == 0 {
                 self.port.callers().stir();
             }
             taken += 1;
-            self.admit(job);
+            fresh += self.admit(job);
         }
     }
 
+    /// Takes a job in, and returns how many requests it is; none that another reactor has counted.
     #[inline]
-    pub(super) fn admit(&mut self, job: Job) {
+    fn admit(&mut self, job: Job) -> u32 {
         let now = self.port.clock().now_us();
         match job {
-            Job::One(request) if request.progress.hops > 0 => self.admit_passed(Job::One(request)),
-            Job::Chunk(chunk) if chunk.hops > 0 => self.admit_passed(Job::Chunk(chunk)),
+            Job::One(request) if request.progress.hops > 0 => {
+                self.admit_passed(Job::One(request));
+                0
+            }
+            Job::Chunk(chunk) if chunk.hops > 0 => {
+                self.admit_passed(Job::Chunk(chunk));
+                0
+            }
             Job::One(mut request) => {
                 let stamps = &mut request.progress.stamps;
                 // The caller's look at the clock may be the later one.
                 stamps.entered_us = stamps.entered_us.min(now);
                 stamps.admitted_us = now;
-                self.admission.record(now - stamps.entered_us);
+                if METERED {
+                    self.admission.record(now - stamps.entered_us);
+                }
                 request.progress.deadline_us = self.port.clock().deadline(request.options.timeout);
-                self.budget.deposit();
                 self.dispatch_one(request);
+                1
             }
             Job::Chunk(mut chunk) => {
                 chunk.stamps.entered_us = chunk.stamps.entered_us.min(now);
                 chunk.stamps.admitted_us = now;
-                self.admission.record_many(now - chunk.stamps.entered_us, u64::from(chunk.len()));
-                self.budget.deposit_many(chunk.len());
+                if METERED {
+                    self.admission.record_many(now - chunk.stamps.entered_us, u64::from(chunk.len()));
+                }
+                let rows = chunk.len();
                 self.dispatch_chunk(chunk);
+                rows
             }
         }
     }

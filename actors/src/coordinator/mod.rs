@@ -35,7 +35,6 @@ use std::{
 
 use actix::{Actor, ActorContext, ActorFuture, AsyncContext, Context, Handler};
 use chorus_topology::{HostIndex, RetryBudget, Rng};
-use tokio::time::Sleep;
 
 pub use drain::DrainReport;
 pub(crate) use elsewhere::Neighbours;
@@ -50,9 +49,10 @@ use measure::Pressure;
 use messages::Mend;
 use reprepare::Reprepares;
 use speculation::Speculation;
+use time::Tick;
 
 use crate::{
-    metrics::LatencyRecorder,
+    metrics::{LatencyRecorder, METERED},
     reactor::{Inbox, Job, Stage},
     request::{ExecutionPolicies, Request, RequestErrorKind},
 };
@@ -92,7 +92,7 @@ pub(crate) struct CoordinatorActor {
     /// When it was last measured, and when deadlines were last looked at; microseconds.
     measured_us: u64,
     swept_us: u64,
-    tick: Option<Pin<Box<Sleep>>>,
+    tick: Tick,
     draining: Option<Draining>,
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn start(
         pressure: Pressure::default(),
         measured_us: 0,
         swept_us: 0,
-        tick: None,
+        tick: Tick::default(),
         draining: None,
     });
     let mender = address.clone();
@@ -171,9 +171,11 @@ impl CoordinatorActor {
 
     /// Ready when a drain has ended and nothing is left to do.
     fn advance(&mut self, task: &mut Task<'_>) -> Poll<()> {
-        self.port.awoken(task.waker());
-        self.port.stats.borrow_mut().polls += 1;
-        self.inbox.set_time(self.port.clock().now_us());
+        let is_new = self.port.awoken(task.waker());
+        if METERED {
+            self.port.stats.borrow_mut().polls += 1;
+            self.inbox.set_time(self.port.clock().now_us());
+        }
         self.judge_failures();
         self.settle_reprepared();
         self.send_ahead();
@@ -185,7 +187,7 @@ impl CoordinatorActor {
             self.retry_waiting();
         }
         self.take_jobs(task);
-        self.keep_time(task);
+        self.keep_time(task, is_new);
         self.port.flush_wakes();
         self.drain(task)
     }

@@ -277,13 +277,16 @@ impl CoordinatorPort {
         }
     }
 
-    /// Called when the coordinator is polled.
-    pub(super) fn awoken(&self, waker: &Waker) {
+    /// Called when the coordinator is polled. Whether it is by another waker than before.
+    pub(super) fn awoken(&self, waker: &Waker) -> bool {
         self.woken.set(false);
         let mut known = self.waker.borrow_mut();
         match &*known {
-            Some(current) if current.will_wake(waker) => {}
-            _ => *known = Some(waker.clone()),
+            Some(current) if current.will_wake(waker) => false,
+            _ => {
+                *known = Some(waker.clone());
+                true
+            }
         }
     }
 

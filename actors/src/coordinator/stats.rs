@@ -9,8 +9,8 @@ use crate::{
     bulk::Chunk,
     connection::Port,
     metrics::{
-        ByReason, FailureReason, HOSTS_IN_FULL, HostSnapshot, LatencyRecorder, LatencyWindow, StageSums,
-        Stamps, TrafficSnapshot, count_named,
+        ByReason, FailureReason, HOSTS_IN_FULL, HostSnapshot, LatencyRecorder, LatencyWindow, METERED,
+        StageSums, Stamps, TrafficSnapshot, count_named,
     },
     request::{Request, RequestErrorKind, RequestKind},
 };
@@ -110,12 +110,14 @@ impl CoordinatorStats {
             return;
         }
         self.count(request.options.kind, RequestOutcome::Ok, 1);
-        let stamps = &request.progress.stamps;
-        self.latency.record(now_us.saturating_sub(stamps.entered_us));
-        self.stages.add(stamps, now_us);
-        self.next_pages += u64::from(request.options.next_page);
-        if request.progress.failed_us != 0 {
-            self.add_earlier(request, stamps.queued_us);
+        if METERED {
+            let stamps = &request.progress.stamps;
+            self.latency.record(now_us.saturating_sub(stamps.entered_us));
+            self.stages.add(stamps, now_us);
+            self.next_pages += u64::from(request.options.next_page);
+            if request.progress.failed_us != 0 {
+                self.add_earlier(request, stamps.queued_us);
+            }
         }
         if self.recent.is_some() && !request.progress.direct {
             self.note_recent(request, now_us);
@@ -181,7 +183,11 @@ impl CoordinatorStats {
         self.count(request.options.kind, RequestOutcome::Cancelled, 1);
     }
 
+    #[inline]
     pub(super) fn routed(&mut self, quality: RoutingQuality, by: u64) {
+        if !METERED {
+            return;
+        }
         self.routing[quality as usize] += by;
     }
 
@@ -215,8 +221,10 @@ impl CoordinatorStats {
                 *stamp = now_us;
             }
         }
-        self.latency.record_many(now_us.saturating_sub(stamps.entered_us), rows);
-        self.stages.add_many(&stamps, now_us, rows);
+        if METERED {
+            self.latency.record_many(now_us.saturating_sub(stamps.entered_us), rows);
+            self.stages.add_many(&stamps, now_us, rows);
+        }
     }
 
     /// Folds in a connection that ended. `hosts` is how many there are, none when it led to no host of the cluster.

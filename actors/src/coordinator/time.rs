@@ -1,38 +1,80 @@
 //! Deadlines, pauses before retries, and the tick that watches them.
 
-use std::{future::Future, task::Context as Task, time::Duration};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::Context as Task,
+    time::Duration,
+};
+
+use tokio::{
+    task::unconstrained,
+    time::{Instant, Sleep},
+};
 
 use super::{CoordinatorActor, Parked, elsewhere::has_expired};
-use crate::request::{AttemptError, Request, RequestErrorKind};
+use crate::{
+    reactor::{Clock, deadline_after},
+    request::{AttemptError, Request, RequestErrorKind},
+};
 
 /// How coarse deadlines are.
 const TICK: Duration = Duration::from_millis(5);
 /// How coarse speculation is, while it is on.
 const FINE_TICK: Duration = Duration::from_millis(1);
 
+/// The timer of the tick. It is made once, and runs while it is wound up.
+#[derive(Default)]
+pub(super) struct Tick {
+    timer: Option<Pin<Box<Sleep>>>,
+    runs: bool,
+    /// It wakes at this time of the reactor's clock, and not before.
+    due_us: u64,
+}
+
+impl Tick {
+    fn wind_up(&mut self, length: Duration, clock: &Clock) {
+        self.due_us = deadline_after(clock.refresh(), Some(length));
+        self.runs = true;
+        let due = Instant::now() + length;
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().reset(due),
+            none => *none = Some(Box::pin(tokio::time::sleep_until(due))),
+        }
+    }
+
+    /// Whether it has run down.
+    fn poll(&mut self, task: &mut Task<'_>) -> bool {
+        let Some(timer) = &mut self.timer else { return false };
+        // Whatever else this reactor did: a timer that turns a poll away would not wake, and is not looked at again before.
+        let is_over = pin!(unconstrained(timer.as_mut())).poll(task).is_ready();
+        self.runs &= !is_over;
+        is_over
+    }
+}
+
 impl CoordinatorActor {
-    /// Sweeps deadlines while anything is in flight; no timer runs on an idle reactor.
-    pub(super) fn keep_time(&mut self, task: &mut Task<'_>) {
+    /// Sweeps deadlines while anything is in flight; no timer runs on an idle reactor. The timer is looked at when it is time to,
+    /// or when it has to wake somebody else (`is_new`).
+    #[inline]
+    pub(super) fn keep_time(&mut self, task: &mut Task<'_>, is_new: bool) {
+        if !self.tick.runs || is_new || self.port.clock().now_us() >= self.tick.due_us {
+            self.look_at_tick(task);
+        }
+    }
+
+    fn look_at_tick(&mut self, task: &mut Task<'_>) {
         loop {
-            if self.tick.is_none() {
+            if !self.tick.runs {
                 if !self.is_busy() {
                     return;
                 }
-                self.tick = Some(Box::pin(tokio::time::sleep(self.tick_length())));
+                self.tick.wind_up(self.tick_length(), self.port.clock());
             }
-            let Some(tick) = self.tick.as_mut() else { return };
-            if tick.as_mut().poll(task).is_pending() {
+            if !self.tick.poll(task) {
                 return;
             }
             self.on_tick();
-            if self.is_busy() {
-                let next = tokio::time::Instant::now() + self.tick_length();
-                if let Some(tick) = self.tick.as_mut() {
-                    tick.as_mut().reset(next);
-                }
-            } else {
-                self.tick = None;
-            }
         }
     }
 

@@ -49,6 +49,11 @@ use crate::{
     statements::Statements,
 };
 
+/// Whether anything is recorded. False in one build only, with which benches ask what that costs (feature `unmetered`): there
+/// everything is left out that serves metrics and nothing else. What decisions are made from is recorded all the same: how
+/// long hosts take, how requests ended.
+pub(crate) const METERED: bool = !cfg!(feature = "unmetered");
+
 /// How long a reactor may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 

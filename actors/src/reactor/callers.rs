@@ -21,7 +21,8 @@ impl Callers {
     /// A caller got its answer.
     #[inline]
     pub(crate) fn woke(&self) {
-        self.woken.set(self.woken.get().saturating_add(1));
+        // There are never as many requests on the wire as would make it overflow.
+        self.woken.set(self.woken.get().wrapping_add(1));
     }
 
     /// A connection has `now` requests on the wire that somebody waits for, where there were `before`.

@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Wake, Waker},
 };
@@ -18,26 +18,40 @@ use futures::task::AtomicWaker;
 /// See the module documentation.
 #[derive(Default)]
 pub(super) struct Doorbell {
-    rung: AtomicBool,
+    /// Who rang: a bit for each page of actors, and the highest for whoever is no actor.
+    rung: AtomicU64,
     polling: AtomicBool,
     runtime: AtomicWaker,
 }
 
 impl Doorbell {
+    /// Pages beyond this number share bits with those before.
+    pub(super) const MOST_PAGES: usize = 63;
+    /// The bits of pages.
+    pub(super) const PAGES: u64 = (1 << Self::MOST_PAGES) - 1;
+    /// The bit of everybody else.
+    const OTHERS: u64 = 1 << Self::MOST_PAGES;
+
+    /// The bit of the page with this number.
+    #[inline]
+    pub(super) fn page(number: usize) -> u64 {
+        1 << (number % Self::MOST_PAGES)
+    }
+
     /// The reactor starts to poll; wakes are noted from here on.
     pub(super) fn open(&self, runtime: &Waker) {
         self.runtime.register(runtime);
         self.polling.store(true, Ordering::SeqCst);
     }
 
-    /// The reactor is about to look at its actors: what rang before is answered by that.
-    pub(super) fn answer(&self) {
-        self.rung.store(false, Ordering::SeqCst);
+    /// The reactor is about to look at its actors: what rang before is answered by that. Returns who rang.
+    pub(super) fn answer(&self) -> u64 {
+        self.rung.swap(0, Ordering::SeqCst)
     }
 
     /// Whether somebody rang after [`answer`](Self::answer).
     pub(super) fn has_rung(&self) -> bool {
-        self.rung.load(Ordering::SeqCst)
+        self.rung.load(Ordering::SeqCst) != 0
     }
 
     /// The reactor found nothing more to do. Returns whether somebody rang after [`answer`](Self::answer), in which case it
@@ -45,7 +59,7 @@ impl Doorbell {
     pub(super) fn close(&self) -> bool {
         // Sequentially consistent, like the two accesses in `ring`: either we see the ring or the ringer sees us closed.
         self.polling.store(false, Ordering::SeqCst);
-        if !self.rung.load(Ordering::SeqCst) {
+        if !self.has_rung() {
             return false;
         }
         self.polling.store(true, Ordering::SeqCst);
@@ -58,8 +72,9 @@ impl Doorbell {
         runtime.wake_by_ref();
     }
 
-    fn ring(&self) {
-        self.rung.store(true, Ordering::SeqCst);
+    /// Rings with the bit of a page, or of others.
+    pub(super) fn ring(&self, who: u64) {
+        self.rung.fetch_or(who, Ordering::SeqCst);
         if !self.polling.load(Ordering::SeqCst) {
             self.runtime.wake();
         }
@@ -68,11 +83,11 @@ impl Doorbell {
 
 impl Wake for Doorbell {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.ring(Self::OTHERS);
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.ring(Self::OTHERS);
     }
 }
 
@@ -115,7 +130,7 @@ mod tests {
             bell.answer();
             let ringer = std::thread::spawn({
                 let bell = Arc::clone(&bell);
-                move || bell.ring()
+                move || bell.ring(Doorbell::page(70))
             });
             let seen = bell.close();
             ringer.join().expect("no panic");

@@ -9,6 +9,7 @@
 mod callers;
 mod clock;
 mod confined;
+mod crew;
 mod doorbell;
 mod inbox;
 mod placement;
@@ -20,12 +21,14 @@ mod supervision;
 use std::{
     future::Future,
     pin::Pin,
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use futures::stream::{FuturesUnordered, Stream};
 use tokio::sync::oneshot;
+
+use crate::metrics::METERED;
 
 pub(crate) use callers::Callers;
 pub(crate) use clock::{Clock, deadline_after};
@@ -36,9 +39,9 @@ pub(crate) use relay::Relay;
 pub(crate) use spin::{SpinGate, look_again};
 pub(crate) use stage::Stage;
 
+use crew::Crew;
 use doorbell::Doorbell;
 use spin::Spin;
-use stage::ActorTask;
 
 /// Rounds over the actors in one poll before the runtime's other tasks get their turn.
 const ROUNDS_PER_POLL: usize = 64;
@@ -46,9 +49,9 @@ const ROUNDS_PER_POLL: usize = 64;
 /// The executor of one reactor.
 struct Reactor {
     stage: Stage,
-    actors: FuturesUnordered<ActorTask>,
+    crew: Crew,
     doorbell: Arc<Doorbell>,
-    /// The doorbell as the actors know it.
+    /// The doorbell as the stage knows it.
     waker: Waker,
     /// Whether callers and reactor take turns on the workers of one runtime; see [`Callers`].
     shares_workers: bool,
@@ -65,8 +68,8 @@ impl Reactor {
         let doorbell = Arc::new(Doorbell::default());
         let waker = Waker::from(Arc::clone(&doorbell));
         Self {
+            crew: Crew::new(Arc::clone(&doorbell), Rc::clone(stage.clock())),
             stage,
-            actors: FuturesUnordered::new(),
             doorbell,
             waker,
             shares_workers,
@@ -80,6 +83,13 @@ impl Reactor {
 impl Reactor {
     fn end_tick(&self, began_us: u64) {
         self.stage.callers().tick();
+        if METERED {
+            self.note_tick(began_us);
+        }
+    }
+
+    /// Notes how long the reactor has worked.
+    fn note_tick(&self, began_us: u64) {
         self.stage.pulse().beat(self.stage.clock().refresh().saturating_sub(began_us));
     }
 }
@@ -97,35 +107,34 @@ impl Future for Reactor {
         }
         this.deferred = false;
         this.stage.remember_waker(&this.waker);
-        let began_us = this.stage.clock().refresh();
+        let began_us = this.stage.clock().wake();
         this.doorbell.open(cx.waker());
-        let mut inner = Context::from_waker(&this.waker);
         for _ in 0..ROUNDS_PER_POLL {
-            this.doorbell.answer();
-            this.actors.extend(this.stage.take_arrivals());
-            let polled = Pin::new(&mut this.actors).poll_next(&mut inner);
+            if this.stage.has_arrivals() {
+                this.stage.take_arrivals().into_iter().for_each(|actor| this.crew.admit(actor));
+            }
+            this.crew.poll_woken(this.doorbell.answer());
             if this.stage.is_halted() {
-                this.actors.clear();
+                this.crew.dismiss();
                 drop(this.stage.take_arrivals());
                 return Poll::Ready(());
             }
-            match polled {
-                Poll::Ready(Some(())) => continue,
-                Poll::Ready(None) if !this.stage.has_arrivals() => return Poll::Ready(()),
-                Poll::Ready(None) => continue,
-                Poll::Pending if this.stage.has_arrivals() || this.doorbell.has_rung() => continue,
-                Poll::Pending if this.spin.as_mut().is_some_and(|spin| spin.goes_on(&this.stage)) => {
-                    // The doorbell stays open: who rings it need not wake a thread that does not sleep.
-                    this.stage.pulse().beat(this.stage.clock().refresh().saturating_sub(began_us));
-                    std::thread::yield_now();
-                    look_again(cx);
-                    return Poll::Pending;
-                }
-                Poll::Pending if this.doorbell.close() => continue,
-                Poll::Pending => {
-                    this.end_tick(began_us);
-                    return Poll::Pending;
-                }
+            if this.stage.has_arrivals() || this.doorbell.has_rung() {
+                continue;
+            }
+            if this.crew.is_empty() {
+                return Poll::Ready(());
+            }
+            if this.spin.as_mut().is_some_and(|spin| spin.goes_on(&this.stage)) {
+                // The doorbell stays open: who rings it need not wake a thread that does not sleep.
+                this.note_tick(began_us);
+                std::thread::yield_now();
+                look_again(cx);
+                return Poll::Pending;
+            }
+            if !this.doorbell.close() {
+                this.end_tick(began_us);
+                return Poll::Pending;
             }
         }
         this.end_tick(began_us);
