@@ -9,6 +9,8 @@ use crate::cell::{Cell, Cores};
 pub(crate) enum Client {
     /// No driver: a blocking socket, frames encoded beforehand, replies counted
     Raw,
+    /// None either: the same on a current-thread tokio runtime, as any driver on tokio has to do it
+    RawAsync,
     /// Chorus, actors on the caller's current-thread runtime
     ChorusLocal,
     /// Chorus, actors as a task of the caller's multi-thread runtime
@@ -74,6 +76,7 @@ impl Client {
         let rust = |package, variant, mimalloc| Kind::Rust { package, variant, mimalloc };
         match self {
             Client::Raw => rust("raw", "", false),
+            Client::RawAsync => rust("raw", "async", false),
             Client::ChorusLocal => rust("chorus", "local", true),
             Client::ChorusHosted => rust("chorus", "hosted", true),
             Client::ChorusDedicated => rust("chorus", "dedicated", true),
@@ -91,6 +94,11 @@ impl Client {
         }
     }
 
+    /// Whether there is no driver.
+    pub(crate) fn is_raw(self) -> bool {
+        matches!(self, Client::Raw | Client::RawAsync)
+    }
+
     fn is_chorus(self) -> bool {
         self.name().starts_with("chorus")
     }
@@ -106,12 +114,12 @@ impl Client {
         };
         let lz4 = !surroundings.lz4 || self.is_chorus() || scylla || self == Client::Cdrs;
         let tls = !surroundings.tls || self.is_chorus() || scylla;
-        // The raw loop is one connection, which is one host and one core.
+        // The raw loops are one connection, which is one host and one core.
         let one = surroundings.hosts == 1 && surroundings.cores != Cores::Two;
         scenario
             && lz4
             && tls
-            && (self != Client::Raw || one)
+            && (!self.is_raw() || one)
             && (self != Client::ChorusDedicated2 || surroundings.cores == Cores::Two)
             && (self != Client::ChorusLocal2 || (surroundings.cores == Cores::Two && cell.scenario == "bulk"))
     }
@@ -141,6 +149,9 @@ mod tests {
         assert!(in_cell("insert@1").contains(&"python".to_owned()));
         assert!(!in_cell("insert@1").contains(&"chorus-dedicated-2".to_owned()));
         assert!(in_cell("bulk+two-cores").contains(&"chorus-dedicated-2".to_owned()));
-        assert!(!in_cell("insert@64+lz4").contains(&"raw".to_owned()));
+        for raw in ["raw", "raw-async"] {
+            assert!(in_cell("insert@64").contains(&raw.to_owned()));
+            assert!(!in_cell("insert@64+lz4").contains(&raw.to_owned()));
+        }
     }
 }

@@ -141,7 +141,7 @@ impl Programs {
 fn binary(client: Client, allocator: Allocator) -> Option<String> {
     let Kind::Rust { package, mimalloc, .. } = client.kind() else { return None };
     let with = match allocator {
-        _ if client == Client::Raw => "",
+        _ if client.is_raw() => "",
         Allocator::Counting => "-counting",
         Allocator::Usual if mimalloc => "-mimalloc",
         Allocator::Usual | Allocator::System => "-system",

@@ -14,7 +14,7 @@ use crate::statistics::{
 /// A column and its digits; those nobody has a number for are left out.
 type Column = (&'static str, usize, fn(&CellResult, &[&CellResult]) -> Option<f64>);
 
-const COLUMNS: [Column; 18] = [
+const COLUMNS: [Column; 19] = [
     ("ops/s", 0, |own, _| own.median(RATE)),
     ("CPU µs/op", 3, |own, _| own.median(CPU)),
     ("least", 3, |own, _| own.spread(CPU).map(|spread| spread.least)),
@@ -33,6 +33,7 @@ const COLUMNS: [Column; 18] = [
     ("CPU to scylla-tuned", 2, |own, all| cpu_ratio(own, all, Client::ScyllaTuned)),
     ("CPU to cdrs", 2, |own, all| cpu_ratio(own, all, Client::Cdrs)),
     ("CPU to raw", 2, |own, all| cpu_ratio(own, all, Client::Raw)),
+    ("CPU to raw-async", 2, |own, all| cpu_ratio(own, all, Client::RawAsync)),
 ];
 
 fn cpu_ratio(own: &CellResult, all: &[&CellResult], client: Client) -> Option<f64> {

@@ -1,19 +1,24 @@
-//! The floor: no driver at all. A blocking socket, frames that were encoded beforehand, replies counted and not looked at.
+//! The floor: no driver at all. Frames that were encoded beforehand, replies counted and not looked at.
+//!
+//! It comes in two variants. One blocks in its system calls, which nothing undercuts; the other, `async`, has a tokio
+//! runtime wait for the socket, which is the least that any driver on tokio can do. What is between the two no such driver
+//! can save.
 
-use std::io::{self, Read as _, Write as _};
+mod blocking;
+mod exchange;
+mod on_tokio;
+
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Instant;
 
-use harness::{Arguments, Failure, INSERT, PAGE, PAYLOAD, Phase, Phases, READ, Report, Scenario};
+use harness::{Arguments, Failure, INSERT, PAGE, PAYLOAD, Phases, READ, Report, Scenario};
+
+use exchange::Exchange;
 
 /// Requests in flight for scenarios that do not say; what Chorus has by default.
 const MANY: usize = 2048;
 const PAGE_ROWS: u64 = 5000;
 const HEADER: usize = 9;
-const READ_BYTES: usize = 256 * 1024;
-/// One latency in so many is kept.
-const SAMPLED: u64 = 16;
-const SAMPLES: usize = 1 << 21;
 
 fn main() -> Result<(), Failure> {
     harness::main(run)
@@ -39,60 +44,13 @@ fn run(arguments: &Arguments) -> Result<Report, Failure> {
         .map(|stream| frame(stream as u16, EXECUTE, &execute(id, text, stream as i64)))
         .collect();
     let (phases, clock) = Phases::start(arguments, None);
-    let (replies, latencies) = send_and_count(&mut socket, &frames, &phases)?;
+    let exchange = Exchange::new(frames, phases);
+    let (replies, latencies) = match arguments.variant.as_str() {
+        "" => blocking::carry_out(exchange, socket)?,
+        "async" => on_tokio::carry_out(exchange, socket)?,
+        other => return Err(format!("the raw loop has no variant {other:?}").into()),
+    };
     Ok(clock.wait_for_cost()?.report(replies * worth, latencies))
-}
-
-/// Keeps every frame in flight; the number of replies in the measured part, and some latencies in nanoseconds.
-fn send_and_count(
-    socket: &mut TcpStream,
-    frames: &[Vec<u8>],
-    phases: &Phases,
-) -> io::Result<(u64, Vec<u32>)> {
-    let every = if frames.len() as u64 >= SAMPLED { SAMPLED } else { 1 };
-    let mut latencies = Vec::with_capacity(SAMPLES);
-    let mut output = frames.concat();
-    let mut sent = vec![Instant::now(); frames.len()];
-    let mut input = vec![0; READ_BYTES];
-    let (mut filled, mut skip, mut replies) = (0, 0, 0_u64);
-    loop {
-        socket.write_all(&output)?;
-        output.clear();
-        // A reply that is longer than the buffer may leave nothing to send.
-        while output.is_empty() {
-            let read = socket.read(&mut input[filled..])?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            filled += read;
-            let phase = phases.now();
-            if phase == Phase::Over {
-                return Ok((replies, latencies));
-            }
-            let now = Instant::now();
-            let mut at = 0;
-            loop {
-                let skipped = skip.min(filled - at);
-                (at, skip) = (at + skipped, skip - skipped);
-                let Some(header) = input[at..filled].first_chunk::<HEADER>().filter(|_| skip == 0) else {
-                    break;
-                };
-                let stream = usize::from(u16::from_be_bytes([header[2], header[3]]));
-                skip = u32::from_be_bytes([header[5], header[6], header[7], header[8]]) as usize;
-                at += HEADER;
-                if phase == Phase::Measured {
-                    replies += 1;
-                    if replies.is_multiple_of(every) && latencies.len() < SAMPLES {
-                        latencies.push((now - sent[stream]).as_nanos() as u32);
-                    }
-                }
-                sent[stream] = now;
-                output.extend_from_slice(&frames[stream]);
-            }
-            input.copy_within(at..filled, 0);
-            filled -= at;
-        }
-    }
 }
 
 const STARTUP: u8 = 0x01;
