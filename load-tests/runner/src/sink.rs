@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::affinity;
-use crate::cell::Surroundings;
+use crate::cell::{Cores, Surroundings};
 use crate::programs::Programs;
 use crate::{Failure, Machine};
 
@@ -60,6 +60,10 @@ impl Sink {
         }
         if surroundings.poll {
             command.args(["--idle-poll-us", IDLE_POLL_US]);
+        }
+        let is_direct = surroundings.delay_ms == 0 && !surroundings.poll && !surroundings.tls;
+        if surroundings.cores == Cores::Two && is_direct {
+            command.arg("--follow");
         }
         if surroundings.lz4 {
             command.arg("--lz4");

@@ -11,6 +11,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::catalog::Catalog;
 use crate::connection;
+use crate::following::Following;
 use crate::wire::{Delayed, Direct, Polling};
 
 /// What all hosts have in common.
@@ -23,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) delay: Duration,
     /// How long a connection looks for requests before it sleeps.
     pub(crate) poll: Duration,
+    /// Whether connections are served on the cores of their clients.
+    pub(crate) follow: bool,
     /// Whether compression is offered.
     pub(crate) lz4: bool,
     pub(crate) tls: Option<Arc<ServerConfig>>,
@@ -72,10 +75,11 @@ fn talk(socket: TcpStream, host: &Host, shard: u16) -> io::Result<()> {
         let session = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
         return connection::run(Direct(StreamOwned::new(session, socket)), host, shard);
     }
-    let Settings { delay, poll, .. } = host.settings;
+    let Settings { delay, poll, follow, .. } = host.settings;
     match (delay.is_zero(), poll.is_zero()) {
         (false, _) => connection::run(Delayed::new(socket, delay)?, host, shard),
         (true, false) => connection::run(Polling::new(socket, poll), host, shard),
+        (true, true) if follow => connection::run(Following::new(socket), host, shard),
         (true, true) => connection::run(Direct(socket), host, shard),
     }
 }
@@ -105,6 +109,7 @@ pub(crate) fn test_host(shards: u16, lz4: bool) -> Host {
         shard_aware_port: 19042,
         delay: Duration::ZERO,
         poll: Duration::ZERO,
+        follow: false,
         lz4,
         tls: None,
     };

@@ -8,13 +8,14 @@
 //! * [`answers`]: the bodies of answers that are made when asked for; [`rows`]: of those made once.
 //! * [`host`]: accepts connections; knows its shards.
 //! * [`connection`]: the loop that turns requests into answers, one thread a connection.
-//! * [`wire`]: where answers go: at once, late, or encrypted ([`tls`]); and how requests are waited for.
+//! * [`wire`]: where answers go: at once, late, or encrypted ([`tls`]); and how requests are waited for; [`following`]: on which core.
 //! * [`lz4`]: compressed bodies.
 
 mod answers;
 mod catalog;
 mod connection;
 mod encode;
+mod following;
 mod host;
 mod lz4;
 mod rows;
@@ -52,6 +53,9 @@ struct Arguments {
     /// Look for requests for this long before sleeping, as a reactor of ScyllaDB does (its default: 200)
     #[arg(long, default_value_t = 0, conflicts_with_all = ["delay_ms", "tls_certificate"])]
     idle_poll_us: u64,
+    /// Serve each connection on the core that its client's bytes come from, as a server of one thread a core does
+    #[arg(long, conflicts_with_all = ["delay_ms", "idle_poll_us", "tls_certificate"])]
+    follow: bool,
     /// Offer LZ4
     #[arg(long)]
     lz4: bool,
@@ -75,6 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         shard_aware_port: arguments.shard_aware_port,
         delay: Duration::from_millis(arguments.delay_ms),
         poll: Duration::from_micros(arguments.idle_poll_us),
+        follow: arguments.follow,
         lz4: arguments.lz4,
         tls,
     };

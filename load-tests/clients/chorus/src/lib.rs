@@ -40,7 +40,8 @@ fn local(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Resul
     runtime.block_on(measure(Placement::Local, arguments, allocations))
 }
 
-/// Two threads that share nothing, each with a current-thread runtime and a session of its own: how a loader uses two cores.
+/// Two threads that share nothing, each with a current-thread runtime, a session and a core of its own: how a loader uses two
+/// cores.
 fn one_a_core(arguments: &Arguments, allocations: Option<AllocationCounter>) -> Result<Report, Failure> {
     if arguments.scenario != Scenario::Bulk {
         return Err("only bulk jobs are divided by core".into());
@@ -49,6 +50,7 @@ fn one_a_core(arguments: &Arguments, allocations: Option<AllocationCounter>) -> 
     let connected = Barrier::new(2);
     let phases = Mutex::new(None);
     let load = |leads: bool| -> Result<(u64, Option<Clock>), Failure> {
+        harness::keep_to_core(usize::from(leads))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let session = connect(Placement::Local, arguments).await?;

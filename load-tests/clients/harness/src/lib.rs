@@ -8,6 +8,7 @@
 //! A client is a package with a driver. Its binaries differ in their allocator only.
 
 mod allocations;
+mod core;
 mod many;
 mod measure;
 mod phases;
@@ -19,6 +20,7 @@ use std::error::Error;
 use clap::Parser;
 
 pub use crate::allocations::{COUNTING, CountingAllocator, count_allocations};
+pub use crate::core::keep_to_core;
 pub use crate::many::Rows;
 pub use crate::measure::{AllocationCounter, Cost, Report, Started};
 pub use crate::phases::{Clock, Phase, Phases, ready};
