@@ -3,9 +3,12 @@
 //! Times move by tens of percent with what else a machine does; instructions do not. The bench `instructions` is built from the
 //! working tree and from a commit before it ([`base`]), each of its workloads runs under callgrind in both ([`program`]), and
 //! [`verdict`] compares, also with the figures that are recorded in the repository ([`record`]). Whether a workload took more
-//! than it ever may, in instructions or in allocations, is the bench's own knowledge.
+//! than it ever may, in instructions or in allocations, is the bench's own knowledge. What metrics cost is a question of its own
+//! ([`metrics`]), answered with what each instruction is ([`atomics`]).
 
+mod atomics;
 mod base;
+mod metrics;
 mod program;
 mod record;
 mod valgrind;
@@ -32,6 +35,9 @@ pub(crate) struct InstructionsArguments {
     /// Compare with the recorded figures only
     #[arg(long)]
     alone: bool,
+    /// Compare with the same bench without metrics instead: instructions, atomic read-modify-writes, allocations
+    #[arg(long, conflicts_with_all = ["base", "alone", "record"])]
+    metrics: bool,
     /// How many percent more instructions are too many
     #[arg(long, value_name = "PERCENT", default_value_t = LIMIT)]
     limit: f64,
@@ -53,13 +59,22 @@ pub(crate) fn run(tree: &Tree, arguments: &InstructionsArguments) -> Result<Exit
 
 /// With every default, as a step of a test run.
 pub(crate) fn checked(tree: &Tree) -> Outcome {
-    let arguments =
-        InstructionsArguments { base: None, alone: false, limit: LIMIT, only: Vec::new(), record: false };
+    let arguments = InstructionsArguments {
+        base: None,
+        alone: false,
+        metrics: false,
+        limit: LIMIT,
+        only: Vec::new(),
+        record: false,
+    };
     check(tree, &arguments)
 }
 
 fn check(tree: &Tree, arguments: &InstructionsArguments) -> Outcome {
     let valgrind = Valgrind::find(tree)?;
+    if arguments.metrics {
+        return metrics::compare(tree, &valgrind, &arguments.only);
+    }
     let toolchain = Toolchain::of(tree, &valgrind)?;
     let record = Record::read(tree)?;
     let now = Program::build(tree, &tree.root, &tree.target)?;

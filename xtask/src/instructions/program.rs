@@ -10,6 +10,7 @@ use crate::process::{self, Process};
 use crate::steps::Stop;
 use crate::tree::Tree;
 
+use super::atomics::{self, Atomics};
 use super::valgrind::Valgrind;
 
 /// Where its sources are, in every tree that has it.
@@ -53,6 +54,16 @@ impl Program {
     /// Builds it from the sources in `place`, in the target directory `target`. Cargo knows a package of a workspace by its
     /// place in it, so two trees must not have one target directory: each would be taken for the other.
     pub(super) fn build(tree: &Tree, place: &Path, target: &Path) -> Result<Program, Stop> {
+        Self::build_with(tree, place, target, &[])
+    }
+
+    /// The same with further features.
+    pub(super) fn build_with(
+        tree: &Tree,
+        place: &Path,
+        target: &Path,
+        features: &[&str],
+    ) -> Result<Program, Stop> {
         let mut command = tree.cargo();
         // Without the command line, which nobody here measures.
         command
@@ -61,6 +72,9 @@ impl Program {
             .args(["build", "--locked", "--package", "chorus-cql", "--bench", "instructions"])
             .args(["--profile", "instructions", "--no-default-features", "--features", "bulk,tls"])
             .args(["--message-format", "json-render-diagnostics"]);
+        features.iter().for_each(|feature| {
+            command.args(["--features", feature]);
+        });
         let mut executable = None;
         process::run_seen("cargo build", &mut command, |line| {
             executable = executable_in(line).or(executable.take());
@@ -91,8 +105,35 @@ impl Program {
         if known.iter().any(|known| known == name) { self.count(valgrind, name).map(Some) } else { Ok(None) }
     }
 
+    /// Its instructions that are atomic read-modify-writes.
+    pub(super) fn atomics(&self) -> Result<Atomics, Stop> {
+        Atomics::of(&self.executable)
+    }
+
     /// Runs a workload under callgrind.
     pub(super) fn count(&self, valgrind: &Valgrind, name: &str) -> Result<Counted, Stop> {
+        self.count_and_keep(valgrind, name, &[]).map(|(counted, _)| counted)
+    }
+
+    /// The same, and how many atomic read-modify-writes were executed.
+    pub(super) fn count_atomics(
+        &self,
+        valgrind: &Valgrind,
+        name: &str,
+        atomics: &Atomics,
+    ) -> Result<(Counted, u64), Stop> {
+        let (counted, profile) = self.count_and_keep(valgrind, name, &atomics::OPTIONS)?;
+        let file = self.executable.file_name().unwrap_or_default().to_string_lossy();
+        Ok((counted, atomics.executed(&profile, &file)))
+    }
+
+    /// What was counted, and callgrind's profile.
+    fn count_and_keep(
+        &self,
+        valgrind: &Valgrind,
+        name: &str,
+        options: &[&str],
+    ) -> Result<(Counted, String), Stop> {
         let directory = self.executable.parent().unwrap_or(Path::new("."));
         let file = self.executable.file_name().unwrap_or_default();
         let profile = self.profiles.join(format!("{name}.callgrind"));
@@ -103,6 +144,7 @@ impl Program {
             // Relative, so that the stack begins at the same place wherever the tree is.
             .current_dir(directory)
             .args(["--tool=callgrind", "--vgdb=no"])
+            .args(options)
             .args(["--toggle-collect=*instructions::measured*", "--toggle-collect=*instructions::left_out*"])
             .arg(format!("--callgrind-out-file={}", profile.display()))
             .arg(Path::new(".").join(file))
@@ -121,10 +163,10 @@ impl Program {
         if !status.success() {
             return Err(failed(&format!("ended with {status}")));
         }
-        let instructions = std::fs::read_to_string(&profile).map_err(error).map(|text| total(&text))?;
-        match (counted(&said), instructions) {
+        let profile = std::fs::read_to_string(&profile).map_err(error)?;
+        match (counted(&said), total(&profile)) {
             (Some(counted), Some(instructions)) if instructions > 0.0 => {
-                Ok(Counted { instructions, ..counted })
+                Ok((Counted { instructions, ..counted }, profile))
             }
             _ => Err(failed("counted nothing")),
         }
