@@ -1,18 +1,15 @@
 //! Whether an idle peer lives: asked by an OPTIONS, known by what it answers.
 
 use std::{
-    future::Future,
-    pin::{Pin, pin},
-    task::{Context as Task, Poll},
+    task::{Context as Task, Waker},
     time::Duration,
 };
 
 use chorus_protocol::{Opcode, begin_frame, finish_frame};
-use tokio::{task::unconstrained, time::Sleep};
 
 use super::{ConnectionActor, ConnectionSettings, in_flight::Occupant};
 use crate::{
-    reactor::{Clock, deadline_after},
+    reactor::{Alarm, deadline_after},
     request::CloseReason,
 };
 
@@ -23,18 +20,11 @@ const PROGRESS: usize = 4 * 1024;
 pub(super) struct Heartbeat {
     interval: Option<Duration>,
     timeout: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    /// The timer wakes at this time of the reactor's clock, and not before.
-    due_us: u64,
+    alarm: Alarm,
     /// Bytes since it last looked, and whether a whole envelope came with them.
     bytes: usize,
     understood: bool,
     asked: bool,
-}
-
-/// Polls a timer that is not looked at again before it wakes: it must not turn the poll away, whatever else this reactor did.
-fn register(timer: &mut Pin<Box<Sleep>>, task: &mut Task<'_>) -> Poll<()> {
-    pin!(unconstrained(timer.as_mut())).poll(task)
 }
 
 enum Beat {
@@ -48,8 +38,7 @@ impl Heartbeat {
         Self {
             interval: settings.heartbeat_interval,
             timeout: settings.heartbeat_timeout,
-            timer: None,
-            due_us: 0,
+            alarm: Alarm::default(),
             bytes: 0,
             understood: false,
             asked: false,
@@ -69,44 +58,41 @@ impl Heartbeat {
         self.asked = false;
     }
 
-    /// Looks at the timer when it is time to, or when it has to wake somebody else.
+    /// Names the connection that is woken when it is time to look.
+    pub(super) fn belongs_to(&mut self, connection: &Waker) {
+        self.alarm.belongs_to(connection);
+    }
+
     #[inline]
-    fn poll(&mut self, task: &mut Task<'_>, is_new: bool, clock: &Clock) -> Beat {
+    fn poll(&mut self) -> Beat {
         match self.interval {
-            Some(interval) if is_new || clock.now_us() >= self.due_us => self.look(interval, task, clock),
+            Some(interval) if self.alarm.rang() || !self.alarm.is_set() => self.look(interval),
             _ => Beat::Nothing,
         }
     }
 
     #[cold]
-    fn look(&mut self, interval: Duration, task: &mut Task<'_>, clock: &Clock) -> Beat {
-        loop {
-            if self.timer.is_none() {
-                self.due_us = deadline_after(clock.refresh(), Some(interval));
-            }
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(interval)));
-            if register(timer, task).is_pending() {
-                return Beat::Nothing;
-            }
-            let (now_us, next) = (clock.refresh(), tokio::time::Instant::now());
-            // A peer shows that it lives by an envelope, or by a good part of a large one. A few bytes are no sign: on a
-            // connection that is stuck in a body that never ends, what answers our questions vanishes in it.
-            let progress = std::mem::take(&mut self.bytes) >= PROGRESS;
-            if std::mem::take(&mut self.understood) || progress {
-                // Whatever it was, the question is answered.
-                self.asked = false;
-                timer.as_mut().reset(next + interval);
-                self.due_us = deadline_after(now_us, Some(interval));
-            } else if self.asked {
-                return Beat::Missed;
-            } else {
-                self.asked = true;
-                timer.as_mut().reset(next + self.timeout);
-                self.due_us = deadline_after(now_us, Some(self.timeout));
-                // Register the new deadline before leaving.
-                let _ = register(timer, task);
-                return Beat::Ask;
-            }
+    fn look(&mut self, interval: Duration) -> Beat {
+        if !self.alarm.is_set() {
+            self.alarm.set(interval);
+        }
+        if !self.alarm.is_over() {
+            return Beat::Nothing;
+        }
+        // A peer shows that it lives by an envelope, or by a good part of a large one. A few bytes are no sign: on a
+        // connection that is stuck in a body that never ends, what answers our questions vanishes in it.
+        let progress = std::mem::take(&mut self.bytes) >= PROGRESS;
+        if std::mem::take(&mut self.understood) || progress {
+            // Whatever it was, the question is answered.
+            self.asked = false;
+            self.alarm.set(interval);
+            Beat::Nothing
+        } else if self.asked {
+            Beat::Missed
+        } else {
+            self.asked = true;
+            self.alarm.set(self.timeout);
+            Beat::Ask
         }
     }
 }
@@ -114,8 +100,8 @@ impl Heartbeat {
 impl ConnectionActor {
     /// Asks an idle peer whether it lives.
     #[inline]
-    pub(super) fn beat(&mut self, task: &mut Task<'_>, is_new: bool) -> Result<(), CloseReason> {
-        match self.heartbeat.poll(task, is_new, self.coordinator.clock()) {
+    pub(super) fn beat(&mut self, task: &mut Task<'_>) -> Result<(), CloseReason> {
+        match self.heartbeat.poll() {
             Beat::Nothing => Ok(()),
             Beat::Missed => Err(CloseReason::Heartbeat),
             Beat::Ask => {

@@ -52,7 +52,9 @@ impl ConnectionActor {
     /// Ready when a drain is complete, an error when the connection broke.
     fn advance(&mut self, task: &mut Task<'_>) -> Result<Poll<()>, CloseReason> {
         self.port.woken.set(false);
-        let is_new = self.remember_waker(task);
+        if self.remember_waker(task) {
+            self.heartbeat.belongs_to(task.waker());
+        }
         if self.port.order.get() == Order::Close {
             return Err(CloseReason::Shutdown);
         }
@@ -72,7 +74,7 @@ impl ConnectionActor {
                 break;
             }
         }
-        self.beat(task, is_new)?;
+        self.beat(task)?;
         if self.port.order.get() == Order::Drain
             && self.in_flight.len() == self.in_flight.orphans() as usize
             && self.port.queue.borrow().is_empty()

@@ -49,11 +49,10 @@ use measure::Pressure;
 use messages::Mend;
 use reprepare::Reprepares;
 use speculation::Speculation;
-use time::Tick;
 
 use crate::{
     metrics::{LatencyRecorder, METERED},
-    reactor::{Inbox, Job, Stage},
+    reactor::{Alarm, Inbox, Job, Stage},
     request::{ExecutionPolicies, Request, RequestErrorKind},
 };
 
@@ -92,7 +91,7 @@ pub(crate) struct CoordinatorActor {
     /// When it was last measured, and when deadlines were last looked at; microseconds.
     measured_us: u64,
     swept_us: u64,
-    tick: Tick,
+    tick: Alarm,
     draining: Option<Draining>,
 }
 
@@ -127,7 +126,7 @@ pub(crate) fn start(
         pressure: Pressure::default(),
         measured_us: 0,
         swept_us: 0,
-        tick: Tick::default(),
+        tick: Alarm::default(),
         draining: None,
     });
     let mender = address.clone();
@@ -171,7 +170,9 @@ impl CoordinatorActor {
 
     /// Ready when a drain has ended and nothing is left to do.
     fn advance(&mut self, task: &mut Task<'_>) -> Poll<()> {
-        let is_new = self.port.awoken(task.waker());
+        if self.port.awoken(task.waker()) {
+            self.tick.belongs_to(task.waker());
+        }
         if METERED {
             self.port.stats.borrow_mut().polls += 1;
             self.inbox.set_time(self.port.clock().now_us());
@@ -187,7 +188,7 @@ impl CoordinatorActor {
             self.retry_waiting();
         }
         self.take_jobs(task);
-        self.keep_time(task, is_new);
+        self.keep_time();
         self.port.flush_wakes();
         self.drain(task)
     }

@@ -1,77 +1,33 @@
 //! Deadlines, pauses before retries, and the tick that watches them.
 
-use std::{
-    future::Future,
-    pin::{Pin, pin},
-    task::Context as Task,
-    time::Duration,
-};
-
-use tokio::{
-    task::unconstrained,
-    time::{Instant, Sleep},
-};
+use std::time::Duration;
 
 use super::{CoordinatorActor, Parked, elsewhere::has_expired};
-use crate::{
-    reactor::{Clock, deadline_after},
-    request::{AttemptError, Request, RequestErrorKind},
-};
+use crate::request::{AttemptError, Request, RequestErrorKind};
 
 /// How coarse deadlines are.
 const TICK: Duration = Duration::from_millis(5);
 /// How coarse speculation is, while it is on.
 const FINE_TICK: Duration = Duration::from_millis(1);
 
-/// The timer of the tick. It is made once, and runs while it is wound up.
-#[derive(Default)]
-pub(super) struct Tick {
-    timer: Option<Pin<Box<Sleep>>>,
-    runs: bool,
-    /// It wakes at this time of the reactor's clock, and not before.
-    due_us: u64,
-}
-
-impl Tick {
-    fn wind_up(&mut self, length: Duration, clock: &Clock) {
-        self.due_us = deadline_after(clock.refresh(), Some(length));
-        self.runs = true;
-        let due = Instant::now() + length;
-        match &mut self.timer {
-            Some(timer) => timer.as_mut().reset(due),
-            none => *none = Some(Box::pin(tokio::time::sleep_until(due))),
-        }
-    }
-
-    /// Whether it has run down.
-    fn poll(&mut self, task: &mut Task<'_>) -> bool {
-        let Some(timer) = &mut self.timer else { return false };
-        // Whatever else this reactor did: a timer that turns a poll away would not wake, and is not looked at again before.
-        let is_over = pin!(unconstrained(timer.as_mut())).poll(task).is_ready();
-        self.runs &= !is_over;
-        is_over
-    }
-}
-
 impl CoordinatorActor {
-    /// Sweeps deadlines while anything is in flight; no timer runs on an idle reactor. The timer is looked at when it is time to,
-    /// or when it has to wake somebody else (`is_new`).
+    /// Sweeps deadlines while anything is in flight; no timer runs on an idle reactor.
     #[inline]
-    pub(super) fn keep_time(&mut self, task: &mut Task<'_>, is_new: bool) {
-        if !self.tick.runs || is_new || self.port.clock().now_us() >= self.tick.due_us {
-            self.look_at_tick(task);
+    pub(super) fn keep_time(&mut self) {
+        if !self.tick.is_set() || self.tick.rang() {
+            self.look_at_tick();
         }
     }
 
-    fn look_at_tick(&mut self, task: &mut Task<'_>) {
+    fn look_at_tick(&mut self) {
         loop {
-            if !self.tick.runs {
+            if !self.tick.is_set() {
                 if !self.is_busy() {
                     return;
                 }
-                self.tick.wind_up(self.tick_length(), self.port.clock());
+                self.tick.set(self.tick_length());
             }
-            if !self.tick.poll(task) {
+            if !self.tick.is_over() {
                 return;
             }
             self.on_tick();

@@ -6,6 +6,7 @@
 //! is dropped (shutdown, a runtime that ends, a panic that escapes), the inbox is closed and every request it
 //! still held fails with an error, because whoever owns work in flight has a `Drop` that says so.
 
+mod alarm;
 mod callers;
 mod clock;
 mod confined;
@@ -30,6 +31,7 @@ use tokio::sync::oneshot;
 
 use crate::metrics::METERED;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use callers::Callers;
 pub(crate) use clock::{Clock, deadline_after};
 pub(crate) use inbox::{Inbox, InboxClosed, Job};
