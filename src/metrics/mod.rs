@@ -2,7 +2,7 @@
 //!
 //! [`Session::metrics`](crate::Session::metrics) gathers one [`MetricsSnapshot`] from all actors, between two of their ticks.
 //! A [`Publisher`] hands such snapshots to the `metrics` facade, where any recorder picks them up; the feature `prometheus`
-//! adds an endpoint for programs without one. [`catalog`] lists every metric with its type, unit, labels and meaning, the
+//! adds an endpoint for programs without one, with a page that draws them. [`catalog`] lists every metric with its type, unit, labels and meaning, the
 //! panels that show it and the alerts that watch it; [`SeriesLimits`] keeps the number of series bounded in large clusters.
 
 #[cfg(feature = "hdr-log")]
@@ -11,6 +11,8 @@ mod hosts;
 #[cfg(feature = "prometheus")]
 mod http;
 mod otel;
+#[cfg(feature = "prometheus")]
+mod page;
 mod process;
 #[cfg(feature = "prometheus")]
 mod prometheus;

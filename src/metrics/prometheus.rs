@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chorus_actors::MetricsSnapshot;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -24,7 +24,8 @@ use crate::Session;
 /// How old a scraped number can be.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
-/// Serves a session's metrics until it is dropped: under `/metrics` as text, or in the protobuf format for a scraper that asks for
+/// Serves a session's metrics until it is dropped: under `/` a page that draws them, with the panels of the dashboards for
+/// Grafana, for any browser and nothing else; under `/metrics` as text, or in the protobuf format for a scraper that asks for
 /// it first and a program without numbers of its own; under `/metrics.json` the whole [`MetricsSnapshot`] as JSON, connections
 /// and shards included.
 ///
@@ -140,40 +141,47 @@ impl fmt::Debug for PrometheusEndpoint {
 
 /// What is served: the samples of the last second, and what the program itself has recorded.
 pub(super) struct Exposition {
-    samples: Mutex<Arc<Vec<Sample>>>,
-    latest: Mutex<Option<Arc<MetricsSnapshot>>>,
+    latest: Mutex<Option<Arc<Gathered>>>,
     program: PrometheusRecorder,
+}
+
+/// What was gathered at one time.
+struct Gathered {
+    samples: Vec<Sample>,
+    snapshot: MetricsSnapshot,
+    at: SystemTime,
 }
 
 impl Exposition {
     fn new() -> Self {
-        Self {
-            samples: Mutex::default(),
-            latest: Mutex::default(),
-            program: PrometheusBuilder::new().build_recorder(),
-        }
+        Self { latest: Mutex::default(), program: PrometheusBuilder::new().build_recorder() }
     }
 
-    /// The samples of the last second.
-    pub(super) fn samples(&self) -> Arc<Vec<Sample>> {
-        Arc::clone(&self.samples.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What was gathered last, if anything was.
+    fn latest(&self) -> Option<Arc<Gathered>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When the session's numbers were gathered; `None` before they first were.
+    pub(super) fn gathered_at(&self) -> Option<SystemTime> {
+        self.latest().map(|latest| latest.at)
     }
 
     /// Everything in the protobuf format of Prometheus; `None` while the program has numbers of its own, which only come as text.
     pub(super) fn protobuf(&self) -> Option<Vec<u8>> {
         let none = self.program.handle().render().is_empty();
-        none.then(|| protobuf::render(&self.samples()))
+        let samples = self.latest();
+        none.then(|| protobuf::render(samples.as_ref().map_or(&[], |latest| &latest.samples)))
     }
 
     /// The latest snapshot as JSON; `null` before there is one.
     pub(super) fn json(&self) -> String {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        latest.map_or_else(|| "null".to_owned(), |snapshot| snapshot.to_json())
+        self.latest().map_or_else(|| "null".to_owned(), |latest| latest.snapshot.to_json())
     }
 
     /// Everything in the text format of Prometheus.
     pub(super) fn text(&self) -> String {
-        let mut page = text::render(&self.samples());
+        let mut page = self.latest().map_or_else(String::new, |latest| text::render(&latest.samples));
         page.push_str(&self.program.handle().render());
         page
     }
@@ -195,9 +203,8 @@ impl Gatherer {
             ticks.tick().await;
             if let Ok(snapshot) = self.session.metrics().await {
                 let samples = self.sampler.take(&snapshot, &self.session.state(), Instant::now());
-                *self.exposition.samples.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(samples);
-                let latest = Some(Arc::new(snapshot));
-                *self.exposition.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
+                let gathered = Arc::new(Gathered { samples, snapshot, at: SystemTime::now() });
+                *self.exposition.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(gathered);
             }
             metrics::with_local_recorder(&self.exposition.program, &mut also);
             self.exposition.program.handle().run_upkeep();

@@ -77,7 +77,7 @@ fn serve_metrics(
     let endpoint = endpoint.map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot serve metrics at {address}: {}", chain(&error)))
     })?;
-    say(format_args!("metrics at http://{}/metrics", endpoint.address()));
+    say(format_args!("metrics at http://{0}/, for Prometheus at http://{0}/metrics", endpoint.address()));
     Ok(Some(endpoint))
 }
 

@@ -73,7 +73,8 @@ pub fn metrics_page() -> String {
 const WAYS: &str = "\n## Ways out\n\n\
 * `session.metrics()`: a `MetricsSnapshot`, plain data with percentiles, by session, host, connection, reactor and actor;\n  \
 `rates_since` an earlier one, `to_json`.\n\
-* `PrometheusEndpoint`: `/metrics` as text, or as protobuf for a scraper that asks for it first; `/metrics.json` the snapshot.\n\
+* `PrometheusEndpoint`: `/metrics` as text, or as protobuf for a scraper that asks for it first; `/metrics.json` the snapshot;\n  \
+`/` a page that draws all of the panels below in any browser, see [The page](#the-page).\n\
 * `Publisher`: any recorder of the `metrics` facade.\n\
 * `HdrLog` (feature `hdr-log`): interval logs of latencies that HdrHistogram's tools read.\n\n\
 ### OpenTelemetry\n\n\

@@ -5,7 +5,7 @@ use super::super::table::*;
 use super::{
     Form::{Lines, Number, Stack},
     PanelUnit::{Bytes, BytesPerSecond, Count as Things, PerSecond, Seconds, Share},
-    Row, only, panel, series,
+    Row, of_shards, only, panel, series,
 };
 
 const ALL_REQUESTS: Query = Rate(&REQUESTS, &[], None);
@@ -13,6 +13,7 @@ const FAILED: Query = Rate(&REQUESTS, &[], only("outcome", &["error", "timeout"]
 const ENDED: Query = Count(&REQUEST_DURATION, &[]);
 const STAGES: Query = Rate(&REQUEST_STAGES, &["stage"], None);
 const ROUTED: Query = Rate(&ROUTING, &[], None);
+const TO_SHARDS: Query = Rate(&ROUTING, &[], only("hit", &["replica_shard"]));
 const TO_REPLICAS: Query =
     Rate(&ROUTING, &[], only("hit", &["replica_shard", "replica_other_shard", "replica"]));
 
@@ -68,6 +69,13 @@ pub(super) const NOW: Row = Row {
             "The share of first attempts that go to a replica of their partition.",
             &[series("to replicas", Ratio(&TO_REPLICAS, &ROUTED))],
         ),
+        of_shards(panel(
+            "To their shard",
+            Number,
+            Share,
+            "The share of first attempts that go to the very shard that owns their partition.",
+            &[series("to their shard", Ratio(&TO_SHARDS, &ROUTED))],
+        )),
     ],
 };
 
