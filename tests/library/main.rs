@@ -14,12 +14,16 @@ mod dashboards;
 mod delays;
 #[cfg(feature = "encryption")]
 mod encryption;
+#[cfg(feature = "prometheus")]
+mod endpoint;
 mod errors;
 mod events;
 mod fallback;
 mod leaving;
 mod legacy;
 mod metrics;
+#[cfg(all(feature = "prometheus", feature = "bulk"))]
+mod page;
 mod paging;
 mod policies;
 mod pool_state;

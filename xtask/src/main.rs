@@ -44,6 +44,8 @@ enum Command {
     Test(layers::TestArguments),
     /// Count what the hot path takes, and compare with the commit before
     Instructions(instructions::InstructionsArguments),
+    /// Take the pictures of the page beside the metrics anew: writes docs/images
+    Pictures,
     /// Run a real Apache Cassandra, for use by hand
     Cassandra(cassandra::hands_on::CassandraArguments),
 }
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Test(arguments) => layers::run(&tree, &arguments),
         Command::Instructions(arguments) => instructions::run(&tree, &arguments),
+        Command::Pictures => layers::page::pictures(&tree),
         Command::Cassandra(arguments) => cassandra::hands_on::run(&tree, &arguments),
     };
     match ended {

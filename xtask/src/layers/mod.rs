@@ -10,6 +10,7 @@
 //! * [`rolling`]: a rolling restart of real nodes under load.
 //! * [`load`]: the loader as a user runs it, its results read back by somebody else's driver.
 //! * [`prometheus`]: a real Prometheus scrapes a load that runs.
+//! * [`page`]: the page beside the metrics, in a browser.
 //!
 //! A layer adds its steps to the report; a step that lacks Java, Maven or Python is skipped and says so.
 
@@ -19,6 +20,7 @@ mod embedded_node;
 mod examples;
 mod foreign;
 mod load;
+pub(crate) mod page;
 mod prometheus;
 mod real;
 mod rolling;
@@ -77,6 +79,7 @@ const LAYERS: &[Layer] = &[
         run: real::three_nodes,
     },
     Layer { name: "prometheus", about: "a real Prometheus scrapes a running load", run: prometheus::run },
+    Layer { name: "page", about: "the page beside the metrics, in a headless Chromium", run: page::run },
 ];
 
 fn names() -> clap::builder::PossibleValuesParser {

@@ -1,7 +1,7 @@
 //! The real thing: a Cassandra of the version that `xtask/cassandra/pom.xml` names.
 
 use super::cargo_tests::{self, FEATURES};
-use super::{foreign, rolling};
+use super::{foreign, page, rolling};
 use crate::cassandra::{Cluster, Layout, Tls, temporary_name};
 use crate::process;
 use crate::python;
@@ -28,9 +28,9 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
     report.step("our tests, Cassandra", || {
         let mut command = tree.cargo();
         command
-            // Every ignored test is one of these, or wants three nodes.
+            // Every ignored test is one of these, or wants three nodes or a browser.
             .args(["test", "--workspace", "--tests", "--features", FEATURES, "--locked", "--no-fail-fast"])
-            .args(["--", "--ignored", "--skip", THREE_NODES])
+            .args(["--", "--ignored", "--skip", THREE_NODES, "--skip", page::TESTS])
             .env("CHORUS_CASSANDRA", &server)
             .env("CHORUS_CASSANDRA_AUTH", guarded.contact_point())
             .env(foreign::PYTHON, python::environment(tree, foreign::EXCHANGE)?);

@@ -14,7 +14,8 @@ use crate::steps::{Outcome, Report, Stop};
 use crate::tree::Tree;
 
 use panels::Question;
-use server::{Programs, Prometheus, get};
+pub(super) use server::Programs;
+use server::{Prometheus, get};
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
     report.step("promtool accepts the rules, and each alert fires when it should", || rules(tree));

@@ -32,14 +32,14 @@ pub(super) fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
 }
 
 /// Debian's `prometheus` and `promtool`.
-pub(super) struct Programs {
+pub(in crate::layers) struct Programs {
     prometheus: PathBuf,
-    promtool: PathBuf,
+    pub(in crate::layers) promtool: PathBuf,
 }
 
 impl Programs {
     /// The installed ones, or the package unpacked into the target directory: nothing is installed and no service starts.
-    pub(super) fn find(tree: &Tree) -> Result<Programs, Stop> {
+    pub(in crate::layers) fn find(tree: &Tree) -> Result<Programs, Stop> {
         let at = |directory: &Path| Programs {
             prometheus: directory.join("prometheus"),
             promtool: directory.join("promtool"),
