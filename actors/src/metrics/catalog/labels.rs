@@ -51,6 +51,7 @@ pub(super) const ROW_STAGE: Label =
     Label { name: "stage", values: &["read", "bound", "written", "rejected", "retried"] };
 pub(super) const REJECT_STAGE: Label = Label { name: "stage", values: &["read", "bind", "write"] };
 pub(super) const LIMIT: Label = Label { name: "by", values: &["source", "window", "server", "none"] };
+pub(super) const CHECKPOINT_OUTCOME: Label = Label { name: "outcome", values: &["written", "failed"] };
 pub(super) const NODE: Label = open("node");
 pub(super) const HOST_ID: Label = open("host_id");
 pub(super) const DC: Label = open("dc");

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::labels::{
-    ACTOR, ATTEMPT_OUTCOME, CLOSE_REASON, CONNECT_RESULT, DECISION, EVENT, HINT, HIT, KIND, LIMIT, Label,
-    OUTCOME, REFRESH_RESULT, REJECT_STAGE, RETRY_REASON, ROW_STAGE, SERVER_ERROR, STAGE, STATE, TO, WRITTEN,
+    ACTOR, ATTEMPT_OUTCOME, CHECKPOINT_OUTCOME, CLOSE_REASON, CONNECT_RESULT, DECISION, EVENT, HINT, HIT,
+    KIND, LIMIT, Label, OUTCOME, REFRESH_RESULT, REJECT_STAGE, RETRY_REASON, ROW_STAGE, SERVER_ERROR, STAGE,
+    STATE, TO, WRITTEN,
 };
 use super::{ALERTS, CATALOG, DASHBOARDS, Detail, LATENCY_BUCKETS, Metric, RECORDINGS, SMALL_COUNT_BUCKETS};
 
@@ -26,7 +27,7 @@ pub fn metrics_page() -> String {
         let _ = writeln!(page, "| `{name}` | {kind} | {unit} | {labels} | {owner} | {help} |");
     }
     page.push_str("\n## Label values\n\n| metric | label | values |\n|---|---|---|\n");
-    let shown: [(&str, Label); 22] = [
+    let shown: [(&str, Label); 23] = [
         ("chorus_requests_total", KIND),
         ("chorus_requests_total", OUTCOME),
         ("chorus_request_stage_seconds_total", STAGE),
@@ -47,6 +48,7 @@ pub fn metrics_page() -> String {
         ("chorus_bulk_rows_total", ROW_STAGE),
         ("chorus_bulk_rejected_total", REJECT_STAGE),
         ("chorus_bulk_limited_by", LIMIT),
+        ("chorus_bulk_checkpoints_total", CHECKPOINT_OUTCOME),
         ("all of a reactor", Label { name: "reactor", values: &["0", "1", "…"] }),
         ("all of a node", Label { name: "node", values: &["10.0.0.1:9042", "dc1/r1", "_other"] }),
     ];

@@ -1,9 +1,9 @@
 //! The metrics themselves.
 
 use super::labels::{
-    ACTOR, ATTEMPT_OUTCOME, CLOSE_REASON, CONNECT_RESULT, DC, DECISION, EVENT, HINT, HIT, HOST_ID, KIND,
-    LIMIT, NODE, OUTCOME, RACK, REACTOR, REFRESH_RESULT, REJECT_STAGE, RETRY_REASON, ROW_STAGE, SERVER_ERROR,
-    SHARDS, STAGE, STATE, TO, VERSION, WRITTEN,
+    ACTOR, ATTEMPT_OUTCOME, CHECKPOINT_OUTCOME, CLOSE_REASON, CONNECT_RESULT, DC, DECISION, EVENT, HINT, HIT,
+    HOST_ID, KIND, LIMIT, NODE, OUTCOME, RACK, REACTOR, REFRESH_RESULT, REJECT_STAGE, RETRY_REASON,
+    ROW_STAGE, SERVER_ERROR, SHARDS, STAGE, STATE, TO, VERSION, WRITTEN,
 };
 use super::{
     Detail::{Always, FewHosts, Host, OneByOne},
@@ -185,6 +185,10 @@ catalog! {
         "Bytes read of the source, as it lies on disk.";
     BULK_SOURCE_SIZE = "chorus_bulk_source_size_bytes", Gauge, Bytes, [], Bulk, Always,
         "Size of the source; 0 when unknown.";
+    BULK_CHECKPOINT_AGE = "chorus_bulk_checkpoint_age_seconds", Gauge, Seconds, [], Bulk, Always,
+        "How old the latest checkpoint of the load is, or the load while there is none; 0 for one that keeps none or is over.";
+    BULK_CHECKPOINTS = "chorus_bulk_checkpoints_total", Counter, Count, [CHECKPOINT_OUTCOME], Bulk, Always,
+        "Checkpoints by whether they could be written; the one before stays when one cannot.";
     PROCESS_CPU = "chorus_process_cpu_seconds_total", Counter, Seconds, [], Publisher, Always,
         "Processor time the whole program has used; 0 where the system does not tell.";
     PROCESS_MEMORY = "chorus_process_resident_memory_bytes", Gauge, Bytes, [], Publisher, Always,

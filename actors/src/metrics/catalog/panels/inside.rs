@@ -175,5 +175,19 @@ pub(super) const BULK: Row = Row {
             "How fast the source is read.",
             &[series("read", Rate(&BULK_SOURCE_BYTES, &[], None))],
         )),
+        of_load(panel(
+            "Checkpoint age",
+            Lines,
+            Seconds,
+            "How much of the load would be done again if it were killed now and resumed.",
+            &[series("age", Most(&BULK_CHECKPOINT_AGE, &[]))],
+        )),
+        of_load(panel(
+            "Checkpoints",
+            Lines,
+            PerSecond,
+            "Checkpoints written, and those that could not be.",
+            &[series("{{outcome}}", Rate(&BULK_CHECKPOINTS, &["outcome"], None))],
+        )),
     ],
 };

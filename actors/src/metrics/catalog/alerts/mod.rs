@@ -1,5 +1,7 @@
 //! Alerts and what they are computed from, each with the series that make it fire and those that do not.
 
+mod bulk;
+
 /// An alert.
 #[derive(Debug, Clone, Copy)]
 pub struct Alert {
@@ -448,44 +450,7 @@ pub const ALERTS: &[Alert] = &[
         labels: &[],
         at: "20m",
     },
-    Alert {
-        name: "ChorusBulkStalled",
-        severity: Severity::Page,
-        hold: "2m",
-        summary: "A bulk load does not get on.",
-        expression: "sum by (instance) (rate(chorus_bulk_rows_total{stage=\"written\"}[2m])) == 0 and on (instance) chorus_bulk_in_flight > 0",
-        meaning: "Rows are under way and none was written for minutes.",
-        look: "Limited by and Rejected by stage; Hosts up.",
-        action: "When the servers are gone the load waits for them, for as long as its patience allows, and goes on by itself.",
-        fires: &[
-            series(r#"chorus_bulk_rows_total{instance="app:9184",stage="written"}"#, "700x20"),
-            series(r#"chorus_bulk_in_flight{instance="app:9184"}"#, "64x20"),
-        ],
-        quiet: &[
-            series(r#"chorus_bulk_rows_total{instance="app:9184",stage="written"}"#, "0+600x20"),
-            series(r#"chorus_bulk_in_flight{instance="app:9184"}"#, "64x20"),
-        ],
-        labels: &[],
-        at: "10m",
-    },
-    Alert {
-        name: "ChorusBulkRejects",
-        severity: Severity::Warn,
-        hold: "1m",
-        summary: "A bulk load rejects rows.",
-        expression: "sum by (instance) (chorus_bulk_rows_total{stage=\"rejected\"}) / sum by (instance) (chorus_bulk_rows_total{stage=\"read\"}) > 0.01",
-        meaning: "More than one row in a hundred could not be loaded.",
-        look: "Rejected by stage, and the file of reasons beside the rejected rows.",
-        action: "read: the file is not CSV as it was announced. bind: cells do not fit their columns. write: the server refuses them.",
-        fires: &[
-            series(r#"chorus_bulk_rows_total{instance="app:9184",stage="rejected"}"#, "0+10x20"),
-            series(r#"chorus_bulk_rows_total{instance="app:9184",stage="read"}"#, "0+100x20"),
-        ],
-        quiet: &[
-            series(r#"chorus_bulk_rows_total{instance="app:9184",stage="rejected"}"#, "0x20"),
-            series(r#"chorus_bulk_rows_total{instance="app:9184",stage="read"}"#, "0+100x20"),
-        ],
-        labels: &[],
-        at: "10m",
-    },
+    bulk::STALLED,
+    bulk::REJECTS,
+    bulk::CHECKPOINT,
 ];
