@@ -18,16 +18,18 @@ pub enum CpuScope {
     LoadThreads,
 }
 
-/// CPU time used by one thread, recorded by that thread and read by another.
+/// CPU time used by threads that read, recorded by them and read by another.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadMeter {
     nanoseconds: AtomicU64,
 }
 
 impl ThreadMeter {
-    /// Stores the calling thread's CPU time.
-    pub(crate) fn record(&self) {
-        self.nanoseconds.store(duration_nanos(thread_time()), Ordering::Relaxed);
+    /// Adds what the calling thread has used since `seen`, which is moved on; zero for a thread that begins.
+    pub(crate) fn record(&self, seen: &mut Duration) {
+        let now = thread_time();
+        self.nanoseconds.fetch_add(duration_nanos(now.saturating_sub(*seen)), Ordering::Relaxed);
+        *seen = now;
     }
 
     pub(crate) fn total(&self) -> Duration {

@@ -60,6 +60,22 @@ impl Mapping {
         Ok(self)
     }
 
+    /// Its rules as text, those that were overruled left out.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for (index, rule) in self.rules.iter().enumerate() {
+            if self.rules[index + 1..].iter().any(|later| later.field() == rule.field()) {
+                continue;
+            }
+            texts.push(match rule {
+                Rule::Rename { field, column } => format!("{field}={column}"),
+                Rule::Skip { field } => format!("-{field}"),
+            });
+        }
+        texts.sort_unstable();
+        texts
+    }
+
     /// The column wanted for each field of the header; `None` for one that is left out.
     ///
     /// # Errors
@@ -128,6 +144,8 @@ mod tests {
         let mapping = Mapping::default().parse("a=x, -b").unwrap();
         let targets = mapping.targets(&header(&["a", "b", "c"])).unwrap();
         assert_eq!(targets, [Some("x".to_owned()), None, Some("c".to_owned())]);
+        let again = mapping.parse("a=y").unwrap();
+        assert_eq!(again.texts(), ["-b", "a=y"]);
     }
 
     #[test]

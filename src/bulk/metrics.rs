@@ -32,5 +32,10 @@ impl Progress {
         }
         metrics::counter!(catalog::BULK_SOURCE_BYTES.name).absolute(now.source_read);
         metrics::gauge!(catalog::BULK_SOURCE_SIZE.name).set(now.source_size as f64);
+        let age = now.checkpoint_age.unwrap_or_default();
+        metrics::gauge!(catalog::BULK_CHECKPOINT_AGE.name).set(age.as_secs_f64());
+        for (outcome, count) in [("written", now.checkpoints_written), ("failed", now.checkpoints_failed)] {
+            metrics::counter!(catalog::BULK_CHECKPOINTS.name, "outcome" => outcome).absolute(count);
+        }
     }
 }

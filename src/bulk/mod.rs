@@ -20,6 +20,7 @@
 //! retries and counts, `rejects` keeps what could not be loaded, and [`LoadReport`] says what happened.
 
 mod cell;
+mod checkpoint;
 mod cpu;
 pub mod csv;
 mod infer;
@@ -36,6 +37,7 @@ mod source;
 mod table_name;
 
 pub use cell::{CellError, CellReason, EpochUnit};
+pub use checkpoint::{ResumeError, RunDirectory};
 pub use cpu::CpuScope;
 pub use csv::Dialect;
 pub use key::{PrimaryKey, PrimaryKeyError};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -71,8 +72,39 @@ struct Shared {
     limited_by: AtomicU8,
     source_size: AtomicU64,
     source_read: AtomicU64,
+    checkpoints: Checkpoints,
     stop: AtomicBool,
     wake: Notify,
+}
+
+#[derive(Debug)]
+struct Checkpoints {
+    /// What moments are counted from.
+    origin: Instant,
+    /// One more than the milliseconds until what the last one says was so; zero while none is kept.
+    at: AtomicU64,
+    /// The same of the one being written.
+    next: AtomicU64,
+    written: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        let zero = AtomicU64::default;
+        Self { origin: Instant::now(), at: zero(), next: zero(), written: zero(), failed: zero() }
+    }
+}
+
+impl Checkpoints {
+    fn now(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    fn age(&self) -> Option<Duration> {
+        let at = self.at.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.origin.elapsed().saturating_sub(Duration::from_millis(at)))
+    }
 }
 
 /// Numbers of a load at one moment.
@@ -103,6 +135,13 @@ pub struct ProgressSnapshot {
     pub source_read: u64,
     /// Bytes of the file; zero when unknown.
     pub source_size: u64,
+    /// How old what the latest checkpoint says is; since the load began while there is none, and nothing for a load that keeps none
+    /// or is over.
+    pub checkpoint_age: Option<Duration>,
+    /// Checkpoints that were written.
+    pub checkpoints_written: u64,
+    /// Checkpoints that could not be written.
+    pub checkpoints_failed: u64,
 }
 
 impl Progress {
@@ -136,6 +175,9 @@ impl Progress {
             },
             source_read: load(&shared.source_read),
             source_size: load(&shared.source_size),
+            checkpoint_age: shared.checkpoints.age(),
+            checkpoints_written: load(&shared.checkpoints.written),
+            checkpoints_failed: load(&shared.checkpoints.failed),
         }
     }
 
@@ -186,6 +228,33 @@ impl Progress {
         }
     }
 
+    /// From now on checkpoints have an age.
+    pub(super) fn checkpoints_begin(&self) {
+        let checkpoints = &self.shared.checkpoints;
+        checkpoints.at.store(checkpoints.now(), Ordering::Relaxed);
+    }
+
+    /// The one that is written next says what is so now.
+    pub(super) fn checkpoint_noted(&self) {
+        let checkpoints = &self.shared.checkpoints;
+        checkpoints.next.store(checkpoints.now(), Ordering::Relaxed);
+    }
+
+    pub(super) fn checkpoint_written(&self, is: bool) {
+        let checkpoints = &self.shared.checkpoints;
+        if is {
+            checkpoints.at.store(checkpoints.next.load(Ordering::Relaxed), Ordering::Relaxed);
+            checkpoints.written.fetch_add(1, Ordering::Relaxed);
+        } else {
+            checkpoints.failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing is acknowledged any more.
+    pub(super) fn checkpoints_end(&self) {
+        self.shared.checkpoints.at.store(0, Ordering::Relaxed);
+    }
+
     pub(super) fn set_bound(&self, bound: u64) {
         self.shared.bound.store(bound, Ordering::Relaxed);
     }
@@ -223,6 +292,26 @@ mod tests {
             assert_eq!((seen.in_flight_limit, seen.limited_by), (64, limit));
             assert_eq!((seen.rejected_by, seen.bound), ([1, 2, 3], 9));
         }
+    }
+
+    #[test]
+    fn a_checkpoint_grows_older_until_the_next_is_written() {
+        let progress = Progress::default();
+        assert_eq!(progress.snapshot().checkpoint_age, None);
+        progress.checkpoints_begin();
+        std::thread::sleep(Duration::from_millis(30));
+        progress.checkpoint_written(false);
+        let age = progress.snapshot().checkpoint_age.unwrap();
+        assert!(age >= Duration::from_millis(29), "{age:?}");
+        progress.checkpoint_noted();
+        std::thread::sleep(Duration::from_millis(10));
+        progress.checkpoint_written(true);
+        assert!(progress.snapshot().checkpoint_age.unwrap() >= Duration::from_millis(9), "it was so then");
+        let seen = progress.snapshot();
+        assert!(seen.checkpoint_age.unwrap() < age);
+        assert_eq!((seen.checkpoints_written, seen.checkpoints_failed), (1, 1));
+        progress.checkpoints_end();
+        assert_eq!(progress.snapshot().checkpoint_age, None);
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! What a load did, in numbers that add up.
 
 use std::fmt;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -14,6 +15,8 @@ use super::source::SourceError;
 pub enum Ending {
     /// Every record of the source was either written or rejected.
     Complete,
+    /// The run to resume had come to its end before; the numbers are those of then.
+    NothingToResume,
     /// It was stopped from outside.
     Interrupted,
     /// More rows were rejected than allowed.
@@ -45,7 +48,8 @@ pub struct LatencySummary {
 /// What a load did.
 ///
 /// `read = written + rejected + unanswered`, always: rows that were read but neither acknowledged nor refused
-/// when the load ended early are `unanswered`, and may or may not be in the table.
+/// when the load ended early are `unanswered`, and may or may not be in the table. The numbers of a load that was resumed are
+/// those of all its runs together, but for the latencies, which are of the last.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LoadReport {
@@ -73,10 +77,14 @@ pub struct LoadReport {
     pub client_cpu: Duration,
     /// Time from engine to answer.
     pub latency: LatencySummary,
-    /// Where rejected rows are, if there are any.
-    pub reject_files: Option<RejectFiles>,
+    /// Where rejected rows are, if there are any: a pair of files for each source that has some.
+    pub reject_files: Vec<RejectFiles>,
     /// The first few rejected rows.
     pub first_rejections: Vec<Rejection>,
+    /// Of the rows written, those that earlier runs of a resumed load wrote.
+    pub written_before: u64,
+    /// The folder of the run, when something is left to do and there is a checkpoint in it to go on from.
+    pub resumable: Option<PathBuf>,
 }
 
 impl LoadReport {
@@ -152,6 +160,9 @@ impl fmt::Display for LoadReport {
             grouped(self.written),
             grouped(self.rows_per_second() as u64)
         )?;
+        if self.written_before > 0 {
+            writeln!(f, "  of which    {:>14} rows   by the runs before", grouped(self.written_before))?;
+        }
         writeln!(f, "  rejected    {:>14} rows", grouped(self.rejected))?;
         writeln!(f, "  retried     {:>14} rows", grouped(self.retried))?;
         if self.unanswered > 0 {
@@ -178,6 +189,7 @@ impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Complete => "finished",
+            Self::NothingToResume => "had finished",
             Self::Interrupted => "interrupted",
             Self::TooManyRejects => "stopped: too many rejected rows",
             Self::ServerLost(_) => "stopped: the cluster is gone",
@@ -186,6 +198,12 @@ impl fmt::Display for Ending {
             Self::RejectsFailed(_) => "stopped: the rejects file cannot be written",
         })
     }
+}
+
+/// Microseconds since 1970, as write timestamps have them.
+pub(crate) fn clock_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 struct Milliseconds(Duration);
@@ -234,8 +252,10 @@ mod tests {
                 p999: Duration::from_micros(11_000),
                 max: Duration::from_micros(112_345),
             },
-            reject_files: None,
+            reject_files: Vec::new(),
             first_rejections: Vec::new(),
+            written_before: 0,
+            resumable: None,
         }
     }
 

@@ -99,7 +99,13 @@ impl RowPlan {
                 self.columns.get(*column).map(|column| column.spec.name.to_string())
             }
         };
-        Rejection { place: record.place(), stage: RejectStage::Bind, column, reason: error.to_string() }
+        Rejection {
+            place: record.place(),
+            stage: RejectStage::Bind,
+            column,
+            reason: error.to_string(),
+            source: None,
+        }
     }
 }
 

@@ -236,7 +236,7 @@ impl CallSpan {
         use crate::bulk::Ending;
 
         let reason = match ending {
-            Ending::Complete => return,
+            Ending::Complete | Ending::NothingToResume => return,
             Ending::Interrupted => return self.cancelled(),
             Ending::ServerLost(error) | Ending::Refused(error) => return self.failed(error),
             Ending::TooManyRejects => "too_many_rejects",

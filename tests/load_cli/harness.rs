@@ -77,9 +77,20 @@ impl Folder {
     }
 
     pub(crate) fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Started {
-        let child = Command::new(env!("CARGO_BIN_EXE_chorus"))
-            .args(args)
-            .envs(variables.iter().copied())
+        self.spawn(Command::new(env!("CARGO_BIN_EXE_chorus")).args(args).envs(variables.iter().copied()))
+    }
+
+    /// Runs a line as a shell does, to its end.
+    pub(crate) fn shell(&self, line: &str) -> Run {
+        self.start_shell(line).wait()
+    }
+
+    pub(crate) fn start_shell(&self, line: &str) -> Started {
+        self.spawn(Command::new("sh").args(["-c", line]))
+    }
+
+    fn spawn(&self, command: &mut Command) -> Started {
+        let child = command
             .current_dir(self.0.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -7,3 +7,5 @@ mod faults;
 mod good_files;
 mod harness;
 mod interruptions;
+mod not_resumed;
+mod resume;

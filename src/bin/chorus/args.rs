@@ -15,7 +15,7 @@ Exit codes:
   2    wrong usage
   3    stopped: too many rows rejected, or the rejects file cannot be written
   4    cannot connect, authenticate, or fit the table; or the cluster went away
-  5    the source cannot be read
+  5    the source cannot be read, or something has changed since the checkpoint
   130  interrupted; 143 when terminated";
 
 const LOAD_EXAMPLES: &str = "\
@@ -29,6 +29,12 @@ Examples:
 
   From a pipe into a table that exists, with other column names
     zcat events.gz | chorus load - --to app.events --map id=event_id,-internal --host db
+
+  Several files as one load, which goes on by itself when it is started again
+    chorus load data/*.csv.gz --to app.events --host db --resume auto
+
+  Where a load was stopped or killed; the command is printed when it was stopped
+    chorus load --resume chorus-runs/20261129-134501-7f2ac01d events.csv --to app.events --host db
 
   What was rejected, after mending it
     chorus load weather.csv.rejects.csv --to weather.hourly --null NA --host db";
@@ -58,8 +64,10 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(before_long_help = LOAD_EXAMPLES, after_long_help = EXIT_CODES)]
 pub(crate) struct LoadArgs {
-    /// The file: CSV with a header, plain or compressed with gzip or zstd; `-` for standard input.
-    pub(crate) file: PathBuf,
+    /// The files, loaded one after the other: CSV with a header, plain or compressed with gzip or zstd; `-` for standard
+    /// input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 
     /// The table to load into.
     #[arg(long, value_name = "KEYSPACE.TABLE")]
@@ -93,7 +101,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "UNIT", default_value = "ms")]
     pub(crate) epoch: Epoch,
 
-    /// Where rejected rows go [default: <FILE>.rejects.csv in the current folder].
+    /// Where rejected rows go [default: <FILE>.rejects.csv in the current folder]. Several files have one each, with numbers.
     #[arg(long, value_name = "PATH")]
     pub(crate) rejects: Option<PathBuf>,
 
@@ -112,6 +120,21 @@ pub(crate) struct LoadArgs {
     /// How long to wait for a cluster that went away, as in 30s or 5m.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub(crate) patience: Duration,
+
+    /// Go on with a load that was stopped or killed: the folder of its run, or `auto` for the latest run of these files into
+    /// this table, or a new one if there is none.
+    ///
+    /// Rows that were acknowledged are not loaded again; those that nobody knows of are, with the timestamps they had.
+    #[arg(long, value_name = "RUN|auto")]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// Where each load has a folder for its checkpoint.
+    #[arg(long, value_name = "FOLDER", default_value = "chorus-runs")]
+    pub(crate) runs: PathBuf,
+
+    /// How often the checkpoint is written, as in 5s; `never` keeps none, and the load cannot be resumed.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = Every::parse)]
+    pub(crate) checkpoint: Every,
 
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
@@ -197,6 +220,22 @@ pub(crate) struct NodeArgs {
     /// Let in only clients that show a certificate of the authorities in this PEM file.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_client_ca: Option<PathBuf>,
+}
+
+/// How often something is done, if ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Every(pub(crate) Option<Duration>);
+
+impl Every {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "never" => Ok(Self(None)),
+            _ => match duration(text)? {
+                Duration::ZERO => Err("must be longer than nothing; `never` keeps no checkpoint".to_owned()),
+                every => Ok(Self(Some(every))),
+            },
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -301,6 +340,16 @@ mod tests {
     }
 
     #[test]
+    fn a_load_keeps_a_checkpoint_unless_told_otherwise() {
+        let args = load(&[]).unwrap();
+        assert_eq!((args.resume, args.runs.to_str()), (None, Some("chorus-runs")));
+        assert_eq!(args.checkpoint, Every(Some(Duration::from_secs(5))));
+        let args = load(&["--checkpoint", "never", "--resume", "auto", "g.csv"]).unwrap();
+        assert_eq!(args.checkpoint, Every(None));
+        assert_eq!(args.files, [PathBuf::from("f.csv"), PathBuf::from("g.csv")]);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for bad in [
             &["--user", "me"][..],
@@ -315,6 +364,8 @@ mod tests {
             &["--consistency", "MOST"],
             &["--key", "a,a"],
             &["--epoch", "min"],
+            &["--checkpoint", "0s"],
+            &["--checkpoint", "often"],
         ] {
             assert!(load(bad).is_err(), "{bad:?}");
         }

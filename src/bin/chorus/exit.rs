@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use chorus::bulk::{Ending, LoadError, LoadReport, SchemaError};
+use chorus::bulk::{Ending, LoadError, LoadReport, ResumeError, SchemaError};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     TooManyErrors,
     /// Cannot connect, authenticate, or fit the table; or the cluster went away.
     Cluster,
-    /// The source cannot be read.
+    /// The source cannot be read, or has changed since the checkpoint.
     Source,
     /// Ctrl-C.
     Interrupted,
@@ -44,6 +44,8 @@ impl Exit {
         match &report.ending {
             Ending::Complete if report.rejected == 0 => Self::Success,
             Ending::Complete => Self::Rejected,
+            // What it rejected was told when it ended.
+            Ending::NothingToResume => Self::Success,
             Ending::Interrupted => Self::Interrupted,
             Ending::TooManyRejects | Ending::RejectsFailed(_) => Self::TooManyErrors,
             Ending::SourceFailed(_) => Self::Source,
@@ -77,10 +79,27 @@ impl Failure {
     }
 }
 
+impl From<&ResumeError> for Failure {
+    fn from(error: &ResumeError) -> Self {
+        let exit = match error {
+            ResumeError::NoCheckpoint { .. }
+            | ResumeError::Taken { .. }
+            | ResumeError::Busy { .. }
+            | ResumeError::Differs { .. }
+            | ResumeError::NotAFile { .. } => Exit::Usage,
+            ResumeError::TableGone { .. } => Exit::Cluster,
+            // Whatever else is not what it was when the checkpoint was written.
+            _ => Exit::Source,
+        };
+        Self::from_error(exit, error)
+    }
+}
+
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let exit = match &error {
             LoadError::Source(_) | LoadError::Thread(_) => Exit::Source,
+            LoadError::Resume(error) => return error.into(),
             _ => Exit::Cluster,
         };
         let mut failure = Self::from_error(exit, &error);

@@ -1,12 +1,13 @@
 //! `chorus load`: a file into a table.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chorus::Session;
 use chorus::bulk::{
-    BulkLoader, CpuScope, Dialect, Ending, LoadReport, Mapping, OpenSource, Progress, RejectFiles, Source,
+    BulkLoader, CpuScope, Dialect, Ending, LoadReport, Mapping, OpenSource, Progress, RejectFiles,
+    RunDirectory, Source, SourceError,
 };
 use chorus::metrics::PrometheusEndpoint;
 use chorus_node::EmbeddedCluster;
@@ -15,7 +16,7 @@ use crate::args::LoadArgs;
 use crate::connect::Target;
 use crate::exit::{Exit, Failure, chain};
 use crate::screen::{Screen, out, say};
-use crate::{embedded, runtime, sample, signals};
+use crate::{embedded, resume, runtime, sample, signals};
 
 /// How long the session may take to end in good order. With the second a load needs to stop, Ctrl-C ends the program
 /// within two.
@@ -24,21 +25,65 @@ const SHUTDOWN: Duration = Duration::from_millis(500);
 pub(crate) fn load(args: LoadArgs) -> Result<Exit, Failure> {
     // What can be wrong without a cluster is found before one is asked.
     let mapping = mapping(&args.map)?;
+    let sources = Sources::open(&args.files)?;
     let files = reject_files(&args)?;
-    let source = open(&args.file)?;
+    let directory = resume::run_directory(&args)?;
     let target = Target::resolve(&args.connection)?;
-    runtime()?.block_on(async {
+    let resumed = directory.as_ref().filter(|_| args.resume.is_some()).map(|run| run.path().to_owned());
+    let outcome = runtime()?.block_on(async {
         let mut stop = signals::Stop::listen()?;
-        let work = run(&args, mapping, files, source, target, &mut stop);
+        let asked = Asked { mapping, files, directory };
+        let work = run(&args, asked, sources, target, &mut stop);
         work.await
-    })
+    });
+    if let (Err(failure), Some(run)) = (&outcome, resumed)
+        && !matches!(failure.exit, Exit::Usage | Exit::Source)
+    {
+        // What is left is still left.
+        resume::tell_if_unfinished(&run);
+    }
+    outcome
+}
+
+/// What was asked for, understood.
+struct Asked {
+    mapping: Mapping,
+    files: Option<RejectFiles>,
+    directory: Option<RunDirectory>,
+}
+
+/// What is loaded.
+enum Sources {
+    One(Box<OpenSource>),
+    /// Files, which are there and can be read.
+    Several(Vec<PathBuf>),
+}
+
+impl Sources {
+    fn open(files: &[PathBuf]) -> Result<Self, Failure> {
+        let failure = |error| Failure::from_error(Exit::Source, &error);
+        if let [file] = files {
+            let source = if file == Path::new("-") { Source::stdin() } else { Source::path(file) };
+            return source.open().map(|source| Self::One(Box::new(source))).map_err(failure);
+        }
+        for file in files {
+            if file == Path::new("-") {
+                return Err(Failure::new(Exit::Usage, "standard input is loaded alone, not with files"));
+            }
+            let metadata = file.metadata();
+            if metadata.is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+                return Err(failure(SourceError::NotAFile { name: file.display().to_string() }));
+            }
+            Source::path(file).open().map_err(failure)?;
+        }
+        Ok(Self::Several(files.to_vec()))
+    }
 }
 
 async fn run(
     args: &LoadArgs,
-    mapping: Mapping,
-    files: RejectFiles,
-    source: OpenSource,
+    asked: Asked,
+    sources: Sources,
     target: Option<Target>,
     stop: &mut signals::Stop,
 ) -> Result<Exit, Failure> {
@@ -47,9 +92,10 @@ async fn run(
         exit = stop.requested() => return Err(Failure::new(exit, "interrupted before anything was written")),
     };
     let (session, node) = connected;
-    let loader = loader(args, mapping, files, &session, node.is_some());
+    let run = asked.directory.as_ref().map(|run| run.path().to_owned());
+    let loader = loader(args, asked, &session, node.is_some());
     let metrics = serve_metrics(args, &session, loader.progress())?;
-    let outcome = watched(args, loader, source, stop).await;
+    let outcome = watched(args, loader, sources, run, stop).await;
     let exit = match outcome {
         Ok((report, exit)) => {
             tell(args, &report);
@@ -93,26 +139,28 @@ async fn connect(target: Option<Target>) -> Result<(Session, Option<EmbeddedClus
     Ok((Target::embedded(address).connect().await?, Some(cluster)))
 }
 
-fn loader(
-    args: &LoadArgs,
-    mapping: Mapping,
-    files: RejectFiles,
-    session: &Session,
-    embedded: bool,
-) -> BulkLoader {
+fn loader(args: &LoadArgs, asked: Asked, session: &Session, embedded: bool) -> BulkLoader {
     let dialect = Dialect { delimiter: args.delimiter, ..Dialect::default() };
     let mut loader = BulkLoader::new(session, args.to.clone())
         .dialect(dialect)
-        .mapping(mapping)
+        .mapping(asked.mapping)
         .write_nulls(args.write_nulls)
         .epoch(args.epoch.into())
         .consistency(args.consistency)
         .concurrency(args.concurrency as usize)
         .reject_limit(args.max_errors)
-        .reject_files(files)
         .patience(args.patience)
         // The embedded node's own work is not the client's.
         .cpu_scope(if embedded { CpuScope::LoadThreads } else { CpuScope::Process });
+    if let Some(files) = asked.files {
+        loader = loader.reject_files(files);
+    }
+    if let Some(directory) = asked.directory {
+        loader = loader.run_directory(directory);
+    }
+    if let Some(every) = args.checkpoint.0 {
+        loader = loader.checkpoint_every(every);
+    }
     for null in &args.null {
         loader = loader.null(null.as_str());
     }
@@ -126,13 +174,20 @@ fn loader(
 async fn watched(
     args: &LoadArgs,
     loader: BulkLoader,
-    source: OpenSource,
+    sources: Sources,
+    directory: Option<PathBuf>,
     stop: &mut signals::Stop,
 ) -> Result<(LoadReport, Exit), Failure> {
     let progress = loader.progress();
+    let run = directory.filter(|_| args.resume.is_none());
     let mut screen = Screen::new(args.quiet);
     let mut signalled = None;
-    let load = loader.load(source);
+    let load = async {
+        match sources {
+            Sources::One(source) => loader.load(*source).await,
+            Sources::Several(files) => loader.load_all(files.into_iter().map(Source::path)).await,
+        }
+    };
     tokio::pin!(load);
     let outcome = loop {
         tokio::select! {
@@ -141,6 +196,9 @@ async fn watched(
             exit = stop.requested() => {
                 if signalled.is_some() {
                     screen.clear();
+                    if let Some(run) = &run {
+                        resume::tell_if_unfinished(run);
+                    }
                     return Err(Failure::new(exit, "interrupted twice: rows under way were not counted"));
                 }
                 signalled = Some(exit);
@@ -169,6 +227,9 @@ fn tell(args: &LoadArgs, report: &LoadReport) {
         out(report);
     }
     match &report.ending {
+        Ending::NothingToResume => say(
+            "nothing to resume: that run had come to its end; without --resume everything is loaded again",
+        ),
         Ending::Complete if report.read == 0 => {
             say(format_args!("{}: a header and no rows; nothing to load", report.source))
         }
@@ -190,18 +251,25 @@ fn tell(args: &LoadArgs, report: &LoadReport) {
     }
     for rejection in &report.first_rejections {
         let column = rejection.column.as_deref().map(|name| format!(", column {name}")).unwrap_or_default();
-        say(format_args!("rejected line {}{column}: {}", rejection.place.line, rejection.reason));
+        let source = rejection.source.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
+        say(format_args!("{source}rejected line {}{column}: {}", rejection.place.line, rejection.reason));
     }
-    if let Some(files) = &report.reject_files {
-        let more = report.rejected.saturating_sub(report.first_rejections.len() as u64);
-        if more > 0 {
-            say(format_args!("... and {more} more"));
+    let more = report.rejected.saturating_sub(report.first_rejections.len() as u64);
+    if more > 0 {
+        match report.first_rejections.is_empty() {
+            true => say(format_args!("{more} rows rejected by the runs before")),
+            false => say(format_args!("... and {more} more")),
         }
+    }
+    for files in &report.reject_files {
         say(format_args!(
             "rejected rows: {}   reasons: {}",
             files.rows().display(),
             files.errors().display()
         ));
+    }
+    if let Some(run) = &report.resumable {
+        resume::tell_command(run);
     }
 }
 
@@ -220,30 +288,28 @@ fn mapping(rules: &[String]) -> Result<Mapping, Failure> {
     })
 }
 
-fn open(file: &Path) -> Result<OpenSource, Failure> {
-    let source = if file == Path::new("-") { Source::stdin() } else { Source::path(file) };
-    source.open().map_err(|error| Failure::from_error(Exit::Source, &error))
-}
-
-/// Where rejected rows go. Never over the file that is being read.
-fn reject_files(args: &LoadArgs) -> Result<RejectFiles, Failure> {
-    let files = match &args.rejects {
-        Some(path) => RejectFiles::at(path),
-        None => {
-            let name = if args.file == Path::new("-") { Path::new("stdin") } else { &args.file };
-            RejectFiles::named_after(&name.to_string_lossy(), Path::new(""))
+/// Where rejected rows go, if that was said. Never over a file that is being read.
+fn reject_files(args: &LoadArgs) -> Result<Option<RejectFiles>, Failure> {
+    let files = args.rejects.as_ref().map(RejectFiles::at);
+    let name = |file: &PathBuf| match file == Path::new("-") {
+        true => "stdin".to_owned(),
+        false => file.to_string_lossy().into_owned(),
+    };
+    let names: Vec<String> = args.files.iter().map(name).collect();
+    for rejects in RejectFiles::of_each(files.as_ref(), &names, Path::new("")) {
+        for file in &args.files {
+            let same = |path: &Path| match (path.canonicalize(), file.canonicalize()) {
+                (Ok(one), Ok(other)) => one == other,
+                _ => false,
+            };
+            if same(rejects.rows()) || same(rejects.errors()) {
+                let path = file.display();
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("{path} is loaded, so rejects cannot be written to it: give --rejects"),
+                ));
+            }
         }
-    };
-    let same = |path: &Path| match (path.canonicalize(), args.file.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    };
-    if same(files.rows()) || same(files.errors()) {
-        let path = args.file.display();
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("{path} is loaded, so rejects cannot be written to it: give --rejects"),
-        ));
     }
     Ok(files)
 }

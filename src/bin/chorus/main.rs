@@ -8,6 +8,7 @@ mod exit;
 mod load;
 mod node;
 mod password;
+mod resume;
 mod sample;
 mod screen;
 mod signals;

@@ -122,6 +122,11 @@ impl Flight {
         }
     }
 
+    /// The rows without an outcome: their timestamps, and where they stand.
+    pub(super) fn without_outcome(&self) -> Vec<(i64, Place)> {
+        self.rows.iter().flatten().map(|row| (row.timestamp, row.place)).collect()
+    }
+
     /// Rows without an outcome.
     #[inline]
     pub(super) fn outstanding(&self) -> usize {

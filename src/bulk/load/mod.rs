@@ -2,31 +2,41 @@
 //!
 //! [`BulkLoader`] holds the choices. [`prepare`] turns them, the source's header and the table's schema into a plan;
 //! [`run`] reads, sends, retries and rejects until the source ends. [`flight`] and [`pace`] are its pure state,
-//! [`lane`] its only way to the engine.
+//! [`lane`] its only way to the engine. [`input`] is what is loaded, and [`resume`] says whether a load may go on where
+//! one before was stopped.
 
 mod flight;
+mod input;
 mod lane;
+mod limit;
 mod pace;
 mod prepare;
+mod resume;
 mod run;
 mod verdict;
 
-use std::str::FromStr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::EpochUnit;
-use super::cpu::CpuScope;
+use super::checkpoint::{ResumeError, RunDirectory};
+use super::cpu::{CpuMeter, CpuScope, ThreadMeter};
 use super::csv::Dialect;
 use super::key::PrimaryKey;
 use super::map::Mapping;
 use super::progress::Progress;
-use super::rejects::RejectFiles;
+use super::rejects::{RejectFiles, RejectLog};
 use super::report::LoadReport;
 use super::row::CellFormat;
 use super::schema::SchemaError;
-use super::source::{OpenSource, SourceError};
+use super::source::{OpenSource, Source, SourceError};
 use super::table_name::TableName;
 use crate::{Consistency, Error, Session};
+
+use input::Input;
+pub use limit::{RejectLimit, RejectLimitError};
+use resume::Beginning;
 
 /// Why a load could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -41,61 +51,12 @@ pub enum LoadError {
     /// The cluster could not be asked, or said no.
     #[error(transparent)]
     Session(#[from] Error),
+    /// The run directory cannot be used, or what is in it cannot be gone on with.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// A thread for reading could not be started.
     #[error("cannot start the reading thread")]
     Thread(#[source] std::io::Error),
-}
-
-/// How many rows may be rejected before a load stops.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum RejectLimit {
-    /// Any number.
-    Unlimited,
-    /// This many. With zero the first rejected row stops the load.
-    Rows(u64),
-    /// This share of the rows read, in percent; looked at once a thousand rows were read.
-    Percent(f64),
-}
-
-impl RejectLimit {
-    pub(super) fn is_exceeded(self, rejected: u64, read: u64) -> bool {
-        match self {
-            Self::Unlimited => false,
-            Self::Rows(most) => rejected > most,
-            Self::Percent(most) => read >= 1000 && rejected as f64 * 100.0 > most * read as f64,
-        }
-    }
-}
-
-/// Defaults to a thousand rows.
-impl Default for RejectLimit {
-    fn default() -> Self {
-        Self::Rows(1000)
-    }
-}
-
-/// A limit that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a number of rows, a percentage such as 1%, or `unlimited`")]
-pub struct RejectLimitError(String);
-
-impl FromStr for RejectLimit {
-    type Err = RejectLimitError;
-
-    fn from_str(text: &str) -> Result<Self, RejectLimitError> {
-        let error = || RejectLimitError(text.to_owned());
-        if text.eq_ignore_ascii_case("unlimited") {
-            return Ok(Self::Unlimited);
-        }
-        match text.strip_suffix('%') {
-            Some(number) => match number.trim().parse::<f64>() {
-                Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self::Percent(percent)),
-                _ => Err(error()),
-            },
-            None => text.parse().map(Self::Rows).map_err(|_| error()),
-        }
-    }
 }
 
 /// Loads files into one table.
@@ -103,8 +64,12 @@ impl FromStr for RejectLimit {
 /// Each record becomes one prepared INSERT, sent to a replica of its partition with many others in flight. Rows are
 /// written *at least once*: a row whose answer was lost is sent again, with the same write timestamp, so that the
 /// table ends up the same. Timestamps follow the order of the file, so of two rows with the same key the later one
-/// wins, however their requests overtook each other. A null cell leaves the column alone: it makes no tombstone, and
-/// it does not erase what an earlier row wrote.
+/// wins, however their requests overtook each other; those of a file count from the moment its load began, those of
+/// anything else follow the clock. A null cell leaves the column alone: it makes no tombstone, and it does not erase what an
+/// earlier row wrote.
+///
+/// A load of files can keep a checkpoint in a [`RunDirectory`], and be resumed from it after it was stopped or killed. Rows
+/// whose outcome nobody wrote down are then written again, with the timestamps they had.
 #[derive(Clone, Debug)]
 #[must_use = "a loader does nothing until load() is called"]
 pub struct BulkLoader {
@@ -120,6 +85,8 @@ pub struct BulkLoader {
     reject_files: Option<RejectFiles>,
     patience: Duration,
     cpu_scope: CpuScope,
+    run_directory: Option<RunDirectory>,
+    checkpoint_every: Duration,
     progress: Progress,
 }
 
@@ -139,6 +106,8 @@ impl BulkLoader {
             reject_files: None,
             patience: Duration::from_secs(60),
             cpu_scope: CpuScope::default(),
+            run_directory: None,
+            checkpoint_every: Duration::from_secs(5),
             progress: Progress::default(),
         }
     }
@@ -200,7 +169,8 @@ impl BulkLoader {
         self
     }
 
-    /// Where rejected rows go. Defaults to `<name of the source>.rejects.csv` in the current folder.
+    /// Where rejected rows go. Defaults to `<name of the source>.rejects.csv` in the current folder, and to where they went
+    /// before when a load is resumed. Of several sources each has files of its own, see [`RejectFiles::of_each`].
     pub fn reject_files(mut self, files: RejectFiles) -> Self {
         self.reject_files = Some(files);
         self
@@ -219,6 +189,36 @@ impl BulkLoader {
         self
     }
 
+    /// Keeps a checkpoint of what is acknowledged in this folder, or goes on from the one that is there. Defaults to none: the
+    /// load cannot be resumed. Only files can be loaded with one.
+    ///
+    /// ```no_run
+    /// # async fn example(session: chorus::Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chorus::bulk::{BulkLoader, RunDirectory, Source};
+    ///
+    /// // The same program goes on where it was killed.
+    /// let run = match RunDirectory::resume("runs/weather") {
+    ///     Ok(run) => run,
+    ///     Err(chorus::bulk::ResumeError::NoCheckpoint { .. }) => RunDirectory::create("runs/weather"),
+    ///     Err(error) => return Err(error.into()),
+    /// };
+    /// let loader = BulkLoader::new(&session, "weather.hourly".parse()?).run_directory(run);
+    /// println!("{}", loader.load(Source::path("weather.csv").open()?).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn run_directory(mut self, directory: RunDirectory) -> Self {
+        self.run_directory = Some(directory);
+        self
+    }
+
+    /// How often the checkpoint is written while rows are. Defaults to five seconds. One is written in any case before the
+    /// first row and at the end.
+    pub fn checkpoint_every(mut self, every: Duration) -> Self {
+        self.checkpoint_every = every;
+        self
+    }
+
     /// A view of the load, and the way to stop it.
     #[must_use]
     pub fn progress(&self) -> Progress {
@@ -232,10 +232,48 @@ impl BulkLoader {
     ///
     /// # Errors
     /// [`LoadError`] when not one row could be tried: the source has no usable header, the table is not there or does
-    /// not fit, or the cluster refuses to prepare the statement.
+    /// not fit, the cluster refuses to prepare the statement, or there is no going on from the checkpoint.
     pub async fn load(self, source: OpenSource) -> Result<LoadReport, LoadError> {
-        let plan = prepare::prepare(&self, source).await?;
-        Ok(run::run(self, plan).await)
+        self.load_inputs(vec![Input::opened(source)]).await
+    }
+
+    /// Loads several files, one after the other, as one load: with one report, one limit of rejected rows, and one checkpoint. Each
+    /// has a header of its own. All of them are looked at before a row of the first is written.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), for any of the files; [`SourceError::NotAFile`] for what cannot be opened twice.
+    pub async fn load_all(self, sources: impl IntoIterator<Item = Source>) -> Result<LoadReport, LoadError> {
+        let inputs = sources.into_iter().map(Input::of_several).collect::<Result<Vec<_>, _>>()?;
+        self.load_inputs(inputs).await
+    }
+
+    async fn load_inputs(self, inputs: Vec<Input>) -> Result<LoadReport, LoadError> {
+        let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
+        let mut rejects = RejectFiles::of_each(self.reject_files.as_ref(), &names, Path::new(""));
+        let mut beginning = Beginning::of(&self, &inputs, &rejects)?;
+        let source = match &names[..] {
+            [name] => name.clone(),
+            names => format!("{} files", names.len()),
+        };
+        if let Some(beginning) = beginning.as_ref().filter(|beginning| beginning.resumed) {
+            for (files, input) in rejects.iter_mut().zip(&beginning.state.inputs) {
+                *files = input.rejects.files();
+            }
+            if beginning.state.finished {
+                return Ok(run::finished_before(&self, source, &beginning.state));
+            }
+        }
+        let reader_cpu = Arc::new(ThreadMeter::default());
+        let cpu = CpuMeter::start(self.cpu_scope, Arc::clone(&reader_cpu));
+        let sizes = inputs.iter().map(|input| input.size.unwrap_or(0)).collect();
+        let plan = prepare::prepare(&self, inputs, &mut beginning, &reader_cpu).await?;
+        let log = log(&plan, &rejects, beginning.as_ref())?;
+        let keeper = match beginning {
+            Some(beginning) => Some(beginning.keep(self.checkpoint_every, &self.progress)?),
+            None => None,
+        };
+        let aside = run::Aside { source, rejects, sizes, reader_cpu, cpu };
+        Ok(run::run(self, plan, aside, log, keeper).await)
     }
 
     /// The same for programs without a runtime: waits on the calling thread, while the load runs on one of its own. Works on a
@@ -256,28 +294,29 @@ impl BulkLoader {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_are_numbers_or_percentages() {
-        assert_eq!("0".parse(), Ok(RejectLimit::Rows(0)));
-        assert_eq!("1.5%".parse(), Ok(RejectLimit::Percent(1.5)));
-        assert_eq!("Unlimited".parse(), Ok(RejectLimit::Unlimited));
-        for bad in ["", "-1", "x", "101%", "%", "1.5"] {
-            assert!(bad.parse::<RejectLimit>().is_err(), "{bad}");
+/// The rejects of the first input of which something is left, and how many there were before.
+fn log(
+    plan: &prepare::Plan,
+    rejects: &[RejectFiles],
+    beginning: Option<&Beginning>,
+) -> Result<RejectLog, LoadError> {
+    let first = plan.inputs.first();
+    let files = first.and_then(|first| rejects.get(first.number)).or(rejects.first());
+    let files = files.cloned().unwrap_or_else(|| RejectFiles::named_after("nothing", Path::new("")));
+    let header = first.map(|first| first.header.raw.clone()).unwrap_or_default();
+    let before = beginning.map(|beginning| beginning.state.totals.rejected).unwrap_or_default();
+    let mut log = RejectLog::new(files, header, before);
+    if let Some(first) = first.filter(|_| rejects.len() > 1) {
+        log.of_several(first.input.name.clone());
+    }
+    if let Some(beginning) = beginning.filter(|beginning| beginning.resumed) {
+        for (number, input) in beginning.state.inputs.iter().enumerate() {
+            input.rejects.remove_uncounted(beginning.began())?;
+            match first {
+                Some(first) if first.number == number => log.go_on(&input.rejects)?,
+                _ => log.passed(&input.rejects),
+            }
         }
     }
-
-    #[test]
-    fn limits_are_exceeded_by_one_more() {
-        assert!(RejectLimit::Rows(0).is_exceeded(1, 1));
-        assert!(!RejectLimit::Rows(5).is_exceeded(5, 5));
-        assert!(RejectLimit::Rows(5).is_exceeded(6, 6));
-        assert!(!RejectLimit::Percent(1.0).is_exceeded(999, 999));
-        assert!(!RejectLimit::Percent(1.0).is_exceeded(10, 1000));
-        assert!(RejectLimit::Percent(1.0).is_exceeded(11, 1000));
-        assert!(!RejectLimit::Unlimited.is_exceeded(u64::MAX, 1));
-    }
+    Ok(log)
 }

@@ -4,16 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::input::Input;
+use super::resume::Beginning;
 use super::{BulkLoader, LoadError};
 use crate::PreparedStatement;
 use crate::bulk::cell::has_text_form;
-use crate::bulk::cpu::{CpuMeter, ThreadMeter};
+use crate::bulk::checkpoint::{ResumeError, WrittenWith};
+use crate::bulk::cpu::ThreadMeter;
 use crate::bulk::csv::{Advance, Dialect, RecordReader};
 use crate::bulk::infer::ColumnGuess;
 use crate::bulk::progress::Phase;
 use crate::bulk::row::{PlannedColumn, RowPlan};
 use crate::bulk::schema::{self, Assignment, Found, NewTable, SchemaError};
-use crate::bulk::source::{Block, BlockStream, OpenSource, SourceError};
+use crate::bulk::source::{Block, BlockStream, SourceError};
 
 /// Bytes of the source that are looked at to find the types of a new table.
 const SAMPLE_BYTES: usize = 32 << 20;
@@ -22,17 +25,35 @@ const SAMPLE_SILENCE: Duration = Duration::from_secs(1);
 
 /// Everything decided before the first row is sent.
 pub(super) struct Plan {
-    pub(super) source_name: String,
-    pub(super) blocks: Blocks,
-    pub(super) header: Header,
-    pub(super) cpu: CpuMeter,
-    /// How rows are sent; `None` when the source has no rows and the table does not exist, so there is nothing to do.
-    pub(super) target: Option<Target>,
+    /// The inputs of which something is left to load, in order.
+    pub(super) inputs: Vec<PlannedInput>,
+    /// Those without a row, when there is no table either.
+    pub(super) empty: Vec<usize>,
 }
 
+/// An input and how its rows are sent.
+pub(super) struct PlannedInput {
+    /// Its number among all inputs.
+    pub(super) number: usize,
+    pub(super) input: Input,
+    pub(super) header: Header,
+    pub(super) target: Target,
+    /// The source as it was opened to look at it, when it is to be read from its beginning.
+    pub(super) blocks: Option<Blocks>,
+}
+
+#[derive(Clone)]
 pub(super) struct Target {
     pub(super) statement: PreparedStatement,
-    pub(super) rows: RowPlan,
+    pub(super) rows: Arc<RowPlan>,
+}
+
+impl Target {
+    /// What a checkpoint says of it.
+    pub(super) fn written_with(&self) -> WrittenWith {
+        let values = self.statement.bind_columns().iter().map(|spec| format!("{} {}", spec.name, spec.typ));
+        WrittenWith { statement: self.statement.text().to_owned(), values: values.collect() }
+    }
 }
 
 /// The blocks of a source, those looked at already first.
@@ -42,6 +63,10 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
+    pub(super) fn of(stream: BlockStream) -> Self {
+        Self { seen: VecDeque::new(), stream }
+    }
+
     /// The next block; `None` at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Result<Block, SourceError>> {
         match self.seen.pop_front() {
@@ -70,15 +95,47 @@ impl Blocks {
     }
 }
 
-pub(super) async fn prepare(loader: &BulkLoader, source: OpenSource) -> Result<Plan, LoadError> {
+/// Looks at every input that is not done, before a row of any is written.
+pub(super) async fn prepare(
+    loader: &BulkLoader,
+    inputs: Vec<Input>,
+    beginning: &mut Option<Beginning>,
+    cpu: &Arc<ThreadMeter>,
+) -> Result<Plan, LoadError> {
     loader.progress.set_phase(Phase::Preparing);
-    loader.progress.set_source_size(source.size());
-    let source_name = source.name().to_owned();
-    let reader_cpu = Arc::new(ThreadMeter::default());
-    let cpu = CpuMeter::start(loader.cpu_scope, Arc::clone(&reader_cpu));
-    let stream = BlockStream::start(source, reader_cpu).map_err(LoadError::Thread)?;
-    let mut sample = Sample::new(loader.dialect, Blocks { seen: VecDeque::new(), stream });
-    let header = sample.header(&source_name).await?;
+    loader.progress.set_source_size(inputs.iter().map(|input| input.size).sum());
+    // What is read once is kept; of what can be read again only the beginning is looked at.
+    let keep = inputs.len() == 1 && beginning.as_ref().is_none_or(|beginning| !beginning.resumed);
+    let mut plan = Plan { inputs: Vec::with_capacity(inputs.len()), empty: Vec::new() };
+    for (number, mut input) in inputs.into_iter().enumerate() {
+        if beginning.as_ref().is_some_and(|beginning| beginning.state.inputs[number].is_done()) {
+            continue;
+        }
+        let stream = BlockStream::start(input.open()?, Arc::clone(cpu)).map_err(LoadError::Thread)?;
+        let mut sample = Sample::new(loader.dialect, Blocks::of(stream));
+        let header = sample.header(&input.name).await?;
+        let before = plan.inputs.last();
+        let Some(target) = target_of(loader, &mut sample, &header, beginning.as_ref(), before).await? else {
+            plan.empty.push(number);
+            continue;
+        };
+        if let Some(beginning) = beginning {
+            beginning.written_with(number, target.written_with())?;
+        }
+        let blocks = keep.then_some(sample.blocks);
+        plan.inputs.push(PlannedInput { number, input, header, target, blocks });
+    }
+    Ok(plan)
+}
+
+/// How the rows of an input are sent; nothing when it has no rows and the table does not exist, so there is nothing to do.
+async fn target_of(
+    loader: &BulkLoader,
+    sample: &mut Sample,
+    header: &Header,
+    beginning: Option<&Beginning>,
+    before: Option<&PlannedInput>,
+) -> Result<Option<Target>, LoadError> {
     let targets = loader.mapping.targets(&header.names)?;
     let assignments = match schema::look_up(&loader.session, &loader.table).await? {
         Found::Table(columns) => {
@@ -89,13 +146,17 @@ pub(super) async fn prepare(loader: &BulkLoader, source: OpenSource) -> Result<P
             }
             Some(schema::assign(&loader.table, &columns, &targets)?)
         }
-        found => create(loader, &mut sample, &targets, found).await?,
+        _ if beginning.is_some_and(Beginning::has_begun) => {
+            return Err(ResumeError::TableGone { table: loader.table.to_string() }.into());
+        }
+        found => create(loader, sample, &targets, found).await?,
     };
-    let target = match assignments {
-        Some(assignments) => Some(target(loader, header.names.len(), &assignments).await?),
-        None => None,
-    };
-    Ok(Plan { source_name, blocks: sample.blocks, header, cpu, target })
+    match (assignments, before) {
+        // Files of one kind have one statement.
+        (Some(_), Some(before)) if before.header.names == header.names => Ok(Some(before.target.clone())),
+        (Some(assignments), _) => Ok(Some(target(loader, header.names.len(), &assignments).await?)),
+        (None, _) => Ok(None),
+    }
 }
 
 /// Creates the table, or says why not. `None` when there is not one row to learn the types from.
@@ -136,7 +197,7 @@ async fn target(loader: &BulkLoader, fields: usize, assignments: &[Assignment]) 
         }
         columns.push(PlannedColumn { field: assignment.field, spec: spec.clone(), key: assignment.key });
     }
-    Ok(Target { statement, rows: RowPlan::new(fields, columns, loader.format.clone()) })
+    Ok(Target { statement, rows: Arc::new(RowPlan::new(fields, columns, loader.format.clone())) })
 }
 
 /// The first record of the source.

@@ -4,13 +4,18 @@
 //! it. The second is a CSV with one line a record: where it stood, which column, and why. Neither is created
 //! before there is something to put in.
 
+mod kept;
+
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use csv_core::WriteResult;
 
+use super::checkpoint::ResumeError;
 use super::csv::Place;
+pub(crate) use kept::KeptRejects;
+use kept::Output;
 
 /// Where rejected rows go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +46,27 @@ impl RejectFiles {
         Self::at(folder.join(format!("{name}.rejects.csv")))
     }
 
+    /// Files for each of several sources: those for the first, which are named after it if `first` is nothing, and the same
+    /// with a number for those whose names are taken, as in `f.csv.rejects.2.csv`.
+    #[must_use]
+    pub fn of_each(first: Option<&Self>, sources: &[String], folder: &Path) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::with_capacity(sources.len());
+        for source in sources {
+            let wanted = first.cloned().unwrap_or_else(|| Self::named_after(source, folder));
+            let mut files = wanted.clone();
+            let mut number = 2;
+            while all.contains(&files) {
+                let stem = wanted.rows.file_stem().unwrap_or_default().to_string_lossy();
+                let ending = wanted.rows.extension().map(|ending| format!(".{}", ending.to_string_lossy()));
+                let name = format!("{stem}.{number}{}", ending.unwrap_or_default());
+                files = Self::at(wanted.rows.with_file_name(name));
+                number += 1;
+            }
+            all.push(files);
+        }
+        all
+    }
+
     /// The rejected records, under the header of the source.
     #[must_use]
     pub fn rows(&self) -> &Path {
@@ -66,6 +92,8 @@ pub struct Rejection {
     pub column: Option<String>,
     /// Why, as one sentence.
     pub reason: String,
+    /// The name of its source, in the report of a load of several.
+    pub source: Option<String>,
 }
 
 /// How far a rejected record came.
@@ -101,22 +129,62 @@ pub(crate) struct RejectLog {
     files: RejectFiles,
     header: Vec<u8>,
     open: Option<OpenFiles>,
+    /// Files of this input and those before it that have something.
+    used: Vec<RejectFiles>,
     count: u64,
     /// The same by stage.
     by_stage: [u64; 3],
     samples: Vec<Rejection>,
+    /// The source, when there are several.
+    source: Option<String>,
 }
 
 #[derive(Debug)]
 struct OpenFiles {
-    rows: BufWriter<File>,
-    errors: BufWriter<File>,
+    rows: Output,
+    errors: Output,
 }
 
 impl RejectLog {
-    /// `header` is the first record of the source as it was read.
-    pub(crate) fn new(files: RejectFiles, header: Vec<u8>) -> Self {
-        Self { files, header, open: None, count: 0, by_stage: [0; 3], samples: Vec::new() }
+    /// `header` is the first record of the source as it was read; `by_stage` counts what was rejected before.
+    pub(crate) fn new(files: RejectFiles, header: Vec<u8>, by_stage: [u64; 3]) -> Self {
+        let (count, samples) = (by_stage.iter().sum(), Vec::new());
+        Self { files, header, open: None, used: Vec::new(), count, by_stage, samples, source: None }
+    }
+
+    /// Names the source, one of several.
+    pub(crate) fn of_several(&mut self, source: String) {
+        self.source = Some(source);
+    }
+
+    /// Goes on with the next input, which has files of its own.
+    ///
+    /// # Errors
+    /// What the operating system says when those before cannot be written to their end.
+    pub(crate) fn next(&mut self, files: RejectFiles, header: Vec<u8>) -> io::Result<()> {
+        self.flush()?;
+        for file in self.files_to_sync()? {
+            file.sync_data()?;
+        }
+        self.open = None;
+        (self.files, self.header) = (files, header);
+        Ok(())
+    }
+
+    /// Goes on with the files that an interrupted run left: what is in them that does not count is taken off.
+    pub(crate) fn go_on(&mut self, kept: &KeptRejects) -> Result<(), ResumeError> {
+        if kept.used().is_none() {
+            return Ok(());
+        }
+        let (rows, errors) = kept.go_on()?;
+        self.open = Some(OpenFiles { rows, errors });
+        self.used.push(self.files.clone());
+        Ok(())
+    }
+
+    /// Names the files of an input that is done with.
+    pub(crate) fn passed(&mut self, kept: &KeptRejects) {
+        self.used.extend(kept.used());
     }
 
     /// Keeps one record. `raw` is empty for a line too long to keep, which then has a line in the errors file only.
@@ -126,7 +194,11 @@ impl RejectLog {
     pub(crate) fn add(&mut self, rejection: Rejection, raw: &[u8]) -> io::Result<()> {
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(OpenFiles::create(&self.files, &self.header)?),
+            none => {
+                let created = OpenFiles::create(&self.files, &self.header)?;
+                self.used.push(self.files.clone());
+                none.insert(created)
+            }
         };
         if !raw.is_empty() {
             open.rows.write_all(raw)?;
@@ -136,7 +208,7 @@ impl RejectLog {
         self.count += 1;
         self.by_stage[rejection.stage as usize] += 1;
         if self.samples.len() < SAMPLES {
-            self.samples.push(rejection);
+            self.samples.push(Rejection { source: self.source.clone(), ..rejection });
         }
         Ok(())
     }
@@ -149,6 +221,21 @@ impl RejectLog {
         }
     }
 
+    /// The files of this input, to be synced by somebody else.
+    pub(crate) fn files_to_sync(&self) -> io::Result<Vec<File>> {
+        let Some(open) = &self.open else { return Ok(Vec::new()) };
+        [&open.rows, &open.errors].into_iter().map(|output| output.file().try_clone()).collect()
+    }
+
+    /// What of the files of this input counts. Only after a flush.
+    pub(crate) fn kept(&self) -> KeptRejects {
+        let mut kept = KeptRejects::of(&self.files);
+        if let Some(open) = &self.open {
+            kept.count(&open.rows, &open.errors);
+        }
+        kept
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
@@ -158,9 +245,9 @@ impl RejectLog {
         self.by_stage
     }
 
-    /// The files, if any record went into them.
-    pub(crate) fn files_used(&self) -> Option<RejectFiles> {
-        self.open.as_ref().map(|_| self.files.clone())
+    /// The files that any record went into.
+    pub(crate) fn files_used(&self) -> &[RejectFiles] {
+        &self.used
     }
 
     pub(crate) fn samples(&self) -> &[Rejection] {
@@ -170,10 +257,10 @@ impl RejectLog {
 
 impl OpenFiles {
     fn create(files: &RejectFiles, header: &[u8]) -> io::Result<Self> {
-        let mut rows = BufWriter::new(File::create(&files.rows)?);
+        let mut rows = Output::create(&files.rows)?;
         rows.write_all(header)?;
         rows.write_all(b"\n")?;
-        let mut errors = BufWriter::new(File::create(&files.errors)?);
+        let mut errors = Output::create(&files.errors)?;
         errors.write_all(b"line,byte,stage,column,reason\n")?;
         Ok(Self { rows, errors })
     }
@@ -214,6 +301,7 @@ mod tests {
             stage: RejectStage::Bind,
             column: Some("temp".to_owned()),
             reason: reason.to_owned(),
+            source: None,
         }
     }
 
@@ -223,8 +311,8 @@ mod tests {
         let files = RejectFiles::named_after("data/w.csv.gz", folder.path());
         assert_eq!(files.rows(), folder.path().join("w.csv.gz.rejects.csv"));
         assert_eq!(files.errors(), folder.path().join("w.csv.gz.rejects.errors.csv"));
-        let mut log = RejectLog::new(files.clone(), b"a,b".to_vec());
-        assert_eq!(log.files_used(), None);
+        let mut log = RejectLog::new(files.clone(), b"a,b".to_vec(), [0; 3]);
+        assert_eq!(log.files_used(), []);
         assert!(!files.rows().exists());
         log.add(rejection(2, "no \"number\", sorry"), b"1,\"x\ny\"").unwrap();
         log.add(rejection(9, &"long ".repeat(100)), b"").unwrap();
@@ -235,14 +323,59 @@ mod tests {
             "line,byte,stage,column,reason\n2,17,bind,temp,\"no \"\"number\"\", sorry\"\n9,17,bind,temp,long long"
         ));
         assert_eq!((log.count(), log.samples().len()), (2, 2));
-        assert_eq!(log.files_used(), Some(files));
+        assert_eq!(log.files_used(), [files]);
+    }
+
+    #[test]
+    fn files_go_on_where_they_counted_and_no_record_is_there_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = RejectFiles::named_after("w.csv", folder.path());
+        let log = || RejectLog::new(files.clone(), b"a,b".to_vec(), [0; 3]);
+        let began = std::time::SystemTime::now() - std::time::Duration::from_secs(9);
+        let mut first = log();
+        first.add(rejection(2, "bad"), b"1,x").unwrap();
+        first.flush().unwrap();
+        let kept = first.kept();
+        first.add(rejection(3, "worse"), b"2,x").unwrap();
+        first.flush().unwrap();
+        drop(first);
+        // As after a kill behind the checkpoint.
+        let mut second = log();
+        second.go_on(&kept).unwrap();
+        second.add(rejection(3, "worse"), b"2,x").unwrap();
+        second.flush().unwrap();
+        assert_eq!(std::fs::read_to_string(files.rows()).unwrap(), "a,b\n1,x\n2,x\n");
+        assert_eq!(std::fs::read_to_string(files.errors()).unwrap().lines().count(), 3);
+        let kept = second.kept();
+        drop(second);
+        std::fs::write(files.rows(), "a,b\n1,y\n2,x\n").unwrap();
+        assert!(matches!(log().go_on(&kept), Err(ResumeError::RejectsChanged { .. })));
+        std::fs::write(files.rows(), "a,b\n").unwrap();
+        assert!(matches!(log().go_on(&kept), Err(ResumeError::RejectsChanged { .. })));
+        // Nothing of them counts: they are the killed run's own, or somebody else's.
+        let nothing = KeptRejects::of(&files);
+        nothing.remove_uncounted(std::time::SystemTime::now() + std::time::Duration::from_secs(9)).unwrap();
+        assert!(files.rows().exists());
+        nothing.remove_uncounted(began).unwrap();
+        assert!(!files.rows().exists() && !files.errors().exists());
+    }
+
+    #[test]
+    fn sources_of_the_same_name_have_files_of_their_own() {
+        let sources = ["a/f.csv".to_owned(), "b/f.csv".to_owned(), "g.csv".to_owned()];
+        let names = |first: Option<&RejectFiles>| -> Vec<String> {
+            let all = RejectFiles::of_each(first, &sources, Path::new(""));
+            all.iter().map(|files| files.rows().display().to_string()).collect()
+        };
+        assert_eq!(names(None), ["f.csv.rejects.csv", "f.csv.rejects.2.csv", "g.csv.rejects.csv"]);
+        assert_eq!(names(Some(&RejectFiles::at("x/r"))), ["x/r", "x/r.2", "x/r.3"]);
     }
 
     #[test]
     fn a_place_that_cannot_be_written_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let files = RejectFiles::at(folder.path().join("none/rejects.csv"));
-        assert!(RejectLog::new(files, Vec::new()).add(rejection(1, "x"), b"x").is_err());
+        assert!(RejectLog::new(files, Vec::new(), [0; 3]).add(rejection(1, "x"), b"x").is_err());
     }
 
     #[test]

@@ -1,133 +1,31 @@
 //! Where the bytes come from: a file, standard input or any reader, decompressed by what its first bytes say.
 //!
-//! Reading happens on a thread of its own ([`BlockStream`]), because a pipe may stay silent for an hour and the
-//! engine must not wait with it. Blocks travel over a bounded channel and their buffers come back to be filled
-//! again, so memory does not grow with the file.
+//! [`Source`] names it, [`OpenSource`] reads it; [`blocks`] does so on a thread of its own. What can be wrong is a
+//! [`SourceError`].
+
+mod blocks;
+mod compression;
+mod error;
+mod fingerprint;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
-use tokio::sync::mpsc;
 
-/// Bytes a block holds when the source can fill it. Large enough that handing one over costs nothing per row.
-const BLOCK_BYTES: usize = 256 * 1024;
+pub(crate) use blocks::{Block, BlockStream, Part};
+pub use compression::Compression;
+pub use error::SourceError;
+pub(crate) use fingerprint::{Fingerprint, hash_text};
+
+use blocks::BLOCK_BYTES;
+use error::from_io;
+
 /// A block of a decompressor is handed over once it holds this much, instead of waiting to be full.
 const BLOCK_ENOUGH: usize = 64 * 1024;
-/// Blocks that may wait between the reading thread and the loader.
-const BLOCKS_AHEAD: usize = 4;
-
-/// Why a source cannot be read, or cannot be read further.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SourceError {
-    /// There is no such file.
-    #[error("cannot read {name}: there is no such file")]
-    NotFound {
-        /// The path as it was given.
-        name: String,
-    },
-    /// The path is a directory.
-    #[error("cannot read {name}: it is a directory, not a file")]
-    Directory {
-        /// The path as it was given.
-        name: String,
-    },
-    /// The file exists but may not be read.
-    #[error("cannot read {name}: permission denied")]
-    PermissionDenied {
-        /// The path as it was given.
-        name: String,
-    },
-    /// There is not one byte in it, so not even a header.
-    #[error("cannot load {name}: it is empty, and a header line is needed")]
-    Empty {
-        /// The path as it was given.
-        name: String,
-    },
-    /// The compressed stream ends before its own end mark.
-    #[error(
-        "cannot read {name} to its end: the {compression} stream is cut off after {decompressed} decompressed bytes"
-    )]
-    Truncated {
-        /// The path as it was given.
-        name: String,
-        /// How it is compressed.
-        compression: Compression,
-        /// Bytes that could be decompressed before the cut; their complete records were loaded.
-        decompressed: u64,
-    },
-    /// The compressed stream contradicts itself.
-    #[error(
-        "cannot read {name} to its end: the {compression} stream is corrupt after {decompressed} decompressed bytes"
-    )]
-    Corrupt {
-        /// The path as it was given.
-        name: String,
-        /// How it is compressed.
-        compression: Compression,
-        /// Bytes that could be decompressed before the damage.
-        decompressed: u64,
-    },
-    /// The text is UTF-16, which no CQL text is.
-    #[error("cannot load {name}: it is UTF-16; convert it to UTF-8 first, for instance with iconv")]
-    Utf16 {
-        /// The path as it was given.
-        name: String,
-    },
-    /// The header line cannot be used.
-    #[error("cannot load {name}: {problem}")]
-    Header {
-        /// The path as it was given.
-        name: String,
-        /// What is wrong with the header.
-        problem: String,
-    },
-    /// Anything else the operating system reported.
-    #[error("cannot read {name}")]
-    Io {
-        /// The path as it was given.
-        name: String,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
-}
-
-/// How a source is compressed, known from its first bytes and never from its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Compression {
-    /// Plain bytes.
-    None,
-    /// One or more gzip members.
-    Gzip,
-    /// One or more Zstandard frames.
-    Zstd,
-}
-
-impl Compression {
-    fn of(magic: &[u8]) -> Self {
-        match magic {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
-            _ => Self::None,
-        }
-    }
-}
-
-impl std::fmt::Display for Compression {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::None => "plain",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-        })
-    }
-}
 
 /// A thing that can be opened and read from its beginning to its end.
 pub struct Source {
@@ -180,7 +78,7 @@ impl Source {
     /// [`SourceError`] when the file is missing, is a directory, may not be read, or has not one byte.
     pub fn open(self) -> Result<OpenSource, SourceError> {
         let name = self.name;
-        let mut size = None;
+        let (mut size, mut opened) = (None, None);
         let raw: Box<dyn Read + Send> = match self.origin {
             Origin::Stdin => Box::new(io::stdin()),
             Origin::Reader(reader) => reader,
@@ -191,11 +89,15 @@ impl Source {
                     return Err(SourceError::Directory { name });
                 }
                 // A pipe or a device has a length of zero that says nothing.
-                size = metadata.is_file().then_some(metadata.len());
+                if metadata.is_file() {
+                    size = Some(metadata.len());
+                    let again = file.try_clone().map_err(|error| from_io(&name, error))?;
+                    opened = Some(OpenFile { path, file: again });
+                }
                 Box::new(file)
             }
         };
-        OpenSource::sniff(name, raw, size)
+        Ok(OpenSource { file: opened, ..OpenSource::sniff(name, raw, size)? })
     }
 }
 
@@ -205,14 +107,17 @@ impl std::fmt::Debug for Source {
     }
 }
 
-fn from_io(name: &str, error: io::Error) -> SourceError {
-    let name = name.to_owned();
-    match error.kind() {
-        io::ErrorKind::NotFound => SourceError::NotFound { name },
-        io::ErrorKind::IsADirectory => SourceError::Directory { name },
-        io::ErrorKind::PermissionDenied => SourceError::PermissionDenied { name },
-        _ => SourceError::Io { name, source: error },
-    }
+/// A file as text: absolute, with links followed where that is possible.
+pub(crate) fn path_text(path: &Path) -> String {
+    let absolute = path.canonicalize().or_else(|_| std::path::absolute(path));
+    absolute.as_deref().unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// A file that can be opened again, and read from another place.
+struct OpenFile {
+    path: PathBuf,
+    /// Has its place in common with what reads.
+    file: File,
 }
 
 /// A source that has been opened: decompressed bytes, and how far the raw file has been read.
@@ -221,6 +126,7 @@ pub struct OpenSource {
     reader: Box<dyn Read + Send>,
     compression: Compression,
     size: Option<u64>,
+    file: Option<OpenFile>,
     consumed: Arc<AtomicU64>,
     produced: u64,
 }
@@ -256,7 +162,7 @@ impl OpenSource {
                     .map_err(|source| SourceError::Io { name: name.clone(), source })?,
             ),
         };
-        Ok(Self { name, reader, compression, size, consumed, produced: 0 })
+        Ok(Self { name, reader, compression, size, file: None, consumed, produced: 0 })
     }
 
     /// The name used in messages.
@@ -283,15 +189,75 @@ impl OpenSource {
         self.consumed.load(Ordering::Relaxed)
     }
 
+    /// The path of the file behind it; nothing for a pipe, a device or any other reader.
+    pub(crate) fn file_path(&self) -> Option<&Path> {
+        self.file.as_ref().map(|file| file.path.as_path())
+    }
+
+    /// What tells the file from another, where there is one.
+    pub(crate) fn fingerprint(&self) -> Result<Option<Fingerprint>, SourceError> {
+        match &self.file {
+            Some(file) => Fingerprint::of(&file.file).map_err(|error| from_io(&self.name, error)),
+            None => Ok(None),
+        }
+    }
+
+    /// Decompressed bytes given so far, or passed over.
+    pub(crate) fn produced(&self) -> u64 {
+        self.produced
+    }
+
+    /// Passes over everything before `offset`, counted in decompressed bytes; a plain file just goes there.
+    ///
+    /// # Errors
+    /// [`SourceError`] as of reading, or when the source ends before that.
+    pub(crate) fn skip_to(&mut self, offset: u64) -> Result<(), SourceError> {
+        if self.compression == Compression::None
+            && let Some(OpenFile { file, .. }) = &mut self.file
+        {
+            let there = file.seek(SeekFrom::Start(offset)).and_then(|_| file.try_clone());
+            let reader = there.map_err(|error| from_io(&self.name, error))?;
+            self.consumed.store(offset, Ordering::Relaxed);
+            self.reader = Box::new(Counted { reader, consumed: Arc::clone(&self.consumed) });
+            self.produced = offset;
+            return Ok(());
+        }
+        let mut passed = Vec::with_capacity(BLOCK_BYTES);
+        while self.produced < offset {
+            passed.clear();
+            if !self.fill_until(&mut passed, Some(offset))? && self.produced < offset {
+                return Err(self.ends_early());
+            }
+        }
+        Ok(())
+    }
+
+    /// The source has less than it had.
+    pub(crate) fn ends_early(&self) -> SourceError {
+        let change = format!("it ends after {} bytes", self.produced);
+        SourceError::Changed { name: self.name.clone(), change }
+    }
+
     /// Appends decompressed bytes to `block`, up to its capacity but at least something, and says whether the
     /// source may have more. Bytes that came before an error are kept.
     ///
     /// # Errors
     /// [`SourceError`] when the stream is cut off or corrupt, or the operating system fails.
     pub fn fill(&mut self, block: &mut Vec<u8>) -> Result<bool, SourceError> {
+        self.fill_until(block, None)
+    }
+
+    /// The same up to the place `end`, which counts as the end of the source.
+    pub(crate) fn fill_until(&mut self, block: &mut Vec<u8>, end: Option<u64>) -> Result<bool, SourceError> {
         let start = block.len();
         let room = block.capacity() - start;
-        let room = if room == 0 { BLOCK_BYTES } else { room };
+        let mut room = if room == 0 { BLOCK_BYTES } else { room };
+        if let Some(end) = end {
+            room = room.min(usize::try_from(end.saturating_sub(self.produced)).unwrap_or(usize::MAX));
+            if room == 0 {
+                return Ok(false);
+            }
+        }
         block.resize(start + room, 0);
         let mut end = start;
         let outcome = loop {
@@ -349,66 +315,6 @@ impl<R: Read> Read for Counted<R> {
         let n = self.reader.read(buffer)?;
         self.consumed.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
-    }
-}
-
-/// Decompressed bytes, and how far the file had been read when they were complete.
-#[derive(Debug)]
-pub(crate) struct Block {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) source_read: u64,
-}
-
-/// Blocks of decompressed bytes, read ahead by a thread.
-///
-/// The thread ends with the source, with its first error, or at its next block after this value is dropped. A
-/// thread that sits in a read of a silent pipe is left behind until the pipe speaks or the process ends.
-#[derive(Debug)]
-pub(crate) struct BlockStream {
-    blocks: mpsc::Receiver<Result<Block, SourceError>>,
-    empties: std::sync::mpsc::Sender<Vec<u8>>,
-}
-
-impl BlockStream {
-    /// Starts the reading thread. `cpu` is called by it after each block, so that its time can be counted.
-    pub(crate) fn start(mut source: OpenSource, cpu: Arc<super::cpu::ThreadMeter>) -> io::Result<Self> {
-        let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
-        let (empties, returned) = std::sync::mpsc::channel::<Vec<u8>>();
-        std::thread::Builder::new().name("chorus-source".to_owned()).spawn(move || {
-            loop {
-                let mut bytes = returned.try_recv().unwrap_or_else(|_| Vec::with_capacity(BLOCK_BYTES));
-                bytes.clear();
-                let outcome = source.fill(&mut bytes);
-                cpu.record();
-                let block = Block { bytes, source_read: source.consumed() };
-                if !block.bytes.is_empty() && sender.blocking_send(Ok(block)).is_err() {
-                    return;
-                }
-                match outcome {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(error) => {
-                        // The loader may be gone already, and then nobody is left to tell.
-                        drop(sender.blocking_send(Err(error)));
-                        return;
-                    }
-                }
-            }
-        })?;
-        Ok(Self { blocks, empties })
-    }
-
-    /// The next block; `None` at the end of the source. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<Result<Block, SourceError>> {
-        self.blocks.recv().await
-    }
-
-    /// Gives a buffer back to be filled again.
-    pub(crate) fn recycle(&self, block: Vec<u8>) {
-        // Those that were shrunk, or grown for a huge record, are not worth keeping.
-        if (BLOCK_BYTES..=2 * BLOCK_BYTES).contains(&block.capacity()) {
-            drop(self.empties.send(block));
-        }
     }
 }
 
@@ -509,6 +415,34 @@ mod tests {
     }
 
     #[test]
+    fn any_part_can_be_read_of_any_file_without_what_precedes_it() {
+        let bytes = noise(600_000);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        for input in [bytes.clone(), gzip(&bytes), zstd::encode_all(&bytes[..], 1).unwrap()] {
+            std::fs::write(&path, input).unwrap();
+            let mut open = Source::path(&path).open().unwrap();
+            let mut got = Vec::new();
+            for (from, to) in [(0, 2), (3, 9), (9, 300_001), (599_990, 600_000)] {
+                open.skip_to(from).unwrap();
+                let mut part = Vec::new();
+                while open.fill_until(&mut part, Some(to)).unwrap() {}
+                got.extend_from_slice(&part);
+                assert_eq!(open.produced(), to);
+            }
+            let expected = [&bytes[0..2], &bytes[3..9], &bytes[9..300_001], &bytes[599_990..]].concat();
+            assert!(got == expected);
+            assert_eq!(open.file_path(), Some(path.as_path()));
+        }
+    }
+
+    #[test]
+    fn a_compressed_source_that_ends_before_its_part_says_so() {
+        let mut open = Source::reader("x", io::Cursor::new(gzip(b"a,b\n"))).open().unwrap();
+        assert!(matches!(open.skip_to(5), Err(SourceError::Changed { .. })));
+    }
+
+    #[test]
     fn progress_counts_the_bytes_of_the_file_not_of_the_text() {
         let input = gzip(&vec![b'a'; 1_000_000]);
         let size = input.len() as u64;
@@ -517,20 +451,5 @@ mod tests {
         while open.fill(&mut block).unwrap() {}
         assert_eq!(block.len(), 1_000_000);
         assert_eq!(open.consumed(), size);
-    }
-
-    #[tokio::test]
-    async fn blocks_arrive_in_order_and_end() {
-        let bytes = noise(1_000_000);
-        let open = Source::reader("x", io::Cursor::new(bytes.clone())).open().unwrap();
-        let mut stream = BlockStream::start(open, Arc::default()).unwrap();
-        let mut all = Vec::new();
-        while let Some(block) = stream.next().await {
-            let block = block.unwrap();
-            all.extend_from_slice(&block.bytes);
-            assert_eq!(block.source_read, all.len() as u64);
-            stream.recycle(block.bytes);
-        }
-        assert!(all == bytes);
     }
 }
