@@ -49,7 +49,7 @@ pub(super) fn run(load: &Load<'_>, table: &Table, cassandra: &mut Cluster) -> Ou
     Ok("(nothing lost, every cell compared)".to_owned())
 }
 
-fn truncate(tree: &Tree, server: &str, table: &str) -> Result<(), Stop> {
+pub(super) fn truncate(tree: &Tree, server: &str, table: &str) -> Result<(), Stop> {
     let python = python::environment(tree, &["cassandra-driver", "zstandard"])?;
     let program = "import sys, cassandra.cluster as c; \
                    host, port = sys.argv[1].rsplit(':', 1); \

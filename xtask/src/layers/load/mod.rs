@@ -2,10 +2,12 @@
 //!
 //! * [`command`]: running `chorus load` and reading its report.
 //! * [`interrupted`]: a load that goes on when its Cassandra is killed and comes back.
+//! * [`killed`]: a load that is killed itself, and goes on where it was.
 //! * [`memory`]: ten million rows in bounded memory.
 
 pub(super) mod command;
 mod interrupted;
+mod killed;
 mod memory;
 
 use std::path::PathBuf;
@@ -44,6 +46,9 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
     });
     report.step(format!("{} into a Cassandra that is killed", table.name), || {
         interrupted::run(&load, &table, &mut cassandra)
+    });
+    report.step(format!("{} into Cassandra by a load that is killed and resumed", table.name), || {
+        killed::run(&load, &table, &mut cassandra)
     });
 }
 
