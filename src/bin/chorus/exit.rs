@@ -86,8 +86,8 @@ impl From<&ResumeError> for Failure {
             | ResumeError::Taken { .. }
             | ResumeError::Busy { .. }
             | ResumeError::Differs { .. }
+            | ResumeError::TableGone { .. }
             | ResumeError::NotAFile { .. } => Exit::Usage,
-            ResumeError::TableGone { .. } => Exit::Cluster,
             // Whatever else is not what it was when the checkpoint was written.
             _ => Exit::Source,
         };
