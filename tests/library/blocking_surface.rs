@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Methods that are called otherwise there, or are not there, and what is instead: in `Type::method`.
-const OTHERWISE: [(&str, &str); 13] = [
+const OTHERWISE: [(&str, &str); 15] = [
     ("Session::builder", "Session::connect takes the builder"),
     ("Cluster::builder", "Cluster::new takes the builder"),
     ("Concurrent::stream", "Concurrent::iter"),
@@ -18,6 +18,8 @@ const OTHERWISE: [(&str, &str); 13] = [
     ("SecureBundle::builder_blocking", "it blocks itself"),
     ("BulkLoader::load", "BulkLoader::load_blocking"),
     ("BulkLoader::load_blocking", "it blocks itself"),
+    ("BulkLoader::load_all", "BulkLoader::load_all_blocking"),
+    ("BulkLoader::load_all_blocking", "it blocks itself"),
     ("ClusterEvents::next", "EventIter is an iterator"),
 ];
 

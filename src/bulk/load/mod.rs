@@ -282,16 +282,34 @@ impl BulkLoader {
     /// # Errors
     /// Those of [`load`](Self::load); [`LoadError::Thread`] when the thread cannot be started.
     pub fn load_blocking(self, source: OpenSource) -> Result<LoadReport, LoadError> {
-        let run = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(LoadError::Thread)?.block_on(self.load(source))
-        };
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("chorus-load".to_owned());
-            let thread = thread.spawn_scoped(scope, run).map_err(LoadError::Thread)?;
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        blocking(self.load(source))
     }
+
+    /// [`load_all`](Self::load_all) in the same way.
+    ///
+    /// # Errors
+    /// Those of [`load_all`](Self::load_all); [`LoadError::Thread`] when the thread cannot be started.
+    pub fn load_all_blocking(
+        self,
+        sources: impl IntoIterator<Item = Source>,
+    ) -> Result<LoadReport, LoadError> {
+        let sources: Vec<Source> = sources.into_iter().collect();
+        blocking(self.load_all(sources))
+    }
+}
+
+fn blocking(
+    load: impl Future<Output = Result<LoadReport, LoadError>> + Send,
+) -> Result<LoadReport, LoadError> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(LoadError::Thread)?.block_on(load)
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("chorus-load".to_owned());
+        let thread = thread.spawn_scoped(scope, run).map_err(LoadError::Thread)?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// The rejects of the first input of which something is left, and how many there were before.

@@ -114,8 +114,10 @@ pub(super) async fn prepare(
         let stream = BlockStream::start(input.open()?, Arc::clone(cpu)).map_err(LoadError::Thread)?;
         let mut sample = Sample::new(loader.dialect, Blocks::of(stream));
         let header = sample.header(&input.name).await?;
-        let before = plan.inputs.last();
-        let Some(target) = target_of(loader, &mut sample, &header, beginning.as_ref(), before).await? else {
+        // Files of one kind have one statement.
+        let alike = plan.inputs.last().filter(|before| before.header.names == header.names);
+        let alike = alike.map(|before| before.target.clone());
+        let Some(target) = target_of(loader, &mut sample, &header, beginning.as_ref(), alike).await? else {
             plan.empty.push(number);
             continue;
         };
@@ -134,7 +136,7 @@ async fn target_of(
     sample: &mut Sample,
     header: &Header,
     beginning: Option<&Beginning>,
-    before: Option<&PlannedInput>,
+    alike: Option<Target>,
 ) -> Result<Option<Target>, LoadError> {
     let targets = loader.mapping.targets(&header.names)?;
     let assignments = match schema::look_up(&loader.session, &loader.table).await? {
@@ -151,10 +153,9 @@ async fn target_of(
         }
         found => create(loader, sample, &targets, found).await?,
     };
-    match (assignments, before) {
-        // Files of one kind have one statement.
-        (Some(_), Some(before)) if before.header.names == header.names => Ok(Some(before.target.clone())),
-        (Some(assignments), _) => Ok(Some(target(loader, header.names.len(), &assignments).await?)),
+    match (assignments, alike) {
+        (Some(_), Some(alike)) => Ok(Some(alike)),
+        (Some(assignments), None) => Ok(Some(target(loader, header.names.len(), &assignments).await?)),
         (None, _) => Ok(None),
     }
 }
