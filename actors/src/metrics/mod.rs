@@ -8,6 +8,7 @@
 //! are those that requests carry anyway, read once a tick.
 
 pub mod catalog;
+#[cfg(feature = "json")]
 mod json;
 mod pulse;
 mod rates;
@@ -18,10 +19,7 @@ mod stages;
 mod traffic;
 mod window;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use tokio::sync::oneshot;
@@ -124,7 +122,7 @@ impl Handler<Gather> for MetricsActor {
                     actor.queue_wait.merge(&count.wait);
                 });
             }
-            snapshot.taken = Some(Instant::now());
+            snapshot.taken = Some(snapshot::now());
             let _ = reply.send(snapshot);
         };
         context.spawn(gather.into_actor(self));

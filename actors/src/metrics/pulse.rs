@@ -13,6 +13,7 @@ pub(crate) const STALL_US: u64 = 10_000;
 
 /// A latency histogram that keeps no more than what is exported. Cheap enough for every tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct BucketHistogram {
     /// Values at most the bound of the same place and above the one before; the last counts the rest.
     pub buckets: [u64; 18],

@@ -85,7 +85,8 @@ pub struct LatencySnapshot {
 static EMPTY: LazyLock<Histogram<u64>> = LazyLock::new(LatencyRecorder::histogram);
 
 impl LatencySnapshot {
-    fn add(&mut self, histogram: &Histogram<u64>, sum_us: u64) {
+    /// Adds what a histogram of these bounds holds.
+    pub(super) fn add(&mut self, histogram: &Histogram<u64>, sum_us: u64) {
         match &mut self.histogram {
             Some(mine) => mine.add(histogram).expect("the bounds are the same"),
             none => *none = Some(Box::new(histogram.clone())),
@@ -166,6 +167,7 @@ pub const SMALL_BOUNDS: [u64; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024
 
 /// A histogram of small counts, such as frames in one write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct SmallHistogram {
     /// Values at most the bound of the same place and above the one before; the last counts the rest.
     pub buckets: [u64; 12],

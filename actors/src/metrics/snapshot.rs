@@ -1,11 +1,24 @@
 //! What the metrics page, `session.metrics()` and the tests read: plain data, copied between two ticks.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{net::SocketAddr, sync::LazyLock, time::Instant};
 
 use chorus_topology::{HostIndex, RoutingQuality};
+#[cfg(feature = "json")]
+use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "json")]
+use super::json;
 use super::{BucketHistogram, FailureReason, LatencySnapshot, StageTimes, TrafficSnapshot};
 use crate::coordinator::RequestCounts;
+
+/// When this process took its first snapshot: what moments are told by where there are no `Instant`s.
+pub(super) static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// The moment of a snapshot, which is never before [`BEGINNING`].
+pub(super) fn now() -> Instant {
+    let beginning = *BEGINNING;
+    Instant::now().max(beginning)
+}
 
 /// How often something happened for each [`FailureReason`], in their order.
 pub type ByReason = [u64; FailureReason::ALL.len()];
@@ -13,11 +26,17 @@ pub type ByReason = [u64; FailureReason::ALL.len()];
 /// Clusters of at most so many hosts have distributions by host.
 pub const HOSTS_IN_FULL: usize = 32;
 
+/// A value of a label. Not spelled out where serde would take it for something to borrow from what it reads.
+type Label = &'static str;
+
 /// The state of one kind of actor.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "json", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
 pub struct ActorSnapshot {
     /// `coordinator`, `connection`, `pool`, `host`, `control`, `cluster` or `metrics`.
-    pub actor: &'static str,
+    #[cfg_attr(feature = "json", serde(deserialize_with = "json::actor"))]
+    pub actor: Label,
     /// How many are alive.
     pub alive: u64,
     /// What waits in their queues, all together: requests for coordinators and connections, messages for others.
@@ -38,27 +57,37 @@ pub struct ActorSnapshot {
 /// One host as the engine sees it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(Serialize, Deserialize))]
 pub struct HostSnapshot {
     /// The host.
+    #[cfg_attr(feature = "json", serde(with = "json::host_index"))]
     pub host: HostIndex,
     /// Its address.
     pub address: SocketAddr,
     /// Connections in service.
+    #[cfg_attr(feature = "json", serde(default))]
     pub connections: u64,
     /// Connections there should be.
+    #[cfg_attr(feature = "json", serde(default))]
     pub target: u64,
     /// Requests in flight or queued on them, orphans included.
+    #[cfg_attr(feature = "json", serde(default))]
     pub in_flight: u64,
     /// Answers outstanding that nobody waits for.
+    #[cfg_attr(feature = "json", serde(default))]
     pub orphans: u64,
     /// Each connection in service.
+    #[cfg_attr(feature = "json", serde(default))]
     pub pool: Vec<ConnectionSnapshot>,
     /// What went over connections to it, ended ones included. In clusters of more than [`HOSTS_IN_FULL`] hosts there
     /// are no distributions.
+    #[cfg_attr(feature = "json", serde(default, serialize_with = "json::traffic"))]
     pub traffic: TrafficSnapshot,
     /// How often it came up and went down again.
+    #[cfg_attr(feature = "json", serde(default))]
     pub ups: u64,
     /// See [`ups`](Self::ups).
+    #[cfg_attr(feature = "json", serde(default))]
     pub downs: u64,
 }
 
@@ -102,6 +131,7 @@ impl HostSnapshot {
 /// One connection in service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(Serialize, Deserialize))]
 pub struct ConnectionSnapshot {
     /// The shard the server put it on; `None` where there are no shards.
     pub shard: Option<u16>,
@@ -114,10 +144,13 @@ pub struct ConnectionSnapshot {
 /// One reactor.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
 pub struct ReactorSnapshot {
     /// Its number, from zero.
     pub index: usize,
     /// How long it worked at a time.
+    #[cfg_attr(feature = "json", serde(rename = "tick_times"))]
     pub ticks: BucketHistogram,
     /// Ticks of more than ten milliseconds.
     pub stalls: u64,
@@ -134,14 +167,18 @@ pub struct ReactorSnapshot {
 /// The control plane: the control connection, and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
 pub struct ControlSnapshot {
     /// Whether there is a control connection.
     pub connected: bool,
     /// How often one was established.
     pub established: u64,
     /// Events that came: of topology, status, schema and client routes.
+    #[cfg_attr(feature = "json", serde(with = "json::events"))]
     pub events: [u64; 4],
     /// Reads of the system tables that succeeded and failed.
+    #[cfg_attr(feature = "json", serde(with = "json::refreshes"))]
     pub refreshes: [u64; 2],
 }
 
@@ -168,30 +205,40 @@ pub(crate) struct Collected {
 /// Everything a session has counted since it was made, and how it stands now.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "json", serde(default, remote = "Self"))]
 pub struct MetricsSnapshot {
     /// When it was taken; rates are differences over this.
+    #[cfg_attr(feature = "json", serde(rename = "taken_us", with = "json::taken"))]
     pub taken: Option<Instant>,
     /// Finished requests, `[kind][outcome]` in the order of `RequestKind::ALL` and `RequestOutcome::ALL`.
+    #[cfg_attr(feature = "json", serde(with = "json::requests"))]
     pub requests: RequestCounts,
     /// From the caller handing a request over to its end, waits and retries included.
     pub latency: LatencySnapshot,
     /// Where that time went.
+    #[cfg_attr(feature = "json", serde(rename = "stages_us"))]
     pub stages: StageTimes,
     /// Requests that timed out: that were written, and that never were.
+    #[cfg_attr(feature = "json", serde(with = "json::timeouts"))]
     pub timeouts: [u64; 2],
     /// First attempts by routing quality, in the order of [`RoutingQuality::ALL`].
+    #[cfg_attr(feature = "json", serde(with = "json::routing"))]
     pub routing: [u64; 6],
     /// Requests sent again to the same host.
     pub retries_same_host: u64,
     /// Requests sent again to another host.
     pub retries_next_host: u64,
     /// Both by reason: to the same host, to another one.
+    #[cfg_attr(feature = "json", serde(rename = "retries", with = "json::retries"))]
     pub retries_by_reason: [ByReason; 2],
     /// Errors a retry policy told to ignore.
     pub ignored_errors: u64,
     /// The same by reason.
+    #[cfg_attr(feature = "json", serde(rename = "ignored", with = "json::reasons"))]
     pub ignored_by_reason: ByReason,
     /// Errors a retry policy was asked about and let pass, by reason.
+    #[cfg_attr(feature = "json", serde(rename = "given_up", with = "json::reasons"))]
     pub given_up_by_reason: ByReason,
     /// Statements prepared again because a server had forgotten them.
     pub reprepares: u64,
@@ -214,8 +261,10 @@ pub struct MetricsSnapshot {
     /// Answers that told something about a tablet that makes no sense.
     pub tablets_refused: u64,
     /// Dials by what came of them.
+    #[cfg_attr(feature = "json", serde(with = "json::connects"))]
     pub connects: Vec<(&'static str, u64)>,
     /// Connections that ended, by reason.
+    #[cfg_attr(feature = "json", serde(with = "json::disconnects"))]
     pub disconnects: Vec<(&'static str, u64)>,
     /// Connections in service.
     pub connections: u64,
@@ -224,14 +273,17 @@ pub struct MetricsSnapshot {
     /// Statements that the session has prepared and somebody holds.
     pub prepared_statements: u64,
     /// Everything that went over connections, ended ones included.
+    #[cfg_attr(feature = "json", serde(serialize_with = "json::traffic"))]
     pub traffic: TrafficSnapshot,
     /// Hosts with a connection.
     pub hosts: Vec<HostSnapshot>,
     /// Hosts without one that had one before, or should have.
+    #[cfg_attr(feature = "json", serde(skip))]
     pub absent_hosts: Vec<HostSnapshot>,
     /// The control plane.
     pub control: ControlSnapshot,
     /// By reactor, in order; those that did not answer in time are missing.
+    #[cfg_attr(feature = "json", serde(serialize_with = "json::reactors"))]
     pub reactors: Vec<ReactorSnapshot>,
     /// By kind of actor.
     pub actors: Vec<ActorSnapshot>,

@@ -109,16 +109,22 @@ impl StageSums {
 /// Where the time of ended requests went: sums over all of them, in microseconds, which add up to the sum of their latencies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct StageTimes {
     /// From the caller handing a request over to its coordinator taking it.
+    #[cfg_attr(feature = "json", serde(rename = "admission"))]
     pub admission_us: u64,
     /// Waiting at the coordinator for a connection with room.
+    #[cfg_attr(feature = "json", serde(rename = "coordinator"))]
     pub coordinator_us: u64,
     /// From the coordinator choosing a connection to the request being in its write buffer.
+    #[cfg_attr(feature = "json", serde(rename = "connection"))]
     pub connection_us: u64,
     /// From the write buffer to the answer, or to the failure of the attempt.
+    #[cfg_attr(feature = "json", serde(rename = "service"))]
     pub service_us: u64,
     /// Between the failure of an attempt and the next one: pauses, statements prepared again, speculation that waits.
+    #[cfg_attr(feature = "json", serde(rename = "retry_gap"))]
     pub retry_gap_us: u64,
 }
 

@@ -1,10 +1,17 @@
 //! What went over connections, as plain data.
 
+#[cfg(feature = "json")]
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "json")]
+use super::json;
 use super::{FailureReason, LatencySnapshot, SmallHistogram, snapshot::ByReason};
 
 /// What went over connections.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "json", serde(default))]
 pub struct TrafficSnapshot {
     /// Attempts written.
     pub attempts: u64,
@@ -13,6 +20,7 @@ pub struct TrafficSnapshot {
     /// Answers that were errors, to attempts that somebody waited for.
     pub server_errors: u64,
     /// The same by what they said.
+    #[cfg_attr(feature = "json", serde(with = "json::reasons"))]
     pub errors: ByReason,
     /// Attempts whose deadline passed.
     pub timeouts: u64,
