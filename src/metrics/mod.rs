@@ -15,10 +15,14 @@ mod otel;
 mod page;
 mod process;
 #[cfg(feature = "prometheus")]
+mod program;
+#[cfg(feature = "prometheus")]
 mod prometheus;
 #[cfg(feature = "prometheus")]
 mod protobuf;
 mod publish;
+#[cfg(feature = "prometheus")]
+mod report;
 mod sample;
 mod session;
 #[cfg(feature = "prometheus")]
@@ -42,6 +46,8 @@ pub use prometheus::PrometheusEndpoint;
 #[cfg(feature = "bulk")]
 pub(crate) use publish::describe;
 pub use publish::{Names, Publisher};
+#[cfg(feature = "prometheus")]
+pub use report::{Member, ProcessReport, ProgramNumber, SessionReport};
 
 use hosts::Hosts;
 use process::Process;

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use chorus_actors::MetricsSnapshot;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -17,6 +16,7 @@ use super::Sampler;
 use super::hosts::SeriesLimits;
 use super::http;
 use super::protobuf;
+use super::report::{self, SessionReport};
 use super::sample::Sample;
 use super::text;
 use crate::Session;
@@ -26,8 +26,8 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves a session's metrics until it is dropped: under `/` a page that draws them, with the panels of the dashboards for
 /// Grafana, for any browser and nothing else; under `/metrics` as text, or in the protobuf format for a scraper that asks for
-/// it first and a program without numbers of its own; under `/metrics.json` the whole [`MetricsSnapshot`] as JSON, connections
-/// and shards included.
+/// it first and a program without numbers of its own; under `/metrics.json` a [`SessionReport`] as JSON, connections and shards
+/// included.
 ///
 /// It has a thread of its own, so it can be scraped while the program's runtime is busy, and serves what was gathered at most
 /// a second ago. It keeps the session alive. The global recorder of the `metrics` facade is left alone.
@@ -84,7 +84,9 @@ impl PrometheusEndpoint {
         let (ready, started) = std::sync::mpsc::sync_channel(1);
         let gatherer = Gatherer {
             session: session.clone(),
+            name: limits.session.clone(),
             sampler: Sampler::new(limits),
+            started_ms: report::unix_ms(),
             exposition: Arc::new(Exposition::new()),
         };
         let thread = std::thread::Builder::new().name("chorus-metrics".into()).spawn(move || {
@@ -148,7 +150,7 @@ pub(super) struct Exposition {
 /// What was gathered at one time.
 struct Gathered {
     samples: Vec<Sample>,
-    snapshot: MetricsSnapshot,
+    report: SessionReport,
     at: SystemTime,
 }
 
@@ -174,9 +176,12 @@ impl Exposition {
         none.then(|| protobuf::render(samples.as_ref().map_or(&[], |latest| &latest.samples)))
     }
 
-    /// The latest snapshot as JSON; `null` before there is one.
+    /// The latest report as JSON; `null` before there is one.
     pub(super) fn json(&self) -> String {
-        self.latest().map_or_else(|| "null".to_owned(), |latest| latest.snapshot.to_json())
+        self.latest().map_or_else(
+            || "null".to_owned(),
+            |latest| latest.report.to_json(&self.program.handle().render()),
+        )
     }
 
     /// Everything in the text format of Prometheus.
@@ -190,7 +195,10 @@ impl Exposition {
 /// Keeps an exposition up to date.
 struct Gatherer {
     session: Session,
+    /// What it is called.
+    name: Option<String>,
     sampler: Sampler,
+    started_ms: u64,
     exposition: Arc<Exposition>,
 }
 
@@ -202,8 +210,10 @@ impl Gatherer {
         loop {
             ticks.tick().await;
             if let Ok(snapshot) = self.session.metrics().await {
-                let samples = self.sampler.take(&snapshot, &self.session.state(), Instant::now());
-                let gathered = Arc::new(Gathered { samples, snapshot, at: SystemTime::now() });
+                let state = self.session.state();
+                let samples = self.sampler.take(&snapshot, &state, Instant::now());
+                let report = SessionReport::new(self.name.clone(), snapshot, &state, self.started_ms);
+                let gathered = Arc::new(Gathered { samples, report, at: SystemTime::now() });
                 *self.exposition.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(gathered);
             }
             metrics::with_local_recorder(&self.exposition.program, &mut also);
