@@ -93,6 +93,7 @@ impl Engine {
                 cluster: cluster.clone(),
                 census: counts,
                 statements,
+                asked: 0,
             });
             let _ = addresses.send((metrics, cluster));
         })));

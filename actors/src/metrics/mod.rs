@@ -61,6 +61,8 @@ pub(crate) struct MetricsActor {
     pub(crate) cluster: Mail<ClusterActor>,
     pub(crate) census: Arc<Census>,
     pub(crate) statements: Arc<Statements>,
+    /// How often it was asked.
+    pub(crate) asked: u64,
 }
 
 impl Actor for MetricsActor {
@@ -76,6 +78,8 @@ impl Handler<Gather> for MetricsActor {
     type Result = ();
 
     fn handle(&mut self, Gather(reply): Gather, context: &mut Context<Self>) {
+        self.asked += 1;
+        let asked = self.asked;
         let answers: Vec<_> = self
             .coordinators
             .iter()
@@ -122,6 +126,11 @@ impl Handler<Gather> for MetricsActor {
                     actor.queue_wait.merge(&count.wait);
                 });
             }
+            // Its address is no counted mailbox: it is the one who counts.
+            snapshot.actor("metrics", |actor| {
+                actor.alive += 1;
+                actor.messages += asked;
+            });
             snapshot.taken = Some(snapshot::now());
             let _ = reply.send(snapshot);
         };
