@@ -1,4 +1,4 @@
-//! `chorus load` from the outside: the binary, real files, an embedded node, and what scripts and people see.
+//! `chorus load` and `chorus top` from the outside: the binary, real files, an embedded node, and what scripts and people see.
 
 mod bad_rows;
 mod bad_sources;
@@ -9,3 +9,6 @@ mod harness;
 mod interruptions;
 mod not_resumed;
 mod resume;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod top;

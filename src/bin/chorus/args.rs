@@ -8,6 +8,8 @@ use chorus::Consistency;
 use chorus::bulk::{EpochUnit, PrimaryKey, RejectLimit, TableName};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::top::TopArgs;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    all rows written
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Load(Box<LoadArgs>),
     /// Run the embedded in-memory CQL node alone, until Ctrl-C.
     Node(NodeArgs),
+    /// Watch a running program by host and by actor: what its metrics endpoint tells, in the terminal.
+    Top(TopArgs),
 }
 
 #[derive(Debug, Args)]
@@ -270,7 +274,7 @@ fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let error = || format!("{text:?} is not a duration such as 30s, 5m or 1h");
     let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -293,7 +297,7 @@ mod tests {
         let all = ["chorus", "load", "f.csv", "--to", "a.b"].iter().chain(args);
         Cli::try_parse_from(all).map(|cli| match cli.command {
             Command::Load(load) => *load,
-            Command::Node(_) => unreachable!("load was asked for"),
+            _ => unreachable!("load was asked for"),
         })
     }
 

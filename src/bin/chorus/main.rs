@@ -12,6 +12,7 @@ mod resume;
 mod sample;
 mod screen;
 mod signals;
+mod top;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Load(args) => load::load(*args),
         Command::Node(args) => node::node(&args),
+        Command::Top(args) => top::top(&args),
     };
     match outcome {
         Ok(exit) => exit.into(),
