@@ -75,8 +75,10 @@ pub fn metrics_page() -> String {
 const WAYS: &str = "\n## Ways out\n\n\
 * `session.metrics()`: a `MetricsSnapshot`, plain data with percentiles, by session, host, connection, reactor and actor;\n  \
 `rates_since` an earlier one, `to_json`.\n\
-* `PrometheusEndpoint`: `/metrics` as text, or as protobuf for a scraper that asks for it first; `/metrics.json` the snapshot;\n  \
+* `PrometheusEndpoint`: `/metrics` as text, or as protobuf for a scraper that asks for it first; `/metrics.json` a `SessionReport`: the\n  \
+snapshot, the cluster's hosts and the program's own numbers, to be read with serde (feature `json`);\n  \
 `/` a page that draws all of the panels below in any browser, see [The page](#the-page).\n\
+* `chorus top`: a running program by host and by actor, in the terminal. See [top.md](top.md).\n\
 * `Publisher`: any recorder of the `metrics` facade.\n\
 * `HdrLog` (feature `hdr-log`): interval logs of latencies that HdrHistogram's tools read.\n\n\
 ### OpenTelemetry\n\n\

@@ -63,8 +63,8 @@ impl BulkView {
             total: read(metric, Some(stage)).unwrap_or(0.0),
             per_second: per_second(metric, Some(stage)),
         });
-        let limits = catalog::BULK_LIMITED_BY.labels[0].values.iter().copied();
-        let limited_by = limits.filter(|limit| {
+        let mut limits = catalog::BULK_LIMITED_BY.labels[0].values.iter().copied();
+        let limited_by = limits.find(|limit| {
             let is_it = |number: &ProgramNumber| {
                 number.name == catalog::BULK_LIMITED_BY.name
                     && number.label("by") == Some(*limit)
@@ -82,7 +82,7 @@ impl BulkView {
             rows: rows.into(),
             in_flight: read(&catalog::BULK_IN_FLIGHT, None).unwrap_or(0.0) as u64,
             in_flight_limit: read(&catalog::BULK_LIMIT, None).unwrap_or(0.0) as u64,
-            limited_by: limited_by.last().unwrap_or("none"),
+            limited_by: limited_by.unwrap_or("none"),
             source_bytes,
             source_size,
             source_bytes_per_second,

@@ -83,6 +83,9 @@ fn every_tab_is_as_it_was_in_terminals_of_three_sizes() {
     }
     let help = letters(&drawn(&watch, &pressed(&[KeyCode::Char('?')]), Theme::plain(), (80, 24)));
     is_golden("help-80x24", &help);
+    let docs = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/top.md"));
+    let overview = letters(&drawn(&watch, &Ui::default(), Theme::plain(), (80, 24)));
+    assert!(docs.contains(&overview), "docs/top.md shows another screen:\n{overview}");
     is_golden("once", &plain::report(watch.view().expect("a view"), &endpoint()));
 }
 
