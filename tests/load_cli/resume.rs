@@ -1,10 +1,10 @@
 //! Loads that are killed, stopped or fail, and are gone on with: in the end every row is there as if nothing had happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::Duration;
 
-use chorus::{PageSize, Statement};
+use chorus::{DbError, PageSize, Statement};
 use chorus_node::{Fault, Requests};
 use chorus_protocol::Opcode;
 
@@ -140,6 +140,36 @@ async fn f94_f95_several_files_are_one_load_that_goes_on_in_the_file_it_was_in()
     let under_way = killed(&folder, &node, &["a.csv", "b.csv.gz", "c.csv"], "several", 10).await;
     assert!(under_way > 3, "{under_way}");
     assert_eq!(content(&node, "ks.several").await[&0], "from the last 0");
+}
+
+#[tokio::test]
+async fn a_row_the_server_refuses_is_in_the_rejects_once_however_often_its_load_is_killed() {
+    let (folder, node) = (Folder::new(), Node::with_tables(&[&format!("t {COLUMNS}")]).await);
+    let rows: String = (0..ROWS).map(|id| format!("{id},value {id}\n")).collect();
+    folder.write("f.csv", format!("id,value\n{rows}"));
+    let refused = Requests::all().with_opcode(Opcode::Execute).with_probability(0.02);
+    node.cluster.faults().add(refused, Fault::Error(DbError::Invalid, "not on a Monday".to_owned()));
+    slow(&node);
+    let more = ["--resume", "auto", "--max-errors", "unlimited"];
+    for wait in [150, 260, 90, 410, 200, 330] {
+        let started = start(&folder, &node, &["f.csv"], "ks.t", &more);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        started.signal("KILL");
+        started.wait();
+    }
+    let last = start(&folder, &node, &["f.csv"], "ks.t", &more).wait();
+    last.ended(1, "not on a Monday");
+    let rejects = folder.read("f.csv.rejects.csv");
+    let refused: Vec<i32> =
+        rejects.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+    let once: BTreeSet<i32> = refused.iter().copied().collect();
+    assert_eq!((once.len(), refused.len() as u64), (refused.len(), last.number("rejected")));
+    assert_eq!(folder.read("f.csv.rejects.errors.csv").lines().count(), refused.len() + 1);
+    assert_eq!(last.number("written") + last.number("rejected"), u64::from(ROWS));
+    // Nothing is neither here nor there.
+    let mut all = once;
+    all.extend(content(&node, "ks.t").await.keys());
+    assert_eq!(all.len() as u32, ROWS);
 }
 
 /// A load of a file of which some rows are written and others are not.

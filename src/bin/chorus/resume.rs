@@ -46,6 +46,9 @@ pub(crate) fn run_directory(args: &LoadArgs) -> Result<Option<RunDirectory>, Fai
         }
         Some(folder) => RunDirectory::resume(folder).map_err(|error| Failure::from(&error))?,
     };
+    if args.resume.is_some() && directory.path().exists() && !directory.is_finished() {
+        say(format_args!("going on with {}", directory.path().display()));
+    }
     Ok(Some(directory))
 }
 

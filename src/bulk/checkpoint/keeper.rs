@@ -118,8 +118,13 @@ impl Keeper {
             }
             false
         };
-        let written = tokio::time::timeout(limit, write).await.unwrap_or(false);
+        tokio::time::timeout(limit, write).await.unwrap_or(false)
+    }
+}
+
+/// However the load ends, nothing grows old after it.
+impl Drop for Keeper {
+    fn drop(&mut self) {
         self.progress.checkpoints_end();
-        written
     }
 }

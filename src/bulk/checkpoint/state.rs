@@ -67,6 +67,32 @@ pub(crate) struct WrittenWith {
     pub(crate) values: Vec<String>,
 }
 
+/// No file, load or time has a number beyond this; sums of several of them are numbers, too.
+const MOST: u64 = 1 << 60;
+
+impl State {
+    /// Whether it can be: whoever reads it counts on that.
+    pub(crate) fn is_sound(&self) -> bool {
+        let Totals { written, retried, rejected, bytes, elapsed_us, cpu_us } = self.totals;
+        let numbers = [written, retried, bytes, elapsed_us, cpu_us];
+        numbers.iter().chain(&rejected).all(|number| *number <= MOST)
+            && self.timestamp.unsigned_abs() <= MOST
+            && self.inputs.iter().all(|input| input.left.as_deref().is_none_or(are_sound))
+    }
+}
+
+/// Whether spans follow each other, and only the last may be without an end.
+fn are_sound(spans: &[Span]) -> bool {
+    let mut from = 0;
+    spans.iter().enumerate().all(|(index, span)| {
+        let is_last = index + 1 == spans.len();
+        let follows = span.at.offset >= from && span.at.offset <= MOST && span.at.line <= MOST;
+        from = span.to.unwrap_or(MOST);
+        let ends = if span.to.is_none() { is_last } else { from > span.at.offset && from <= MOST };
+        follows && ends && span.timestamp.unsigned_abs() <= MOST
+    })
+}
+
 impl InputState {
     /// Whether every row of it was acknowledged or rejected.
     pub(crate) fn is_done(&self) -> bool {

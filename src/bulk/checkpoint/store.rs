@@ -155,7 +155,9 @@ fn unsealed(text: &[u8]) -> Result<State, Unusable> {
     if head.version != VERSION {
         return Err(Unusable::Version(head.version));
     }
-    serde_json::from_slice(state).map_err(|_| Unusable::Damaged("it does not say what a checkpoint says"))
+    let state: State = serde_json::from_slice(state)
+        .map_err(|_| Unusable::Damaged("it does not say what a checkpoint says"))?;
+    if state.is_sound() { Ok(state) } else { Err(Unusable::Damaged("it says what cannot be")) }
 }
 
 /// Makes names in a folder survive a power cut.

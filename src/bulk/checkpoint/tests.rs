@@ -94,6 +94,38 @@ fn f97_the_checkpoint_before_a_torn_one_is_used() {
 }
 
 #[test]
+fn f97_a_whole_checkpoint_that_says_what_cannot_be_is_refused() {
+    let (_folder, store) = store();
+    let span = |from, to| {
+        let mut span = Span::whole(5);
+        (span.at.offset, span.to) = (from, to);
+        span
+    };
+    let late = Span { timestamp: i64::MIN, ..span(0, None) };
+    for left in [
+        vec![span(5, Some(5))],
+        vec![span(5, Some(9)), span(8, None)],
+        vec![span(5, None), span(9, Some(10))],
+        vec![span(u64::MAX, None)],
+        vec![late],
+    ] {
+        let mut bad = state(1);
+        bad.inputs[0].left = Some(left.clone());
+        store.write(&bad).unwrap();
+        store.write(&bad).unwrap();
+        assert!(matches!(store.read(), Err(ResumeError::Damaged { .. })), "{left:?}");
+    }
+    let mut bad = state(u64::MAX);
+    bad.inputs[0].left = Some(vec![span(0, Some(3)), span(4, None)]);
+    store.write(&bad).unwrap();
+    store.write(&bad).unwrap();
+    assert!(matches!(store.read(), Err(ResumeError::Damaged { .. })));
+    bad.totals.written = 1;
+    store.write(&bad).unwrap();
+    assert_eq!(store.read().unwrap(), bad);
+}
+
+#[test]
 fn another_version_is_refused_by_its_number() {
     let (_folder, store) = store();
     store.write(&State { version: 9, ..state(1) }).unwrap();
@@ -168,6 +200,7 @@ async fn checkpoints_that_cannot_be_written_are_tried_again_and_counted() {
     keeper.state().finished = true;
     assert!(keeper.save_last(every, || Ok(Vec::new())).await);
     assert!(store.read().unwrap().finished);
+    drop(keeper);
     assert_eq!(progress.snapshot().checkpoint_age, None);
 }
 

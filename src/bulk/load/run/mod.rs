@@ -45,6 +45,8 @@ const STOP_DRAIN: u64 = 10_000;
 
 /// The longest latency told apart, in microseconds: an hour.
 const LONGEST_LATENCY: u64 = 3_600_000_000;
+
+/// A load under way.
 struct Run {
     loader: BulkLoader,
     /// The input being loaded.

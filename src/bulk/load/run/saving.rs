@@ -43,7 +43,6 @@ impl Run {
         let noted = if matches!(ending, Ending::RejectsFailed(_)) { None } else { self.note().ok() };
         let Some(keeper) = &mut self.keeper else { return };
         if noted.is_none() {
-            self.loader.progress.checkpoints_end();
             return;
         }
         keeper.state().finished = matches!(ending, Ending::Complete);
