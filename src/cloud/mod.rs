@@ -86,20 +86,10 @@ impl SecureBundle {
             let _ = done.send(bundle.builder_blocking());
         });
         thread.map_err(|error| BundleProblem::Service { reason: error.to_string().into() })?;
-        // The thread keeps the limit itself but for the system's resolver, which can be given up only from here.
-        let answer = match tokio::runtime::Handle::try_current() {
-            Ok(_) => tokio::time::timeout(SERVICE_LIMIT + Duration::from_millis(500), answered).await,
-            Err(_) => Ok(answered.await),
-        };
-        match answer {
-            Ok(Ok(builder)) => builder,
-            Ok(Err(_)) => Err(BundleProblem::Service { reason: "it was not asked".into() }.into()),
-            Err(_) => Err(BundleProblem::Timeout { limit: SERVICE_LIMIT }.into()),
-        }
+        answered.await.map_err(|_| BundleProblem::Service { reason: "it was not asked".into() })?
     }
 
-    /// The same for programs without a runtime. Blocks; a name of the service that cannot be looked up may take longer than the
-    /// 5 seconds.
+    /// The same for programs without a runtime. Blocks, for 5 seconds at most.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
 //! Asking the service: one GET over HTTPS, with the bundle's certificate, within a limit.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
@@ -15,7 +16,7 @@ const MOST_HEADERS: usize = 64;
 /// Headers that do not end by then are no headers.
 const MOST_IN_HEADERS: usize = 64 << 10;
 
-/// The body of `https://host:port/metadata`. Blocks, for no longer than `limit` but for the system's resolver.
+/// The body of `https://host:port/metadata`. Blocks, for no longer than `limit`.
 pub(super) fn fetch(
     host: &str,
     port: u16,
@@ -62,13 +63,25 @@ pub(super) fn fetch(
 /// The first address of the name that answers.
 fn connect(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
-    for address in (host, port).to_socket_addrs()? {
+    for address in resolve(host, port, until)? {
         match TcpStream::connect_timeout(&address, left(until)?) {
             Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+/// The addresses of the name. The system's resolver knows no limit: it is asked on a thread that is left behind when it takes
+/// too long, and ends when the resolver gives up.
+fn resolve(host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>> {
+    let (told, answer) = mpsc::sync_channel(1);
+    let name = (host.to_owned(), port);
+    std::thread::Builder::new().name("chorus-resolver".to_owned()).spawn(move || {
+        // Nobody waits any more when it took too long.
+        let _ = told.send(name.to_socket_addrs().map(Vec::from_iter));
+    })?;
+    answer.recv_timeout(left(until)?).map_err(|_| io::ErrorKind::TimedOut)?
 }
 
 fn left(until: Instant) -> io::Result<Duration> {
