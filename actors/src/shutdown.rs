@@ -16,7 +16,7 @@ pub struct ShutdownReport {
     pub abandoned: u64,
     /// Connections closed.
     pub connections: u64,
-    /// Whether every request ended before the deadline.
+    /// Whether every request ended and every connection was closed before the deadline.
     pub in_time: bool,
     /// How long the shutdown took, from the call to the last closed socket.
     pub took: Duration,

@@ -413,8 +413,8 @@ impl Session {
         Ok(self.inner.engine.metrics().await?)
     }
 
-    /// Ends the session for all its clones. Requests under way may finish within `limit`; new ones fail with
-    /// [`ErrorKind::SessionClosed`](crate::ErrorKind::SessionClosed). When this returns, no connection and no thread of the
+    /// Ends the session for all its clones. Requests under way may finish within `limit`, then connections are closed, for which
+    /// at least 100 ms are left; new requests fail with [`ErrorKind::SessionClosed`](crate::ErrorKind::SessionClosed). When this returns, no connection and no thread of the
     /// session is left. Calling it again reports nothing left to do.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.inner.engine.shutdown(limit).await

@@ -53,6 +53,38 @@ fn multi_thread_program() {
     });
 }
 
+/// Where a runtime offers neither timers nor sockets, a session has its own.
+#[test]
+fn program_whose_runtime_has_no_drivers() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let report = runtime.expect("a runtime").block_on(async {
+        let session = Session::builder()
+            .contact_points(cluster.addresses())
+            .placement(Placement::Dedicated { threads: 2 })
+            .connect()
+            .await
+            .expect("connects");
+        session.query(KEYSPACE, ()).await.expect("created");
+        session.shutdown(Duration::from_secs(5)).await
+    });
+    assert!(report.is_clean() && report.in_time && report.connections > 0, "{report:?}");
+}
+
+/// On such a runtime itself it cannot run, and says so instead of waiting for ever.
+#[test]
+fn a_runtime_without_drivers_is_named_when_a_session_is_to_live_on_it() {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    let mut runtimes =
+        [tokio::runtime::Builder::new_current_thread(), tokio::runtime::Builder::new_multi_thread()];
+    for runtime in &mut runtimes {
+        let runtime = runtime.worker_threads(1).build().expect("a runtime");
+        let connect = Session::builder().contact_points(cluster.addresses()).connect();
+        let error = runtime.block_on(connect).expect_err("there are no timers");
+        assert!(error.to_string().contains("enable_all"), "{error}");
+    }
+}
+
 #[test]
 fn current_thread_program() {
     let cluster = EmbeddedCluster::start(1).expect("the node starts");

@@ -99,6 +99,11 @@ pub(crate) struct ClusterRead {
     pub(crate) answers: Vec<Answer<()>>,
 }
 
+/// The control actor has panicked too often and is gone: nothing is learned of the cluster any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ControlDied;
+
 /// No control connection could be made anywhere; it is tried again later.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]

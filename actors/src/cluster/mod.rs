@@ -31,7 +31,7 @@ use std::sync::Arc;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, SpawnHandle};
 use chorus_topology::{ClusterState, Host, HostIndex, Rng, RouteBuilder};
 use tokio::sync::oneshot;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::config::{ControlConnectionFallback, EngineConfig};
 use crate::connection::handshake::ConnectError;
@@ -47,9 +47,9 @@ pub(crate) use feed::Feed;
 pub use feed::{ClusterEvent, ClusterEvents};
 pub use messages::UseKeyspaceError;
 pub(crate) use messages::{
-    AdmitPolicies, AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlLost, ControlMoved, HostDown,
-    HostReported, HostSharding, HostTried, HostUp, KeyspaceExists, LearnTablets, Refresh, RoutesChanged,
-    Shutdown,
+    AdmitPolicies, AgreeOnSchema, ChangeKeyspace, ClusterRead, ControlDied, ControlLost, ControlMoved,
+    HostDown, HostReported, HostSharding, HostTried, HostUp, KeyspaceExists, LearnTablets, Refresh,
+    RoutesChanged, Shutdown,
 };
 pub(crate) use pause::Pause;
 pub(crate) use spread::PrepareElsewhere;
@@ -221,6 +221,23 @@ impl Handler<ControlLost> for ClusterActor {
         }
         let error = ConnectError::NoHostAvailable { attempts };
         warn!(%error, "no control connection; the cluster is taken to be as last seen");
+    }
+}
+
+impl Handler<ControlDied> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ControlDied, ctx: &mut Self::Context) {
+        if self.stopping {
+            return;
+        }
+        if self.published.control.load().is_some() {
+            self.handle(ControlMoved(None), ctx);
+        }
+        error!("the actor that watches the cluster is gone; the cluster is taken to be as last seen");
+        let reason = "the actor that asks the cluster about itself panicked, which is logged with its reason; \
+                      on a runtime without timers or sockets it cannot but do so (see `enable_all` of its builder)";
+        self.answer_ready(Err(ConnectError::Metadata { reason: reason.into() }));
     }
 }
 

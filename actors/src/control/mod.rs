@@ -31,7 +31,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::cluster::{ClusterActor, ClusterRead, ControlLost, ControlMoved};
+use crate::cluster::{ClusterActor, ClusterRead, ControlDied, ControlLost, ControlMoved};
 use crate::config::{ControlConnectionFallback, Directory, EngineConfig};
 use crate::connection::handshake::{ConnectOptions, Versions};
 use crate::connection::{ConnectionFact, ConnectionSettings};
@@ -316,6 +316,16 @@ impl ControlActor {
 fn tell_all(answers: Vec<Answer<()>>, why: &ControlError) {
     for answer in answers {
         let _ = answer.send(Err(why.clone()));
+    }
+}
+
+/// Whoever waits for the first read of the cluster would wait for ever.
+impl Drop for ControlActor {
+    fn drop(&mut self) {
+        if self.stopped.is_none() {
+            self.setup.coordinator.set_control(None);
+            self.setup.cluster.do_send(ControlDied);
+        }
     }
 }
 
