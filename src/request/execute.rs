@@ -44,7 +44,7 @@ fn execute_observed<'s>(
     values: &impl IntoRow,
 ) -> Execute<'s> {
     let begun = begin(session, statement, values);
-    let Execute { expected, stage: Stage::Sent(reply), .. } = begun else { return begun };
+    let Execute { stage: Stage::Sent(reply, expected), .. } = begun else { return begun };
     let observers = &session.inner.observers;
     let values = observers.values_of(statement, values);
     let statement = statement.clone();
@@ -52,15 +52,15 @@ fn execute_observed<'s>(
         let observed = observers.execution_of(session, &statement, values, SpanOf::Request);
         super::finish(session, reply, expected, observed).await
     };
-    Execute { session, expected: None, stage: Stage::FollowUp(Box::pin(request)) }
+    Execute { session, stage: Stage::FollowUp(Box::pin(request)) }
 }
 
 /// The request, encoded where its caller keeps it.
 #[inline]
 fn begin<'s>(session: &'s Session, statement: &PreparedStatement, values: &impl IntoRow) -> Execute<'s> {
     match fill(session, statement, values) {
-        Ok((request, expected)) => Execute { session, expected, stage: Stage::Sent(request.send()) },
-        Err(error) => Execute { session, expected: None, stage: Stage::Failed(Box::new(error)) },
+        Ok((request, expected)) => Execute { session, stage: Stage::Sent(request.send(), expected) },
+        Err(error) => Execute { session, stage: Stage::Failed(Box::new(error)) },
     }
 }
 
@@ -195,13 +195,12 @@ pub(super) fn encode_bound(
 #[must_use = "a request is sent when its future is polled"]
 pub struct Execute<'s> {
     session: &'s Session,
-    expected: Option<Expected>,
     stage: Stage<'s>,
 }
 
 enum Stage<'s> {
-    /// On its way, or answered.
-    Sent(PendingReply<'s>),
+    /// On its way, and what will be needed to read the rows of its answer.
+    Sent(PendingReply<'s>, Option<Expected>),
     /// Something has to be done before the result can be handed out.
     FollowUp(BoxFuture<'s, Result<QueryResult, Error>>),
     /// It was never sent.
@@ -216,7 +215,7 @@ impl Future for Execute<'_> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Stage::Sent(reply) = &mut this.stage else { return this.poll_rest(cx) };
+        let Stage::Sent(reply, _) = &mut this.stage else { return this.poll_rest(cx) };
         match ready!(Pin::new(reply).poll(cx)) {
             Ok(reply) if reply.is_done() && !reply.was_delayed() => {
                 this.end();
@@ -233,7 +232,7 @@ impl Execute<'_> {
     /// instead of three destructors.
     #[inline(always)]
     fn end(&mut self) {
-        if let Stage::Sent(reply) = &self.stage
+        if let Stage::Sent(reply, None) = &self.stage
             && reply.is_spent()
         {
             std::mem::forget(std::mem::replace(&mut self.stage, Stage::Over));
@@ -241,7 +240,11 @@ impl Execute<'_> {
     }
 
     fn read(&mut self, reply: Reply, cx: &mut Context<'_>) -> Poll<Result<QueryResult, Error>> {
-        let read = answer::read(reply, self.session, self.expected.as_ref());
+        let expected = match &self.stage {
+            Stage::Sent(_, expected) => expected.as_ref(),
+            _ => None,
+        };
+        let read = answer::read(reply, self.session, expected);
         self.stage = Stage::Over;
         let (result, effect) = read?;
         let Some(effect) = effect else { return Poll::Ready(Ok(result)) };
@@ -260,7 +263,7 @@ impl Execute<'_> {
                 }
                 polled
             }
-            Stage::Sent(_) | Stage::Over => panic!("a request was polled after its end"),
+            Stage::Sent(..) | Stage::Over => panic!("a request was polled after its end"),
         }
     }
 }

@@ -168,12 +168,16 @@ impl Outbound {
     }
 
     /// Whether everything appended was taken by the socket.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-            && match self.layer.lowest() {
-                Layer::Plain(_) | Layer::Older { .. } => true,
-                Layer::Segments { envelopes, .. } => envelopes.is_empty(),
-            }
+        self.bytes.is_empty() && (self.verbatim || self.is_layer_empty())
+    }
+
+    fn is_layer_empty(&self) -> bool {
+        match self.layer.lowest() {
+            Layer::Plain(_) | Layer::Older { .. } => true,
+            Layer::Segments { envelopes, .. } => envelopes.is_empty(),
+        }
     }
 
     /// Tells how much the socket took. Returns the number of frames when that emptied the buffer.

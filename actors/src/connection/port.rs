@@ -106,6 +106,12 @@ impl Port {
         self.queued.get()
     }
 
+    /// Whether something waits for a place on the wire.
+    #[inline]
+    pub(super) fn has_queue(&self) -> bool {
+        !self.queue.borrow().is_empty()
+    }
+
     /// Whether new work may be handed over: neither closed nor draining, and the queue is shorter than a window.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {

@@ -63,8 +63,12 @@ impl ConnectionActor {
             if self.port.sweep.take() {
                 self.sweep();
             }
-            self.fill();
-            self.write(task)?;
+            if self.port.has_queue() {
+                self.fill();
+            }
+            if !self.outbound.is_empty() {
+                self.write(task)?;
+            }
             self.publish();
             if !read {
                 break;
@@ -77,7 +81,7 @@ impl ConnectionActor {
         self.beat(task)?;
         if self.port.order.get() == Order::Drain
             && self.in_flight.len() == self.in_flight.orphans() as usize
-            && self.port.queue.borrow().is_empty()
+            && !self.port.has_queue()
             && self.outbound.is_empty()
         {
             return Ok(Poll::Ready(()));

@@ -1,6 +1,6 @@
 //! Taking jobs in, and finding each a connection.
 
-use std::task::Context as Task;
+use std::{rc::Rc, task::Context as Task};
 
 use chorus_protocol::token::Token;
 use chorus_topology::{HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, preferred_target};
@@ -132,11 +132,12 @@ impl CoordinatorActor {
 
     /// Sends a request to the next host of its plan.
     #[inline(always)]
-    pub(super) fn dispatch_one(&mut self, mut request: Box<Request>) {
+    pub(super) fn dispatch_one(&mut self, request: Box<Request>) {
         if request.is_abandoned() {
             self.port.cancelled(request);
             return;
         }
+        let Some(mut request) = self.send_plainly(request) else { return };
         let connection = match self.choose(&mut request) {
             Choice::Connection(connection) => connection,
             Choice::Full => return self.wait_for_room(Job::One(request)),
@@ -146,8 +147,42 @@ impl CoordinatorActor {
         self.hand_over(request, &connection);
     }
 
-    /// A connection to the next host of the request's plan that has room.
+    /// Sends a request that was never sent and about which nothing is special, when the first host of its plan has room, or gives
+    /// it back: [`choose`](Self::choose) without the cases that most requests are not.
     #[inline(always)]
+    fn send_plainly(&mut self, mut request: Box<Request>) -> Option<Box<Request>> {
+        let (options, progress) = (&request.options, &request.progress);
+        let is_plain = progress.tried.is_empty()
+            && progress.attempts.is_empty()
+            && progress.aim.is_none()
+            && options.host.is_none()
+            && options.preferred.is_none()
+            && options.policies.is_none()
+            && !(options.idempotent && self.speculates);
+        if !is_plain {
+            return Some(request);
+        }
+        let Self { port, policies, rng, .. } = self;
+        let (route, pools) = (port.route.borrow(), port.pools.borrow());
+        let Some(route) = route.as_deref() else { return Some(request) };
+        let (query, view) = (routing_query(options, options.token, None), route.view(policies.view));
+        let Some(target) = policies.load_balancing.next(&query, view, &*pools, &[], rng) else {
+            return Some(request);
+        };
+        let Pick::Connection(connection) = pools.pick(target.host, target.shard, rng) else {
+            return Some(request);
+        };
+        let quality = connection.routes(target.shard, target.quality);
+        port.stats.borrow_mut().routed(quality, 1);
+        let progress = &mut request.progress;
+        progress.tried.push(target.host);
+        progress.quality = Some(quality);
+        progress.attempt_at(connection, port.clock().now_us());
+        connection.push(Work::One(request), 1);
+        None
+    }
+
+    /// A connection to the next host of the request's plan that has room.
     fn choose(&mut self, request: &mut Request) -> Choice {
         let Self { port, policies, rng, .. } = self;
         let (route, pools) = (port.route.borrow(), port.pools.borrow());
@@ -165,7 +200,7 @@ impl CoordinatorActor {
                         port.stats.borrow_mut().routed(quality, 1);
                     }
                     request.progress.quality = Some(quality);
-                    return Choice::Connection(connection);
+                    return Choice::Connection(Rc::clone(connection));
                 }
                 Pick::Full => full = true,
                 Pick::None => {
@@ -205,9 +240,7 @@ impl CoordinatorActor {
 
     #[inline(always)]
     pub(super) fn hand_over(&mut self, mut request: Box<Request>, connection: &ConnectionHandle) {
-        request.progress.host = Some(connection.host);
-        request.progress.connection = connection.id;
-        request.progress.stamps.queued_us = self.port.clock().now_us();
+        request.progress.attempt_at(connection, self.port.clock().now_us());
         if request.options.idempotent && (self.speculates || request.options.policies.is_some()) {
             self.watch(&mut request, connection);
         }
@@ -229,8 +262,8 @@ impl CoordinatorActor {
                 planned(options, token, &self.policies, &route, &*pools, &tried, &mut self.rng)
             });
             let Some((host, shard, quality)) = target else { break };
-            let pick = self.port.pools.borrow().pick(host, shard, &mut self.rng);
-            match pick {
+            let pools = self.port.pools.borrow();
+            match pools.pick(host, shard, &mut self.rng) {
                 Pick::Connection(connection) => {
                     let rows = chunk.len();
                     let quality = connection.routes(shard, quality);

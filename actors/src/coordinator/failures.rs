@@ -11,7 +11,6 @@ use chorus_topology::HostIndex;
 use super::{
     CoordinatorActor, Parked, execution,
     execution::{Circumstances, Effect, Judge},
-    pools::Pick,
     port::{Cause, Failed},
 };
 use crate::connection::ConnectionHandle;
@@ -169,8 +168,8 @@ impl CoordinatorActor {
     /// Sends again: to `host` if it still has a connection with room, else to the next host of the plan.
     pub(super) fn resend(&mut self, request: Box<Request>, host: Option<HostIndex>) {
         if let Some(host) = host {
-            let pick = self.port.pools.borrow().pick(host, None, &mut self.rng);
-            if let Pick::Connection(connection) = pick {
+            let connection = self.port.pools.borrow().pick(host, None, &mut self.rng).connection();
+            if let Some(connection) = connection {
                 self.hand_over(request, &connection);
                 return;
             }

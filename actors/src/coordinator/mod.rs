@@ -177,10 +177,12 @@ impl CoordinatorActor {
             self.port.stats.borrow_mut().polls += 1;
             self.inbox.set_time(self.port.clock().now_us());
         }
-        self.judge_failures();
-        self.settle_reprepared();
-        self.send_ahead();
-        self.settle_aside();
+        if self.port.has_returns() {
+            self.judge_failures();
+            self.settle_reprepared();
+            self.send_ahead();
+            self.settle_aside();
+        }
         if self.port.news.take() {
             self.retry_stranded();
         }

@@ -61,13 +61,23 @@ impl HostPool {
 }
 
 /// What picking a connection came to.
-pub(super) enum Pick {
+pub(super) enum Pick<'p> {
     /// This one has room.
-    Connection(ConnectionHandle),
+    Connection(&'p ConnectionHandle),
     /// There are connections, all of them full.
     Full,
     /// There is none.
     None,
+}
+
+impl Pick<'_> {
+    /// The connection, to be kept, if there is one with room.
+    pub(super) fn connection(&self) -> Option<ConnectionHandle> {
+        match self {
+            Self::Connection(connection) => Some(Rc::clone(connection)),
+            Self::Full | Self::None => None,
+        }
+    }
 }
 
 /// All connections of the reactor, indexed by host.
@@ -115,12 +125,12 @@ impl Pools {
 
     /// Chooses a connection to a host: one to the shard if there is one with room, else the less busy of two.
     #[inline(always)]
-    pub(super) fn pick(&self, host: HostIndex, shard: Option<u16>, rng: &mut Rng) -> Pick {
+    pub(super) fn pick(&self, host: HostIndex, shard: Option<u16>, rng: &mut Rng) -> Pick<'_> {
         let Some(pool) = self.hosts.get(host.0 as usize) else { return Pick::None };
         let connections = &pool.connections;
         if let [only] = connections.as_slice() {
             return match only {
-                only if only.has_room() => Pick::Connection(Rc::clone(only)),
+                only if only.has_room() => Pick::Connection(only),
                 only if only.is_open() => Pick::Full,
                 _ => Pick::None,
             };
@@ -128,7 +138,7 @@ impl Pools {
         if shard.is_some() {
             let to_shard = connections.iter().filter(|one| one.shard == shard && one.has_room());
             if let Some(best) = to_shard.min_by_key(|one| one.in_flight()) {
-                return Pick::Connection(Rc::clone(best));
+                return Pick::Connection(best);
             }
         }
         if connections.is_empty() {
@@ -139,10 +149,10 @@ impl Pools {
         let (light, heavy) =
             if first.in_flight() <= second.in_flight() { (first, second) } else { (second, first) };
         if let Some(chosen) = [light, heavy].into_iter().find(|one| one.has_room()) {
-            return Pick::Connection(Rc::clone(chosen));
+            return Pick::Connection(chosen);
         }
         match connections.iter().find(|one| one.has_room()) {
-            Some(any) => Pick::Connection(Rc::clone(any)),
+            Some(any) => Pick::Connection(any),
             None if connections.iter().any(|one| one.is_open()) => Pick::Full,
             None => Pick::None,
         }

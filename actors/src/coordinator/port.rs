@@ -277,6 +277,15 @@ impl CoordinatorPort {
         }
     }
 
+    /// Whether connections or pools have handed something over that needs a decision.
+    #[inline]
+    pub(super) fn has_returns(&self) -> bool {
+        !self.failed.borrow().is_empty()
+            || !self.reprepared.borrow().is_empty()
+            || !self.late.borrow().is_empty()
+            || !self.taught.borrow().is_empty()
+    }
+
     /// Called when the coordinator is polled. Whether it is by another waker than before.
     pub(super) fn awoken(&self, waker: &Waker) -> bool {
         self.woken.set(false);

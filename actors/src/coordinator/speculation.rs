@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chorus_topology::{Conditions, SpeculativePolicy};
 
-use super::{CoordinatorActor, CoordinatorPort, pools::Pick};
+use super::{CoordinatorActor, CoordinatorPort};
 use crate::{
     connection::ConnectionHandle,
     metrics::RecentLatencies,
@@ -223,9 +223,9 @@ impl CoordinatorActor {
         let route = self.port.route.borrow().clone()?;
         let connection = loop {
             let (host, shard, quality) = self.next_target(copy, &route)?;
-            let pick = self.port.pools.borrow().pick(host, shard, &mut self.rng);
+            let connection = self.port.pools.borrow().pick(host, shard, &mut self.rng).connection();
             copy.progress.tried.push(host);
-            if let Pick::Connection(connection) = pick {
+            if let Some(connection) = connection {
                 copy.progress.quality = Some(quality);
                 break connection;
             }

@@ -144,10 +144,15 @@ impl Inbox {
     }
 
     /// Lets as many waiting callers try again as there is room for.
+    #[inline]
     pub(crate) fn admit_waiting(&self) {
-        if !self.crowded.load(Ordering::Relaxed) {
-            return;
+        if self.crowded.load(Ordering::Relaxed) {
+            self.admit_crowd();
         }
+    }
+
+    #[cold]
+    fn admit_crowd(&self) {
         let mut room = self.queue.capacity() - self.queue.len();
         let mut waiting = self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         while room > 0 {

@@ -33,7 +33,10 @@ pub(crate) use slot::Slot;
 use chorus_topology::{RoutingQuality, Target};
 use std::{sync::Arc, task::Waker, time::Duration};
 
-use crate::metrics::{Earlier, Stamps};
+use crate::{
+    connection::Port,
+    metrics::{Earlier, Stamps},
+};
 
 /// A request and everything the engine remembers about it.
 pub(crate) struct Request {
@@ -111,6 +114,14 @@ impl Progress {
         Duration::from_micros(now_us.saturating_sub(self.stamps.admitted_us))
     }
 
+    /// Notes that an attempt is given to this connection now.
+    #[inline(always)]
+    pub(crate) fn attempt_at(&mut self, connection: &Port, now_us: u64) {
+        self.host = Some(connection.host);
+        self.connection = connection.id;
+        self.stamps.queued_us = now_us;
+    }
+
     /// Notes that the latest attempt failed, for the times of its stages.
     pub(crate) fn attempt_failed(&mut self, written: bool, now_us: u64) {
         self.earlier.failed(&self.stamps, self.failed_us, written, now_us);
@@ -122,13 +133,11 @@ impl Progress {
         (self.stamps.queued_us, self.stamps.written_us) = (now_us, now_us);
     }
 
-    /// Forgets everything but the capacity of the lists. The times stay: they are set before they are read.
+    /// Forgets everything but the capacity of the lists, and what has to be dropped. The times stay: they are set before they
+    /// are read.
     #[inline]
     fn reset(&mut self) {
         self.tried.clear();
-        if !self.attempts.is_empty() {
-            self.attempts.clear();
-        }
         self.failed_us = 0;
         self.retries = 0;
         self.reprepares = 0;
@@ -143,9 +152,6 @@ impl Progress {
         self.ahead_of_answer = false;
         self.hops = 0;
         self.by_control = false;
-        if self.race.is_some() {
-            self.race = None;
-        }
     }
 }
 
@@ -189,9 +195,28 @@ impl Request {
     pub(crate) fn reset(&mut self) {
         self.frame.clear();
         self.body.clear();
+        if self.has_more() {
+            self.forget_more();
+        }
+        self.progress.reset();
+    }
+
+    /// Whether there is something to drop, which after most answers there is not.
+    #[inline(always)]
+    fn has_more(&self) -> bool {
+        self.large_body.is_some()
+            || !matches!(self.outcome, Outcome::Pending)
+            || !self.progress.attempts.is_empty()
+            || self.progress.race.is_some()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget_more(&mut self) {
         self.large_body = None;
         self.outcome = Outcome::Pending;
-        self.progress.reset();
+        self.progress.attempts.clear();
+        self.progress.race = None;
     }
 
     /// Whether nobody waits for the answer any more.
