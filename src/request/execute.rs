@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use chorus_actors::{PendingReply, Preparations, Reply, RequestBuilder, RequestOptions};
+use chorus_actors::{PendingReply, Preparations, Reply, RequestOptions};
 use chorus_protocol::request::Values;
 use chorus_protocol::{BoundValue, IntoRow, ProtocolVersion, encode_row};
 use chorus_topology::TableId;
@@ -58,41 +58,12 @@ fn execute_observed<'s>(
 /// The request, encoded where its caller keeps it.
 #[inline]
 fn begin<'s>(session: &'s Session, statement: &PreparedStatement, values: &impl IntoRow) -> Execute<'s> {
-    match fill(session, statement, values) {
-        Ok((request, expected)) => Execute { session, stage: Stage::Sent(request.send(), expected) },
-        Err(error) => Execute { session, stage: Stage::Failed(Box::new(error)) },
+    // One value from here to its caller: whatever else was returned, it would be copied.
+    let mut execute = Execute { session, stage: Stage::Sent(session.inner.engine.blank(), None) };
+    if let Err(error) = execute.fill(statement, values) {
+        execute.stage = Stage::Failed(Box::new(error));
     }
-}
-
-#[inline(always)]
-fn fill<'s>(
-    session: &'s Session,
-    statement: &PreparedStatement,
-    values: &impl IntoRow,
-) -> Result<(RequestBuilder<'s>, Option<Expected>), Error> {
-    // It takes a system call, which is too much for where it counts.
-    if cfg!(debug_assertions) {
-        session.check_process()?;
-    }
-    let (prepared, template) = (&statement.shared, statement.template()?);
-    let engine = &session.inner.engine;
-    let (table, route) = if is_own(session, prepared) {
-        let table = prepared.table(engine);
-        (table, template.route(prepared, table, engine))
-    } else {
-        (foreign_table(session, prepared)?, Route::ByToken)
-    };
-    let expected = expected_rows(prepared);
-    let metadata = expected.as_ref().and_then(|expected| expected.metadata.as_deref());
-    let mut request = engine.request_here();
-    request.prepared(&prepared.preparation);
-    let (frame, options) = request.parts();
-    let timestamp = template.stamp().next();
-    let written =
-        template.write(prepared, metadata, timestamp, route, frame, |out| put_row(prepared, values, out))?;
-    Template::name_tablet(prepared, table, written, engine, frame);
-    template.describe(table, written, options);
-    Ok((request, expected))
+    execute
 }
 
 /// What will be needed to read the rows of the answer, for statements that return any.
@@ -224,6 +195,38 @@ impl Future for Execute<'_> {
             Ok(reply) => this.read(reply, cx),
             Err(error) => Poll::Ready(Err(error.into())),
         }
+    }
+}
+
+impl<'s> Execute<'s> {
+    #[inline(always)]
+    fn fill(&mut self, statement: &PreparedStatement, values: &impl IntoRow) -> Result<(), Error> {
+        let session = self.session;
+        let Stage::Sent(request, rows) = &mut self.stage else { unreachable!("that is how it begins") };
+        // It takes a system call, which is too much for where it counts.
+        if cfg!(debug_assertions) {
+            session.check_process()?;
+        }
+        let (prepared, template) = (&statement.shared, statement.template()?);
+        let engine = &session.inner.engine;
+        let (table, route) = if is_own(session, prepared) {
+            let table = prepared.table(engine);
+            (table, template.route(prepared, table, engine))
+        } else {
+            (foreign_table(session, prepared)?, Route::ByToken)
+        };
+        let expected = expected_rows(prepared);
+        let metadata = expected.as_ref().and_then(|expected| expected.metadata.as_deref());
+        let (frame, options) = request.parts();
+        options.name(&prepared.preparation);
+        let timestamp = template.stamp().next();
+        let written = template
+            .write(prepared, metadata, timestamp, route, frame, |out| put_row(prepared, values, out))?;
+        Template::name_tablet(prepared, table, written, engine, frame);
+        template.describe(table, written, options);
+        request.choose_reactor(engine);
+        *rows = expected;
+        Ok(())
     }
 }
 

@@ -177,7 +177,7 @@ impl Port {
         self.wake();
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn wake(&self) {
         if !self.woken.replace(true)
             && let Some(waker) = self.waker.borrow().as_ref()

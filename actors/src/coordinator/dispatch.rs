@@ -238,7 +238,7 @@ impl CoordinatorActor {
         next_target(request, &self.policies, route, &self.port.pools.borrow(), &mut self.rng)
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn hand_over(&mut self, mut request: Box<Request>, connection: &ConnectionHandle) {
         request.progress.attempt_at(connection, self.port.clock().now_us());
         if request.options.idempotent && (self.speculates || request.options.policies.is_some()) {

@@ -29,7 +29,7 @@ use crate::{
     mail::Mail,
     metrics::{Gather, MetricsActor, MetricsSnapshot},
     reactor::{Inbox, Relay, RunningReactor},
-    request::{ExecutionPolicies, RequestBuilder, RequestError, RequestErrorKind},
+    request::{ExecutionPolicies, PendingReply, RequestBuilder, RequestError, RequestErrorKind},
     statements::Statements,
 };
 
@@ -135,12 +135,13 @@ impl Engine {
         }
     }
 
-    /// The same for a caller who keeps the engine until the answer is there: the cheapest way to send.
-    #[inline]
-    pub fn request_here(&self) -> RequestBuilder<'_> {
+    /// The same for a caller who keeps the engine until the answer is there, to be filled where that one keeps it: the cheapest way
+    /// to send. See [`PendingReply::parts`] and [`PendingReply::choose_reactor`].
+    #[inline(always)]
+    pub fn blank(&self) -> PendingReply<'_> {
         match self.shared.inboxes.as_slice() {
-            [only] => RequestBuilder::borrowing(only),
-            _ => RequestBuilder::among_here(self),
+            [only] => PendingReply::blank(Some(only)),
+            _ => PendingReply::blank(None),
         }
     }
 

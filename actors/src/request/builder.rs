@@ -2,7 +2,7 @@
 
 use std::{mem::ManuallyDrop, sync::Arc};
 
-use super::{PendingReply, Preparation, Preparations, Request, RequestOptions, Slot, pending::Way, pool};
+use super::{PendingReply, Preparation, Request, RequestOptions, Slot, pending::Way, pool};
 use crate::{engine::Engine, reactor::Inbox};
 
 /// A recycled request to fill: write one whole envelope into [`frame`](Self::frame), set the
@@ -18,8 +18,6 @@ enum Door<'e> {
     Only(Way<'e>),
     /// At one of several, which is chosen when it is known what the request is for.
     OneOf(Engine),
-    /// The same of an engine that somebody else keeps.
-    OneOfHere(&'e Engine),
 }
 
 impl RequestBuilder<'static> {
@@ -54,11 +52,6 @@ impl<'e> RequestBuilder<'e> {
         Self { door: Door::Only(Way::Borrowed(inbox)), inner: Some(pool::take()) }
     }
 
-    /// The same for one of an engine's several reactors.
-    pub(crate) fn among_here(engine: &'e Engine) -> Self {
-        Self { door: Door::OneOfHere(engine), inner: Some(pool::take()) }
-    }
-
     fn request(&mut self) -> &mut Request {
         &mut self.inner.as_mut().expect("taken by send only").0
     }
@@ -85,11 +78,7 @@ impl<'e> RequestBuilder<'e> {
     /// Names the statement a server may have forgotten.
     #[inline]
     pub fn prepared(&mut self, preparation: &Arc<Preparation>) -> &mut Self {
-        let options = &mut self.request().options;
-        match &options.prepared {
-            Preparations::One(known) if Arc::ptr_eq(known, preparation) => {}
-            _ => options.prepared = Preparations::One(Arc::clone(preparation)),
-        }
+        self.request().options.name(preparation);
         self
     }
 
@@ -102,7 +91,6 @@ impl<'e> RequestBuilder<'e> {
         let way = match std::mem::replace(&mut this.door, Door::Only(Way::Direct)) {
             Door::Only(way) => way,
             Door::OneOf(engine) => Way::Shared(Arc::clone(engine.inbox_for(&mut request))),
-            Door::OneOfHere(engine) => Way::Borrowed(engine.inbox_for(&mut request)),
         };
         PendingReply::new(way, request, slot)
     }

@@ -119,6 +119,18 @@ pub struct RequestOptions {
     pub policies: Option<Arc<ExecutionPolicies>>,
 }
 
+impl RequestOptions {
+    /// Names the statement a server may have forgotten. That of the request this box served last is kept when it is the
+    /// same one, which saves touching its reference count.
+    #[inline(always)]
+    pub fn name(&mut self, preparation: &Arc<Preparation>) {
+        match &self.prepared {
+            Preparations::One(known) if Arc::ptr_eq(known, preparation) => {}
+            _ => self.prepared = Preparations::One(Arc::clone(preparation)),
+        }
+    }
+}
+
 impl Default for RequestOptions {
     fn default() -> Self {
         Self {

@@ -9,9 +9,10 @@ use std::{
 };
 
 use super::{
-    Outcome, Reply, Request, RequestError, RequestErrorKind, pool,
+    Outcome, Reply, Request, RequestError, RequestErrorKind, RequestOptions, pool,
     slot::{Look, Slot},
 };
+use crate::engine::Engine;
 use crate::reactor::{Inbox, InboxClosed, Job, SpinGate, look_again};
 
 /// A request that was built and not yet answered.
@@ -84,7 +85,33 @@ impl PendingReply<'static> {
 }
 
 impl<'e> PendingReply<'e> {
-    #[inline]
+    /// An empty request, and where it will go if that is known before it is filled.
+    #[inline(always)]
+    pub(crate) fn blank(inbox: Option<&'e Inbox>) -> Self {
+        let (request, slot) = pool::take();
+        Self::new(inbox.map_or(Way::Direct, Way::Borrowed), request, slot)
+    }
+
+    /// What was not sent yet: the buffer for its envelope, and its options.
+    ///
+    /// # Panics
+    ///
+    /// When it was sent.
+    #[inline(always)]
+    pub fn parts(&mut self) -> (&mut Vec<u8>, &mut RequestOptions) {
+        let request = self.unsent.as_mut().expect("it is filled before it is sent");
+        (&mut request.frame, &mut request.options)
+    }
+
+    /// Where several reactors could carry out what is in it now, chooses one.
+    #[inline(always)]
+    pub fn choose_reactor(&mut self, engine: &'e Engine) {
+        if let (Way::Direct, Some(request)) = (&self.way, &mut self.unsent) {
+            self.way = Way::Borrowed(engine.inbox_for(request));
+        }
+    }
+
+    #[inline(always)]
     pub(super) fn new(way: Way<'e>, request: Box<Request>, slot: Arc<Slot>) -> Self {
         Self {
             way,

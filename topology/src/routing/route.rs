@@ -122,7 +122,7 @@ impl Route {
     }
 
     /// The cluster as one policy sees it. A number that this route does not know yet stands for the session's own policy.
-    #[inline]
+    #[inline(always)]
     pub fn view(&self, id: ViewId) -> View<'_> {
         let own = &self.sights[0];
         // Nearly every request; the others are few.
