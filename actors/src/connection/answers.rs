@@ -36,7 +36,8 @@ impl ConnectionActor {
         let (mut chunk, mut rows, mut answers) = (0, 0, 0);
         inbound.acknowledgements(version, |stream| {
             let Some(Taken { occupant, written_us }) = in_flight.acknowledge(stream) else { return false };
-            stats.service.record(now.saturating_sub(written_us));
+            // Both are of the reactor's clock, which does not go back.
+            stats.service.record(now.wrapping_sub(written_us));
             let key = match occupant {
                 Occupant::Row { chunk, .. } => chunk,
                 Occupant::Request(mut request) => {

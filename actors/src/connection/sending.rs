@@ -70,7 +70,8 @@ impl ConnectionActor {
         request.progress.stamps.written_us = now;
         if METERED {
             stats.requests += 1;
-            stats.queue_wait.record(now.saturating_sub(request.progress.stamps.queued_us));
+            // Both are of the reactor's clock, which does not go back.
+            stats.queue_wait.record(now.wrapping_sub(request.progress.stamps.queued_us));
         }
         match self.in_flight.reserve() {
             Some(stream) => {

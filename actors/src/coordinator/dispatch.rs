@@ -133,11 +133,18 @@ impl CoordinatorActor {
     /// Sends a request to the next host of its plan.
     #[inline(always)]
     pub(super) fn dispatch_one(&mut self, request: Box<Request>) {
+        // Whether its caller is still there is looked at before it is written.
+        if let Some(request) = self.send_plainly(request) {
+            self.dispatch_special(request);
+        }
+    }
+
+    #[inline(never)]
+    fn dispatch_special(&mut self, mut request: Box<Request>) {
         if request.is_abandoned() {
             self.port.cancelled(request);
             return;
         }
-        let Some(mut request) = self.send_plainly(request) else { return };
         let connection = match self.choose(&mut request) {
             Choice::Connection(connection) => connection,
             Choice::Full => return self.wait_for_room(Job::One(request)),
