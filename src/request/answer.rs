@@ -46,16 +46,9 @@ pub(crate) fn read(
     if reply.is_done() {
         return Ok((QueryResult::void(host).of_request(request_bytes), None));
     }
-    if flags == 0
-        && opcode == Opcode::Result as u8
-        && let Some(expected) = expected
-        && !session.inner.defaults.encryption.is_on()
-    {
-        return match expected.find_rows(reply) {
-            Ok(rows) => {
-                let content = Content { rows: Some(rows), rare: None };
-                Ok((QueryResult::new(host, content).of_request(request_bytes), None))
-            }
+    if let Some(expected) = expected.filter(|_| may_be_rows(&reply, session)) {
+        return match expected.result_of(reply) {
+            Ok(result) => Ok((result, None)),
             Err(reply) => {
                 let (result, effect) = read_rows(reply, session, expected)?;
                 Ok((result.of_request(request_bytes), effect))
@@ -64,6 +57,12 @@ pub(crate) fn read(
     }
     let (result, effect) = read_parts(opcode, flags, host, reply.into_bytes(), session, expected)?;
     Ok((result.of_request(request_bytes), effect))
+}
+
+/// Whether it is a RESULT with nothing around it, whose cells are what they seem.
+#[inline(always)]
+pub(super) fn may_be_rows(reply: &Reply, session: &Session) -> bool {
+    reply.flags() == 0 && reply.opcode() == Opcode::Result as u8 && !session.inner.defaults.encryption.is_on()
 }
 
 /// The same for an answer that came after other attempts had failed, which the result tells.
@@ -98,10 +97,11 @@ fn read_rows(
 }
 
 impl Expected {
-    /// The rows of an answer that is a page of the columns known, which is what most prepared reads get. The reply itself when
+    /// The result of an answer that is a page of the columns known, which is what most prepared reads get. The reply itself when
     /// it is anything else.
-    #[inline]
-    fn find_rows(&self, reply: Reply) -> Result<RowSet, Reply> {
+    #[inline(always)]
+    pub(super) fn result_of(&self, reply: Reply) -> Result<QueryResult, Reply> {
+        let (host, request_bytes) = (reply.host(), reply.request_bytes());
         let current;
         let known = match &self.metadata {
             Some(sent) => &sent.known,
@@ -111,7 +111,10 @@ impl Expected {
             }
         };
         match known.find_rows(reply.body(), self.metadata.is_some()) {
-            Some(found) => Ok(RowSet::found(found, reply, Arc::clone(known.columns()))),
+            Some(found) => {
+                let rows = Some(RowSet::found(found, reply, Arc::clone(known.columns())));
+                Ok(QueryResult::new(host, Content { rows, rare: None }).of_request(request_bytes))
+            }
             None => Err(reply),
         }
     }

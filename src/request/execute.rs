@@ -243,12 +243,24 @@ impl Execute<'_> {
     }
 
     fn read(&mut self, reply: Reply, cx: &mut Context<'_>) -> Poll<Result<QueryResult, Error>> {
-        let expected = match &self.stage {
-            Stage::Sent(_, expected) => expected.as_ref(),
-            _ => None,
+        let Stage::Sent(pending, expected) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            unreachable!("it was answered")
         };
-        let read = answer::read(reply, self.session, expected);
-        self.stage = Stage::Over;
+        if pending.is_spent() {
+            std::mem::forget(pending);
+        }
+        let mut reply = reply;
+        if let Some(expected) = &expected
+            && !reply.was_delayed()
+            && answer::may_be_rows(&reply, self.session)
+        {
+            // What most reads get.
+            match expected.result_of(reply) {
+                Ok(result) => return Poll::Ready(Ok(result)),
+                Err(other) => reply = other,
+            }
+        }
+        let read = answer::read(reply, self.session, expected.as_ref());
         let (result, effect) = read?;
         let Some(effect) = effect else { return Poll::Ready(Ok(result)) };
         self.stage = Stage::FollowUp(Box::pin(follow_up(self.session, result, effect)));

@@ -16,7 +16,7 @@ use crate::{
     connection::{self, ConnectionSettings, Owner, Socket, Wire, Work, stand_in},
     coordinator::{self, CoordinatorPort},
     reactor::{Inbox, Job, Placement, RunningReactor, Stage, launch},
-    request::{ExecutionPolicies, PendingReply, RequestBuilder, RequestOptions},
+    request::{ExecutionPolicies, PendingReply, RequestOptions},
 };
 
 /// A reactor with one part of the engine on it, and the way in. It runs on the runtime that it was made in, until that ends.
@@ -104,15 +104,16 @@ impl Rig {
     /// A request of these bytes, which are not looked at, for the partition of this token.
     #[inline]
     pub fn request(&self, frame: &[u8], token: i64) -> PendingReply<'_> {
-        let mut builder = RequestBuilder::borrowing(&self.inbox);
-        builder.frame().extend_from_slice(frame);
-        builder.options(RequestOptions {
+        let mut request = PendingReply::blank(Some(&self.inbox));
+        let (envelope, options) = request.parts();
+        envelope.extend_from_slice(frame);
+        *options = RequestOptions {
             token: Some(Token(token)),
             table: self.table,
             timeout: Some(Duration::from_secs(10)),
             ..RequestOptions::default()
-        });
-        builder.send()
+        };
+        request
     }
 }
 

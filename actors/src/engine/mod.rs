@@ -128,7 +128,7 @@ pub struct Engine {
 impl Engine {
     /// A request to fill and send.
     #[inline]
-    pub fn request(&self) -> RequestBuilder<'static> {
+    pub fn request(&self) -> RequestBuilder {
         match self.shared.inboxes.as_slice() {
             [only] => RequestBuilder::new(Arc::clone(only)),
             _ => RequestBuilder::among(self.clone()),

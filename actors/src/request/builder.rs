@@ -7,20 +7,20 @@ use crate::{engine::Engine, reactor::Inbox};
 
 /// A recycled request to fill: write one whole envelope into [`frame`](Self::frame), set the
 /// [`options`](Self::options), [`send`](Self::send).
-pub struct RequestBuilder<'e> {
-    door: Door<'e>,
+pub struct RequestBuilder {
+    door: Door,
     inner: Option<(Box<Request>, Arc<Slot>)>,
 }
 
 /// Where a request goes in.
-enum Door<'e> {
+enum Door {
     /// At the one reactor there is, or at none.
-    Only(Way<'e>),
+    Only(Way<'static>),
     /// At one of several, which is chosen when it is known what the request is for.
     OneOf(Engine),
 }
 
-impl RequestBuilder<'static> {
+impl RequestBuilder {
     /// A request that keeps its reactor's inbox alive.
     #[inline]
     pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
@@ -42,14 +42,6 @@ impl RequestBuilder<'static> {
         let (mut request, slot) = self.inner.take().expect("taken once");
         request.slot = Some(Arc::clone(&slot));
         (request, PendingReply::sent(slot))
-    }
-}
-
-impl<'e> RequestBuilder<'e> {
-    /// A request of somebody who keeps the engine meanwhile, which saves two atomic operations.
-    #[inline]
-    pub(crate) fn borrowing(inbox: &'e Inbox) -> Self {
-        Self { door: Door::Only(Way::Borrowed(inbox)), inner: Some(pool::take()) }
     }
 
     fn request(&mut self) -> &mut Request {
@@ -84,7 +76,7 @@ impl<'e> RequestBuilder<'e> {
 
     /// The future of the answer. Nothing is sent before it is polled.
     #[inline(always)]
-    pub fn send(self) -> PendingReply<'e> {
+    pub fn send(self) -> PendingReply<'static> {
         // Nothing is left to drop, and this way nobody looks.
         let mut this = ManuallyDrop::new(self);
         let (mut request, slot) = this.inner.take().expect("taken once");
@@ -96,7 +88,7 @@ impl<'e> RequestBuilder<'e> {
     }
 }
 
-impl Drop for RequestBuilder<'_> {
+impl Drop for RequestBuilder {
     fn drop(&mut self) {
         if let Some((request, slot)) = self.inner.take() {
             pool::give_back(request, slot);
