@@ -18,12 +18,13 @@ pub(super) fn run(load: &Load<'_>, table: &Table, cassandra: &mut Cluster) -> Ou
     let runs = load.tree.target.join("killed-loads");
     drop(std::fs::remove_dir_all(&runs));
     let runs_at = runs.display().to_string();
-    // Few rows at a time, so that there is something to kill.
-    let more = ["--resume", "auto", "--runs", &runs_at, "--checkpoint", "100ms", "--concurrency", "32"];
+    let more = ["--resume", "auto", "--runs", &runs_at, "--checkpoint", "100ms"];
     let arguments = [&table.arguments()[..], &more].concat();
+    // Few rows at a time, so that there is something to kill.
+    let slowly = [&arguments[..], &["--concurrency", "32"]].concat();
     let mut half_way = 0;
     for kill in 0..KILLS {
-        let mut process = load.of_file(&table.path, &server, &arguments)?;
+        let mut process = load.of_file(&table.path, &server, &slowly)?;
         let began = Instant::now();
         // Until it has a run, and a little longer each time.
         while !runs.exists() && process.ended().is_none() && began.elapsed() < Duration::from_secs(30) {
