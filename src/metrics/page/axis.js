@@ -16,7 +16,7 @@ function valueMarks(top, unit, wanted) {
   return marks;
 }
 
-const TIME_STEPS = [5, 10, 15, 30, 60, 120, 300, 600, 900];
+const TIME_STEPS = [5, 10, 15, 20, 30, 60, 120, 300, 600, 900];
 
 // Marks of the clock between two times, at least so many seconds apart.
 function timeMarks(from, to, apart) {

@@ -93,7 +93,7 @@ class Chart {
       parts.push(svg("line", { x1: inner.left, x2: this.width - GUTTER.right, y1: height, y2: height, class: mark === 0 ? "base" : "" }));
       parts.push(svg("text", { x: inner.left - 8, y: height, "text-anchor": "end", "dominant-baseline": "middle" }, [text(mark)]));
     }
-    const { marks: times, label } = timeMarks(from, to, (to - from) * (76 / inner.width));
+    const { marks: times, label } = timeMarks(from, to, (to - from) * (64 / inner.width));
     for (const time of times) {
       const place = x(time);
       if (place < inner.left + 20 || place > this.width - GUTTER.right - 22) continue;

@@ -7,6 +7,7 @@ const MEANT = {
   ok: 2, up: 2, written: 0, error: 4, failed: 4, down: 4, timeout: 1, server_error: 4, aborted: 5, cancelled: 7, ignored: 7,
   rejected: 4, retried: 1, unsent: 3, source: 0, window: 2, server: 4, none: 7,
   failures: 4, "given up": 4, wasted: 4,
+  service: 0,
   replica_shard: 2, replica_other_shard: 5, replica: 0, non_replica: 1, remote_dc: 4, unrouted: 7,
 };
 

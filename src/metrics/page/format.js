@@ -34,7 +34,8 @@ function formatterUpTo(top, unit) {
 function stepFor(value, steps) {
   const size = Math.abs(value);
   // What would be rounded to a thousand is one of the next.
-  return steps.find(([least]) => size * 1.0005 >= least) ?? steps[steps.length - 1];
+  const fits = ([least]) => (size === 0 ? least === 1 : size * 1.0005 >= least);
+  return steps.find(fits) ?? steps[steps.length - 1];
 }
 
 function inSteps(value, { unit }, [size, prefix]) {

@@ -11,10 +11,18 @@ class History {
   constructor(scrapes, wanted) {
     this.capacity = scrapes;
     this.wanted = wanted;
+    // How often it began anew.
+    this.era = 0;
+    this.clear();
+  }
+
+  // Forgets everything.
+  clear() {
+    this.era += 1;
     // Scrapes are numbered from 0; `next` is the number of the one to come. A scrape's place in the arrays is its number modulo
     // the capacity.
     this.next = 0;
-    this.times = new Float64Array(scrapes).fill(NaN);
+    this.times = new Float64Array(this.capacity).fill(NaN);
     // From the text that names a series to it; to null if it is not wanted.
     this.known = new Map();
     this.byName = new Map();
@@ -28,6 +36,8 @@ class History {
 
   // Takes an exposition that was true at `time`, in seconds.
   add(time, text) {
+    // The server's clock was set back, or another program serves there now: what was before is not comparable.
+    if (time <= this.time(this.newest)) this.clear();
     const place = this.begin(time);
     eachSample(text, (named, value) => {
       const series = this.series(named);

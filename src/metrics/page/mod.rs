@@ -107,4 +107,57 @@ mod tests {
             assert!(!html.contains(word), "the page contains {word}");
         }
     }
+
+    #[test]
+    fn colours_can_be_told_from_what_they_stand_on() {
+        let blocks: Vec<&str> = STYLE.split("--paper: ").skip(1).collect();
+        assert_eq!(blocks.len(), 3, "light, dark, and dark by choice");
+        assert_eq!(
+            blocks[1].split_once('}').map(|(block, _)| words(block)),
+            blocks[2].split_once('}').map(|(block, _)| words(block))
+        );
+        for block in blocks {
+            let (paper, card) = (luminance(&block[..7]), luminance(of(block, "card")));
+            for (name, least) in [
+                ("ink", 7.0),
+                ("soft", 4.5),
+                ("accent", 4.5),
+                ("good", 4.5),
+                ("bad", 4.5),
+                ("warn", 4.5),
+                ("c0", 3.0),
+                ("c1", 3.0),
+                ("c2", 3.0),
+                ("c3", 3.0),
+                ("c4", 3.0),
+                ("c5", 3.0),
+                ("c6", 3.0),
+                ("c7", 3.0),
+            ] {
+                let colour = luminance(of(block, name));
+                let contrast = |other: f64| (colour.max(other) + 0.05) / (colour.min(other) + 0.05);
+                assert!(contrast(card) >= least, "{name} on a card: {:.2}", contrast(card));
+                assert!(contrast(paper) >= least.min(4.5) * 0.9, "{name} on paper: {:.2}", contrast(paper));
+            }
+        }
+    }
+
+    fn words(text: &str) -> Vec<&str> {
+        text.split_whitespace().collect()
+    }
+
+    fn of<'a>(block: &'a str, name: &str) -> &'a str {
+        let rest = block.split_once(&format!("--{name}: ")).expect("it has this colour").1;
+        &rest[..7]
+    }
+
+    /// As the guidelines for accessible content define it.
+    fn luminance(colour: &str) -> f64 {
+        let part = |at: usize| {
+            let value = u8::from_str_radix(&colour[at..at + 2], 16).expect("a colour such as #18202c");
+            let value = f64::from(value) / 255.0;
+            if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    }
 }

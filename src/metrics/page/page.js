@@ -15,13 +15,17 @@ function wantedOf({ metrics }) {
 const history = new History(SCRAPES, wantedOf(catalogue));
 const board = new Board(catalogue, history, { tabs: place("tabs"), main: place("main"), tip: place("tip"), spoken: place("spoken") });
 let paused = false;
+// Whether the last sample is a hole.
+let holed = false;
 
 const poll = new Poll(
   "metrics",
   (time, text) => history.add(time, text),
   (from, to, over) => {
-    // One hole is enough to end every line.
-    if (!over && history.next > 0 && history.time(history.newest) < from) history.miss(from);
+    // One hole is enough to end every line. It is right behind the last sample, because nobody knows when the next was true.
+    const last = history.newest < 0 ? NaN : history.time(history.newest);
+    if (!over && !holed && last < from) history.miss(last + 0.001);
+    holed = !over;
     board.gap(from, to);
   },
   () => {

@@ -11,7 +11,8 @@ function eachSample(text, take) {
       const line = text.slice(at, end);
       // A label's value may contain a brace; what follows the last one is a number, and perhaps a time.
       const close = line.lastIndexOf("}");
-      const cut = close < 0 ? line.indexOf(" ") : close + 1;
+      // One that is cut off names nothing.
+      const cut = close >= 0 ? close + 1 : line.includes("{") ? 0 : line.indexOf(" ");
       const value = cut > 0 ? numberOf(line.slice(cut).trim().split(" ")[0]) : undefined;
       if (value !== undefined) take(line.slice(0, cut), value);
     }

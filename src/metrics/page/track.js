@@ -20,14 +20,15 @@ class Track {
 
   // Brings it up to date with a view of the history (see board): `span` seconds, rates over `range` seconds, every `stride`th scrape.
   follow(history, view) {
-    const settings = `${view.stride} ${view.range} ${view.host}`;
+    const settings = `${history.era} ${view.stride} ${view.range} ${view.host}`;
     if (settings !== this.settings) this.begin(settings);
     const from = history.time(history.newest) - view.span;
     let scrape = Math.max(this.upTo, history.oldest);
     for (; scrape < history.next; scrape += 1) {
       if (scrape % view.stride !== 0 || history.time(scrape) < from) continue;
       const values = new Map();
-      for (const [key, { labels, value }] of evaluate(this.query, history, scrape, view.range, view.admits)) {
+      const range = reach(history, scrape, view.range);
+      for (const [key, { labels, value }] of evaluate(this.query, history, scrape, range, view.admits)) {
         if (!Number.isFinite(value)) continue;
         if (!this.labels.has(key)) this.labels.set(key, labels);
         values.set(key, value);
@@ -37,7 +38,7 @@ class Track {
     this.upTo = history.next;
     const old = this.points.findIndex((point) => point.time >= from);
     if (old > 0) this.points.splice(0, old);
-    if (old > 0 && this.points.length % 16 === 0) this.forget();
+    if (this.upTo % 32 === 0) this.forget();
   }
 
   // Labels that no point has any more.
@@ -45,4 +46,10 @@ class Track {
     const there = new Set(this.points.flatMap((point) => [...point.values.keys()]));
     for (const key of this.labels.keys()) if (!there.has(key)) this.labels.delete(key);
   }
+}
+
+// The window of rates at a scrape. Browsers let pages that nobody looks at ask once a minute: then it goes back to the scrape before.
+function reach(history, scrape, range) {
+  const apart = scrape > history.oldest ? history.time(scrape) - history.time(scrape - 1) : 0;
+  return apart < range ? range : apart * 1.5;
 }

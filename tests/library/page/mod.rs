@@ -8,3 +8,4 @@ mod chromium;
 mod feed;
 mod pictures;
 mod promql;
+mod window;

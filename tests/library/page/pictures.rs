@@ -25,13 +25,11 @@ fn pictures_are_taken_of_a_cluster_at_work() {
     feed.cluster.start_node(2).expect("its port is still free");
     std::thread::sleep(Duration::from_secs(16));
     for (name, colours, tab, size) in [
-        ("dashboard-dark", "dark", "overview", (1440, 1180, false)),
-        ("dashboard-light", "light", "overview", (1440, 1180, false)),
-        ("dashboard-hosts", "dark", "hosts", (1440, 1180, false)),
-        ("dashboard-actors", "light", "actors", (1440, 1000, false)),
+        ("dashboard-dark", "dark", "overview", (1440, 1100, false)),
+        ("dashboard-light", "light", "overview", (1440, 1100, false)),
+        ("dashboard-hosts", "light", "hosts", (1440, 1100, false)),
         ("dashboard-load", "dark", "bulk", (1440, 800, false)),
         ("dashboard-phone", "dark", "overview", (360, 760, true)),
-        ("dashboard-phone-light", "light", "hosts", (360, 760, true)),
     ] {
         let (width, height, phone) = size;
         chromium.resize(width, height, phone);

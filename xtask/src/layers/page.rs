@@ -15,17 +15,19 @@ pub(super) const TESTS: &str = "page::";
 const PACKAGE: &str = "chromium-headless-shell";
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
-    report
-        .step("the page draws every panel, and counts as Prometheus does", || in_chromium(tree, "browser_"));
+    report.step("the page draws every panel, and counts as Prometheus does", || {
+        in_chromium(tree, "browser_", &tree.target)
+    });
 }
 
 /// `cargo xtask pictures`: takes the pictures in `docs/images` anew.
 pub(crate) fn pictures(tree: &Tree) -> Result<ExitCode, Stop> {
-    in_chromium(tree, "pictures_")?;
+    in_chromium(tree, "pictures_", &fonts(tree)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn in_chromium(tree: &Tree, tests: &str) -> Outcome {
+/// Runs the tests whose names begin so, with the fonts in a folder besides those of the system.
+fn in_chromium(tree: &Tree, tests: &str, fonts: &Path) -> Outcome {
     let chromium = chromium(tree)?;
     let promtool = Programs::find(tree)?.promtool;
     let mut command = tree.cargo();
@@ -33,9 +35,20 @@ fn in_chromium(tree: &Tree, tests: &str) -> Outcome {
         .args(["test", "--package", "chorus-cql", "--test", "library", "--features", FEATURES, "--locked"])
         // One after the other: each has a cluster at work and a browser.
         .args(["--", "--ignored", "--test-threads=1", tests])
+        .env("XDG_DATA_HOME", fonts)
         .env("CHORUS_CHROMIUM", chromium)
         .env("CHORUS_PROMTOOL", promtool);
     cargo_tests::counted(&mut command)
+}
+
+/// The letters that the page asks for first, for pictures that look the same wherever they are taken.
+fn fonts(tree: &Tree) -> Result<PathBuf, Stop> {
+    let home = tree.target.join("inter");
+    if !home.exists() {
+        let missing = |stop: Stop| Stop::missing(format!("Inter (Debian: fonts-inter): {stop}"));
+        debian::unpack("fonts-inter", &home).map_err(missing)?;
+    }
+    Ok(home.join("usr/share"))
 }
 
 /// An installed one, or Debian's package and what it depends on, unpacked into the target directory: nothing is installed.
