@@ -49,10 +49,10 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("connection_round_trip", 64_000, connection_round_trip).allocations(FEW),
     Workload::new("histogram_record", 500_000, histogram_record).allocations(NONE),
     Workload::new("request@1", 10_000, || inserts(1)).allocations(NONE),
-    Workload::new("request@64", 64 * 500, || inserts(64)).instructions(2300).allocations(NONE),
-    Workload::new("request@1024", 1024 * 100, || inserts(1024)).instructions(2150).allocations(NONE),
+    Workload::new("request@64", 64 * 500, || inserts(64)).instructions(2100).allocations(NONE),
+    Workload::new("request@1024", 1024 * 100, || inserts(1024)).instructions(1950).allocations(NONE),
     Workload::new("read@64", 64 * 300, || reads(64)).allocations(ONE),
     Workload::new("concurrent_row", 100_000, concurrent_rows).allocations(FEW),
-    Workload::new("bulk_row", 200_000, bulk_rows).instructions(900).allocations(FEW),
+    Workload::new("bulk_row", 200_000, bulk_rows).instructions(800).allocations(FEW),
     Workload::new("csv_row", 100_000, csv_rows).allocations(FEW),
 ];
