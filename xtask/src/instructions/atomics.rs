@@ -16,7 +16,7 @@ pub(super) struct Atomics(HashSet<u64>);
 impl Atomics {
     pub(super) fn of(program: &Path) -> Result<Atomics, Stop> {
         let output = Command::new("objdump")
-            .args(["--disassemble", "--no-show-raw-insn"])
+            .args(["--disassemble", "--demangle", "--no-show-raw-insn"])
             .arg(program)
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
@@ -42,17 +42,26 @@ impl Atomics {
     }
 }
 
-/// The addresses of instructions with the prefix `lock`, and of `xchg` with memory, which has it without saying so.
+/// The bench's runtime has a clock that can be stopped, behind a lock; that of a program has neither.
+const STOPPABLE_CLOCK: [&str; 2] = ["<tokio::time::clock::", "<tokio::time::instant::"];
+
+/// The addresses of instructions with the prefix `lock`, and of `xchg` with memory, which has it without saying so; but for
+/// those of the [`STOPPABLE_CLOCK`].
 fn locked(disassembly: &str) -> HashSet<u64> {
-    disassembly
-        .lines()
-        .filter_map(|line| {
-            let (address, instruction) = line.trim_start().split_once(":\t")?;
+    let mut found = HashSet::new();
+    let mut is_clock = false;
+    for line in disassembly.lines() {
+        if line.ends_with(">:") {
+            is_clock = STOPPABLE_CLOCK.iter().any(|name| line.contains(name));
+        } else if let Some((address, instruction)) = line.trim_start().split_once(":\t") {
             let is_atomic = instruction.starts_with("lock ")
                 || (instruction.starts_with("xchg") && instruction.contains('('));
-            is_atomic.then(|| u64::from_str_radix(address, 16).ok()).flatten()
-        })
-        .collect()
+            if let (true, false, Ok(address)) = (is_atomic, is_clock, u64::from_str_radix(address, 16)) {
+                found.insert(address);
+            }
+        }
+    }
+    found
 }
 
 /// How often each instruction of the object was executed. Lines after `calls=` are what a call cost, not the instruction.
@@ -88,11 +97,15 @@ mod tests {
     1005:\txchg   %rbp,0x10(%r15)
     1009:\txchg   %ax,%ax
     100b:\tnopw   0x0(%rax,%rax,1)
+0000000000001010 <tokio::time::clock::Clock::now>:
+    1010:\tlock cmpxchg %cl,(%rdi)
+0000000000001020 <other>:
+    1020:\tlock decq (%r15)
 ";
 
     #[test]
     fn locked_instructions_and_exchanges_with_memory_are_atomic_and_exchanges_of_registers_are_not() {
-        assert_eq!(locked(DISASSEMBLY), HashSet::from([0x1001, 0x1005]));
+        assert_eq!(locked(DISASSEMBLY), HashSet::from([0x1001, 0x1005, 0x1020]));
         assert!(locked("nothing").is_empty());
     }
 
