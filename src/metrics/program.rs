@@ -26,7 +26,49 @@ impl ProgramNumber {
 
 /// Every line that is a number. Those that are none in JSON (`NaN`, infinities) are left out.
 pub(super) fn numbers(rendered: &str) -> Vec<ProgramNumber> {
-    rendered.lines().filter(|line| !line.starts_with('#')).filter_map(number).collect()
+    let numbers = rendered.lines().filter(|line| !line.starts_with('#')).filter_map(number);
+    numbers.filter(|number| number.value.is_finite()).collect()
+}
+
+/// Numbers of one name.
+#[derive(Debug, PartialEq)]
+pub(super) struct Family {
+    pub(super) name: String,
+    /// Empty when the program did not describe it.
+    pub(super) help: String,
+    /// A counter, or else a gauge.
+    pub(super) is_counter: bool,
+    pub(super) numbers: Vec<ProgramNumber>,
+}
+
+/// The same by name; `None` when there is more than counters and gauges.
+pub(super) fn families(rendered: &str) -> Option<Vec<Family>> {
+    let (mut families, mut help) = (Vec::<Family>::new(), ("", ""));
+    for line in rendered.lines() {
+        if let Some(described) = line.strip_prefix("# HELP ") {
+            help = described.split_once(' ').unwrap_or((described, ""));
+        } else if let Some(typed) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = typed.split_once(' ')?;
+            let is_counter = match kind {
+                "counter" => true,
+                "gauge" => false,
+                _ => return None,
+            };
+            let help = if help.0 == name {
+                help.1.replace("\\n", "\n").replace("\\\\", "\\")
+            } else {
+                String::new()
+            };
+            families.push(Family { name: name.to_owned(), help, is_counter, numbers: Vec::new() });
+        } else if !line.is_empty() {
+            let (number, family) = (number(line)?, families.last_mut()?);
+            if number.name != family.name {
+                return None;
+            }
+            family.numbers.push(number);
+        }
+    }
+    Some(families)
 }
 
 /// `name{label="value",…} 12.5`.
@@ -45,7 +87,7 @@ fn number(line: &str) -> Option<ProgramNumber> {
         rest = &rest[1..];
     }
     let value: f64 = rest.split_ascii_whitespace().next()?.parse().ok()?;
-    value.is_finite().then(|| ProgramNumber { name: name.to_owned(), labels, value })
+    Some(ProgramNumber { name: name.to_owned(), labels, value })
 }
 
 /// The text up to the closing quote with its escapes undone, and what follows the quote.
@@ -78,5 +120,21 @@ mod tests {
         assert_eq!(read[1].label("c"), Some("d"));
         assert_eq!((read[2].label("f"), read[2].label("k")), (Some("g\"h\\i\nj"), Some("l,m}")));
         assert_eq!(read[0].label("c"), None);
+    }
+
+    #[test]
+    fn families_have_their_kind_and_their_help() {
+        let rendered =
+            "# HELP a of a\\nkind\n# TYPE a counter\na{b=\"1\"} 1\na{b=\"2\"} 2\n\n# TYPE c gauge\nc NaN\n\n";
+        let read = families(rendered).expect("counters and gauges");
+        let told: Vec<_> =
+            read.iter().map(|family| (&*family.name, &*family.help, family.is_counter)).collect();
+        assert_eq!(told, [("a", "of a\nkind", true), ("c", "", false)]);
+        assert_eq!((read[0].numbers.len(), read[1].numbers[0].value.is_nan()), (2, true));
+        assert_eq!(families(""), Some(Vec::new()));
+        for other in ["# TYPE d summary\nd_sum 1\n", "e 1\n", "# TYPE f gauge\ng 1\n", "# TYPE f gauge\nf{\n"]
+        {
+            assert_eq!(families(other), None, "{other}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::MissedTickBehavior;
 use super::Sampler;
 use super::hosts::SeriesLimits;
 use super::http;
+use super::program;
 use super::protobuf;
 use super::report::{self, SessionReport};
 use super::sample::Sample;
@@ -26,7 +27,7 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves a session's metrics until it is dropped: under `/` a page that draws them, with the panels of the dashboards for
 /// Grafana, for any browser and nothing else; under `/metrics` as text, or in the protobuf format for a scraper that asks for
-/// it first and a program without numbers of its own; under `/metrics.json` a [`SessionReport`] as JSON, connections and shards
+/// it first and a program without histograms of its own; under `/metrics.json` a [`SessionReport`] as JSON, connections and shards
 /// included.
 ///
 /// It has a thread of its own, so it can be scraped while the program's runtime is busy, and serves what was gathered at most
@@ -169,11 +170,11 @@ impl Exposition {
         self.latest().map(|latest| latest.at)
     }
 
-    /// Everything in the protobuf format of Prometheus; `None` while the program has numbers of its own, which only come as text.
+    /// Everything in the protobuf format of Prometheus; `None` while the program has histograms of its own, which only come as text.
     pub(super) fn protobuf(&self) -> Option<Vec<u8>> {
-        let none = self.program.handle().render().is_empty();
-        let samples = self.latest();
-        none.then(|| protobuf::render(samples.as_ref().map_or(&[], |latest| &latest.samples)))
+        let program = program::families(&self.program.handle().render())?;
+        let latest = self.latest();
+        Some(protobuf::render(latest.as_ref().map_or(&[], |latest| &latest.samples), &program))
     }
 
     /// The latest report as JSON; `null` before there is one.

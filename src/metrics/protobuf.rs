@@ -4,6 +4,7 @@
 
 use chorus_actors::catalog::MetricKind;
 
+use super::program::Family;
 use super::sample::{Sample, Value};
 
 /// What the answer is declared to be.
@@ -22,8 +23,8 @@ pub(super) fn is_preferred(accept: &str) -> bool {
         })
 }
 
-/// Samples in the order of the catalogue.
-pub(super) fn render(samples: &[Sample]) -> Vec<u8> {
+/// Samples in the order of the catalogue, and then the program's own numbers.
+pub(super) fn render(samples: &[Sample], program: &[Family]) -> Vec<u8> {
     let mut out = Vec::with_capacity(samples.len() * 96);
     for family in samples.chunk_by(|one, other| one.metric.name == other.metric.name) {
         let Some(Sample { metric, .. }) = family.first() else { continue };
@@ -41,20 +42,31 @@ pub(super) fn render(samples: &[Sample]) -> Vec<u8> {
         for sample in family {
             message.message(4, &of_sample(sample));
         }
-        varint(&mut out, message.0.len() as u64);
-        out.extend_from_slice(&message.0);
+        message.end(&mut out);
     }
+    program.iter().for_each(|family| of_program(family).end(&mut out));
     out
+}
+
+fn of_program(family: &Family) -> Message {
+    let mut message = Message::default();
+    message.text(1, &family.name);
+    message.text(2, &family.help);
+    message.number(3, if family.is_counter { 0 } else { 1 });
+    for number in &family.numbers {
+        let mut metric = Message::default();
+        number.labels.iter().for_each(|(name, value)| metric.label(name, value));
+        let mut value = Message::default();
+        value.double(1, number.value);
+        metric.message(if family.is_counter { 3 } else { 2 }, &value);
+        message.message(4, &metric);
+    }
+    message
 }
 
 fn of_sample(sample: &Sample) -> Message {
     let mut message = Message::default();
-    for (name, value) in &sample.labels {
-        let mut label = Message::default();
-        label.text(1, name);
-        label.text(2, value);
-        message.message(1, &label);
-    }
+    sample.labels.iter().for_each(|(name, value)| message.label(name, value));
     match (sample.value.to_buckets(), sample.metric.kind) {
         (Some(buckets), MetricKind::Histogram(bounds)) => {
             let mut histogram = Message::default();
@@ -100,6 +112,19 @@ impl Message {
         self.bytes(field, text.as_bytes());
     }
 
+    fn label(&mut self, name: &str, value: &str) {
+        let mut label = Message::default();
+        label.text(1, name);
+        label.text(2, value);
+        self.message(1, &label);
+    }
+
+    /// Appends the message behind its length.
+    fn end(self, out: &mut Vec<u8>) {
+        varint(out, self.0.len() as u64);
+        out.extend_from_slice(&self.0);
+    }
+
     fn message(&mut self, field: u8, message: &Message) {
         self.bytes(field, &message.0);
     }
@@ -130,7 +155,7 @@ mod tests {
     fn a_family_is_its_length_and_its_fields() {
         let mut samples = Samples::default();
         samples.count(&catalog::TABLETS, &[], 3);
-        let bytes = render(&samples.in_order());
+        let bytes = render(&samples.in_order(), &[]);
         let (name, help) = (catalog::TABLETS.name.as_bytes(), catalog::TABLETS.help.as_bytes());
         let mut expected = vec![0x0a, name.len() as u8];
         expected.extend_from_slice(name);
@@ -139,6 +164,18 @@ mod tests {
         // A gauge; one metric of eleven bytes: a gauge of nine, a double.
         expected.extend_from_slice(&[0x18, 1, 0x22, 11, 0x12, 9, 0x09]);
         expected.extend_from_slice(&3.0_f64.to_le_bytes());
+        assert_eq!(bytes[0] as usize, expected.len());
+        assert_eq!(bytes[1..], expected);
+    }
+
+    #[test]
+    fn numbers_of_the_program_follow_the_samples() {
+        let families =
+            crate::metrics::program::families("# TYPE sold counter\nsold{by=\"me\"} 2\n").expect("a counter");
+        let bytes = render(&[], &families);
+        let mut expected =
+            b"\x0a\x04sold\x12\x00\x18\x00\x22\x15\x0a\x08\x0a\x02by\x12\x02me\x1a\x09\x09".to_vec();
+        expected.extend_from_slice(&2.0_f64.to_le_bytes());
         assert_eq!(bytes[0] as usize, expected.len());
         assert_eq!(bytes[1..], expected);
     }
