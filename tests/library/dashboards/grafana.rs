@@ -45,7 +45,7 @@ pub(super) fn dashboard(dashboard: &Dashboard) -> String {
         "timezone": "browser",
         "links": [{
             "type": "dashboards", "tags": ["chorus"], "title": "Chorus", "asDropdown": true,
-            "includeVars": true, "keepTime": true,
+            "includeVars": true, "keepTime": true, "targetBlank": false, "icon": "external link", "tooltip": "",
         }],
         "annotations": { "list": [] },
         "templating": { "list": [
@@ -109,7 +109,8 @@ fn picture(panel: &Panel, id: usize, place: Value) -> Value {
             json!({}),
             json!({
                 "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
-                "graphMode": "area", "colorMode": "value", "textMode": "auto",
+                "graphMode": "area", "colorMode": "value", "textMode": "auto", "justifyMode": "auto", "orientation": "auto",
+                "wideLayout": true, "showPercentChange": false, "percentChangeColorMode": "standard",
             }),
         ),
         form => {
@@ -122,7 +123,7 @@ fn picture(panel: &Panel, id: usize, place: Value) -> Value {
                     "stacking": { "mode": if stack { "normal" } else { "none" }, "group": "A" },
                 }),
                 json!({
-                    "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true },
+                    "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] },
                     "tooltip": { "mode": "multi", "sort": "desc" },
                 }),
             )
