@@ -1,10 +1,13 @@
-//! A real Prometheus scrapes loads that run: the format, the rules, and every panel.
+//! A real Prometheus scrapes loads that run: the formats, the rules, and every panel; and what else is in `dashboards/`.
 
+mod formats;
 mod panels;
 mod server;
+mod stack;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::process::ChildStdin;
 use std::time::{Duration, Instant};
 
 use super::embedded_node::{self, EmbeddedNode, free_address};
@@ -19,7 +22,10 @@ use server::{Prometheus, get};
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
     report.step("promtool accepts the rules, and each alert fires when it should", || rules(tree));
+    report.step("docker-compose reads its file, and what it mounts fits together", || stack::composed(tree));
+    report.step("the dashboards are what Grafana's own types take", || stack::typed(tree));
     report.step("Prometheus scrapes a running load", || scraped(tree));
+    report.step("what is scraped as protobuf is what is scraped as text", || both_formats(tree));
     report.step("every panel shows something while three hosts are loaded", || pictured(tree));
 }
 
@@ -39,27 +45,57 @@ fn rules(tree: &Tree) -> Outcome {
 
 fn scraped(tree: &Tree) -> Outcome {
     let programs = Programs::find(tree)?;
-    let chorus = embedded_node::debug_binary(tree)?;
-    let node = EmbeddedNode::start(tree, &chorus)?;
-    let metrics = free_address()?;
-    let load = Load { tree, chorus: &chorus };
-    let arguments = ["--to", "watched.rows", "--key", "id", "--metrics", &metrics.to_string()];
-    let mut loading = load.piped(&node.address.to_string(), &arguments)?;
-    let mut input = loading.child().stdin.take().ok_or_else(|| Stop::failed("chorus load has no input"))?;
-    let rows: String = (0..ROWS).map(|id| format!("{id},row {id}\n")).collect();
-    // The input stays open, so the load runs until we have seen enough.
-    input
-        .write_all(format!("id,name\n{rows}").as_bytes())
-        .map_err(|error| Stop::failed(format!("chorus load stopped reading its input: {error}")))?;
-    let page = first_page(metrics, &mut loading)?;
+    let mut watched = Watched::start(tree)?;
+    let page = first_page(watched.metrics, &mut watched.loading)?;
     programs.check_format(&page)?;
-    let prometheus = Prometheus::start(tree, &programs, metrics)?;
+    let prometheus = Prometheus::start(tree, &programs, watched.metrics)?;
     let series = prometheus.wait_for("count({__name__=~\"chorus_.+\"})", |series| series >= 300.0)?;
     prometheus.wait_for("up{job=\"chorus\"}", |up| up == 1.0)?;
-    drop(input);
-    let summary = command::finish(loading)?;
-    summary.expect_all(ROWS)?;
+    watched.finish()?;
     Ok(format!("({series:.0} series)"))
+}
+
+fn both_formats(tree: &Tree) -> Outcome {
+    let programs = Programs::find(tree)?;
+    let mut watched = Watched::start(tree)?;
+    first_page(watched.metrics, &mut watched.loading)?;
+    let series = formats::agree(tree, &programs, watched.metrics)?;
+    watched.finish()?;
+    Ok(format!("({series} series)"))
+}
+
+/// A load that has written its rows and waits for more.
+struct Watched {
+    metrics: SocketAddr,
+    loading: Process,
+    input: ChildStdin,
+    _node: EmbeddedNode,
+}
+
+impl Watched {
+    fn start(tree: &Tree) -> Result<Watched, Stop> {
+        let chorus = embedded_node::debug_binary(tree)?;
+        let node = EmbeddedNode::start(tree, &chorus)?;
+        let metrics = free_address()?;
+        let load = Load { tree, chorus: &chorus };
+        let arguments = ["--to", "watched.rows", "--key", "id", "--metrics", &metrics.to_string()];
+        let mut loading = load.piped(&node.address.to_string(), &arguments)?;
+        let mut input =
+            loading.child().stdin.take().ok_or_else(|| Stop::failed("chorus load has no input"))?;
+        let rows: String = (0..ROWS).map(|id| format!("{id},row {id}\n")).collect();
+        // The input stays open, so the load runs until we have seen enough.
+        input
+            .write_all(format!("id,name\n{rows}").as_bytes())
+            .map_err(|error| Stop::failed(format!("chorus load stopped reading its input: {error}")))?;
+        Ok(Watched { metrics, loading, input, _node: node })
+    }
+
+    /// Lets it end, which it must have done well.
+    fn finish(self) -> Result<(), Stop> {
+        let Watched { loading, input, _node, .. } = self;
+        drop(input);
+        command::finish(loading)?.expect_all(ROWS)
+    }
 }
 
 /// A load that goes on until everything was seen, into three hosts of two shards.

@@ -57,6 +57,12 @@ impl Programs {
         Ok(unpacked)
     }
 
+    /// A configuration of a server is right, the rules that it names included.
+    pub(super) fn check_config(&self, configuration: &Path) -> Result<(), Stop> {
+        let mut command = Command::new(&self.promtool);
+        process::run("promtool check config", command.args(["check", "config"]).arg(configuration))
+    }
+
     pub(super) fn check_format(&self, page: &str) -> Result<(), Stop> {
         let mut command = Command::new(&self.promtool);
         command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
@@ -98,7 +104,27 @@ pub(super) struct Prometheus {
 
 impl Prometheus {
     pub(super) fn start(tree: &Tree, programs: &Programs, target: SocketAddr) -> Result<Prometheus, Stop> {
-        let home = tree.target.join("prometheus-run");
+        Self::start_with(tree, programs, target, "prometheus-run", &[])
+    }
+
+    /// One that offers the protobuf format before others, as it does where native histograms are wanted.
+    pub(super) fn start_with_protobuf(
+        tree: &Tree,
+        programs: &Programs,
+        target: SocketAddr,
+    ) -> Result<Prometheus, Stop> {
+        let options = ["--enable-feature=native-histograms"];
+        Self::start_with(tree, programs, target, "prometheus-protobuf-run", &options)
+    }
+
+    fn start_with(
+        tree: &Tree,
+        programs: &Programs,
+        target: SocketAddr,
+        home: &str,
+        options: &[&str],
+    ) -> Result<Prometheus, Stop> {
+        let home = tree.target.join(home);
         let _ = std::fs::remove_dir_all(&home);
         std::fs::create_dir_all(&home)
             .map_err(|error| Stop::failed(format!("{}: {error}", home.display())))?;
@@ -113,12 +139,14 @@ impl Prometheus {
         command
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", home.join("data").display()))
-            .arg(format!("--web.listen-address={address}"));
+            .arg(format!("--web.listen-address={address}"))
+            .args(options);
         let process = Process::server("prometheus", &mut command, &home.join("prometheus.log"))?;
         Ok(Prometheus { address, process: process.into() })
     }
 
-    fn ask(&self, query: &str) -> Option<String> {
+    /// What it answers to a query, as JSON.
+    pub(super) fn ask(&self, query: &str) -> Option<String> {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         get(self.address, &format!("/api/v1/query?query={encoded}")).ok()
     }
