@@ -11,7 +11,7 @@ impl ConnectionActor {
         }
         self.port.order.set(Order::Close);
         *self.port.closed.borrow_mut() = Some(reason.clone());
-        self.port.waker.borrow_mut().take();
+        self.port.waker.forget();
         tracing::debug!(address = %self.port.address, %reason, "connection closed");
         for occupant in self.in_flight.drain() {
             let cause = || Cause::ConnectionLost { reason: reason.clone(), written: true };

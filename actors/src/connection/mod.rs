@@ -52,7 +52,11 @@ use inbound::Inbound;
 use pump::Pump;
 use segments::Segments;
 
-use crate::{coordinator::CoordinatorPort, reactor::Stage, request::CloseReason};
+use crate::{
+    coordinator::CoordinatorPort,
+    reactor::{KnownWaker, Stage},
+    request::CloseReason,
+};
 
 /// A socket whose handshake is done, and what was agreed on it.
 pub(crate) struct Wire {
@@ -227,7 +231,7 @@ fn open_port(
         orphans: Default::default(),
         order: Default::default(),
         closed: RefCell::default(),
-        waker: RefCell::default(),
+        waker: KnownWaker::default(),
         woken: Default::default(),
         sweep: Default::default(),
         late_us: Default::default(),

@@ -5,7 +5,6 @@ use std::{
     collections::VecDeque,
     net::SocketAddr,
     rc::{Rc, Weak},
-    task::Waker,
 };
 
 use chorus_protocol::{Compression, FrameShape};
@@ -14,6 +13,7 @@ use chorus_topology::{HostIndex, RoutingQuality};
 use super::stats::ConnectionStats;
 use crate::{
     coordinator::{CoordinatorPort, Measured},
+    reactor::KnownWaker,
     request::{CloseReason, Request},
 };
 
@@ -72,7 +72,7 @@ pub(crate) struct Port {
     pub(super) orphans: Cell<u32>,
     pub(super) order: Cell<Order>,
     pub(super) closed: RefCell<Option<CloseReason>>,
-    pub(super) waker: RefCell<Option<Waker>>,
+    pub(super) waker: KnownWaker,
     /// A wake is under way; further ones are not needed.
     pub(super) woken: Cell<bool>,
     /// The coordinator's tick has come: look at deadlines.
@@ -179,10 +179,8 @@ impl Port {
 
     #[inline(always)]
     pub(super) fn wake(&self) {
-        if !self.woken.replace(true)
-            && let Some(waker) = self.waker.borrow().as_ref()
-        {
-            waker.wake_by_ref();
+        if !self.woken.replace(true) {
+            self.waker.wake();
         }
     }
 

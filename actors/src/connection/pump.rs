@@ -52,7 +52,7 @@ impl ConnectionActor {
     /// Ready when a drain is complete, an error when the connection broke.
     fn advance(&mut self, task: &mut Task<'_>) -> Result<Poll<()>, CloseReason> {
         self.port.woken.set(false);
-        if self.remember_waker(task) {
+        if self.port.waker.remember(task.waker()) {
             self.heartbeat.belongs_to(task.waker());
         }
         if self.port.order.get() == Order::Close {
@@ -87,18 +87,6 @@ impl ConnectionActor {
             return Ok(Poll::Ready(()));
         }
         Ok(Poll::Pending)
-    }
-
-    /// Keeps the waker, and tells whether it is another one than before.
-    fn remember_waker(&self, task: &Task<'_>) -> bool {
-        let mut known = self.port.waker.borrow_mut();
-        match &*known {
-            Some(waker) if waker.will_wake(task.waker()) => false,
-            _ => {
-                *known = Some(task.waker().clone());
-                true
-            }
-        }
     }
 
     /// Reads once and answers. True when there may be more to read, in which case the socket will not wake us.

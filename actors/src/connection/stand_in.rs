@@ -23,7 +23,7 @@ pub(crate) fn start(
     let (handle, coordinator) = (Rc::clone(&port), Rc::clone(coordinator));
     stage.spawn(std::future::poll_fn(move |task| {
         port.woken.set(false);
-        port.waker.replace(Some(task.waker().clone()));
+        port.waker.remember(task.waker());
         let mut queue = port.queue.take();
         port.queued.set(0);
         for work in queue.drain(..) {

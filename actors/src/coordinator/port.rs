@@ -21,7 +21,7 @@ use crate::{
     bulk::Chunk,
     connection::{ConnectionHandle, Port},
     metrics::Pulse,
-    reactor::{Callers, Clock, Relay, Stage},
+    reactor::{Callers, Clock, KnownWaker, Relay, Stage},
     request::{CloseReason, Outcome, Request, RequestErrorKind, RowHome},
 };
 
@@ -92,7 +92,7 @@ pub(crate) struct CoordinatorPort {
     pub(super) teachers: RefCell<Vec<(HostIndex, Teacher)>>,
     /// What came of that: the lesson, and whether the host knows the statement now.
     pub(super) taught: RefCell<Vec<(Lesson, bool)>>,
-    pub(super) waker: RefCell<Option<Waker>>,
+    pub(super) waker: KnownWaker,
     woken: Cell<bool>,
     pub(super) panics: Rc<RefCell<Vec<(&'static str, u64)>>>,
     pulse: Rc<Pulse>,
@@ -120,7 +120,7 @@ impl CoordinatorPort {
             control: RefCell::default(),
             teachers: RefCell::default(),
             taught: RefCell::default(),
-            waker: RefCell::default(),
+            waker: KnownWaker::default(),
             woken: Cell::new(false),
             panics: Rc::clone(stage.panics()),
             pulse: Rc::clone(stage.pulse()),
@@ -270,10 +270,8 @@ impl CoordinatorPort {
     }
 
     pub(super) fn wake(&self) {
-        if !self.woken.replace(true)
-            && let Some(waker) = self.waker.borrow().as_ref()
-        {
-            waker.wake_by_ref();
+        if !self.woken.replace(true) {
+            self.waker.wake();
         }
     }
 
@@ -289,14 +287,7 @@ impl CoordinatorPort {
     /// Called when the coordinator is polled. Whether it is by another waker than before.
     pub(super) fn awoken(&self, waker: &Waker) -> bool {
         self.woken.set(false);
-        let mut known = self.waker.borrow_mut();
-        match &*known {
-            Some(current) if current.will_wake(waker) => false,
-            _ => {
-                *known = Some(waker.clone());
-                true
-            }
-        }
+        self.waker.remember(waker)
     }
 
     /// Requests that ended well and otherwise, since the reactor started.

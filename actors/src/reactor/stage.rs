@@ -13,6 +13,7 @@ use actix::{Actor, Addr, AsyncContext, Context};
 use super::{
     callers::Callers,
     clock::Clock,
+    known_waker::KnownWaker,
     supervision::{Chances, Watched},
 };
 use crate::{metrics::Pulse, request::RowHome};
@@ -32,7 +33,7 @@ struct Inner {
     /// Started since the reactor last looked.
     arrivals: RefCell<Vec<ActorTask>>,
     /// The reactor's own waker, kept while it sleeps so that a start from inside a poll is noticed.
-    waker: RefCell<Option<Waker>>,
+    waker: KnownWaker,
     clock: Rc<Clock>,
     halted: Cell<bool>,
     callers: Rc<Callers>,
@@ -49,7 +50,7 @@ impl Stage {
         Self {
             inner: Rc::new(Inner {
                 arrivals: RefCell::default(),
-                waker: RefCell::default(),
+                waker: KnownWaker::default(),
                 clock: Rc::new(Clock::new()),
                 halted: Cell::new(false),
                 callers: Rc::default(),
@@ -120,9 +121,7 @@ impl Stage {
         F: Future<Output = ()> + Unpin + 'static,
     {
         self.inner.arrivals.borrow_mut().push(Box::pin(task));
-        if let Some(waker) = self.inner.waker.borrow().as_ref() {
-            waker.wake_by_ref();
-        }
+        self.inner.waker.wake();
     }
 
     /// How often something on this reactor panicked, by the kind of actor.
@@ -147,9 +146,7 @@ impl Stage {
     /// Ends the reactor: every actor on it is dropped, which closes its connections and fails what they held.
     pub(crate) fn halt(&self) {
         self.inner.halted.set(true);
-        if let Some(waker) = self.inner.waker.borrow().as_ref() {
-            waker.wake_by_ref();
-        }
+        self.inner.waker.wake();
     }
 
     pub(super) fn is_halted(&self) -> bool {
@@ -157,11 +154,7 @@ impl Stage {
     }
 
     pub(super) fn remember_waker(&self, waker: &Waker) {
-        let mut known = self.inner.waker.borrow_mut();
-        match &*known {
-            Some(current) if current.will_wake(waker) => {}
-            _ => *known = Some(waker.clone()),
-        }
+        self.inner.waker.remember(waker);
     }
 
     pub(super) fn take_arrivals(&self) -> Vec<ActorTask> {
