@@ -144,29 +144,29 @@ pub(crate) async fn ask(
     decode(connection, reply).map_err(|error| InternalError::Answer(error.to_string()))
 }
 
-/// Runs a query and hands over all its pages.
+/// Runs a query and reads all its pages.
 pub(crate) async fn pages(
     connection: &ConnectionHandle,
     text: &str,
     page_size: Option<i32>,
     timeout: Duration,
-    mut page: impl FnMut(&RowsBody) -> Result<(), ValueError>,
-) -> Result<(), InternalError> {
-    let mut state: Option<Bytes> = None;
+) -> Result<Vec<RowsBody>, InternalError> {
+    let (mut pages, mut state) = (Vec::new(), None::<Bytes>);
     loop {
         let frame = paged_query_frame(&connection.shape, text, page_size, state.as_deref());
         let rows = match ask(connection, frame, timeout).await? {
             Response::Result(ResultBody::Rows(rows)) => rows,
             other => return Err(InternalError::Answer(format!("rows were expected, not {other:?}"))),
         };
-        page(&rows).map_err(|error| InternalError::Answer(error.to_string()))?;
-        match rows.metadata.paging_state.filter(|state| !state.is_empty()) {
+        let next = rows.metadata.paging_state.clone().filter(|state| !state.is_empty());
+        pages.push(rows);
+        match next {
             // A server that repeats itself would be read for ever.
             Some(next) if state.as_ref() == Some(&next) => {
                 return Err(InternalError::Answer("the paging state does not advance".into()));
             }
             Some(next) => state = Some(next),
-            None => return Ok(()),
+            None => return Ok(pages),
         }
     }
 }
@@ -181,13 +181,7 @@ pub(crate) async fn rows<T>(
 where
     T: for<'f> FromRow<'f> + Send + 'static,
 {
-    let mut found = Vec::new();
-    pages(connection, text, page_size, timeout, |page| {
-        found.push(page.clone());
-        Ok(())
-    })
-    .await?;
-    take_apart(found).await
+    take_apart(pages(connection, text, page_size, timeout).await?).await
 }
 
 /// The rows of pages.

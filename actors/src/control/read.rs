@@ -130,17 +130,12 @@ impl<'a> Reader<'a> {
         // Sent together: their answers arrive in the time of the slowest.
         let reads = tables.filter_map(|table| Some((table, table.select(part, layout)?))).map(
             |(table, text)| async move {
-                let mut found = Vec::new();
                 let text = self.limited(&text);
                 let read = pages(
                     self.link.handle(),
                     &text,
                     Some(self.config.schema_page_size),
                     self.config.control_timeout,
-                    |page| {
-                        found.push(page.clone());
-                        Ok(())
-                    },
                 );
                 match read.await {
                     Err(error) if table.is_optional() && error.is_refused() => {
@@ -149,7 +144,7 @@ impl<'a> Reader<'a> {
                         Ok((table, Vec::new()))
                     }
                     Err(error) => Err(error.during(&text)),
-                    Ok(()) => Ok((table, found)),
+                    Ok(found) => Ok((table, found)),
                 }
             },
         );
