@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use chorus_actors::Engine;
+use chorus_actors::{Engine, EngineConfig};
 use chorus_node::EmbeddedCluster;
 use chorus_topology::{
     Distance, Host, HostIndex, Load, LoadBalancingPolicy, Rng, RouteHost, RoutingQuality, RoutingQuery,
@@ -74,6 +74,44 @@ struct Gated {
     gate: Mutex<mpsc::Receiver<()>>,
 }
 
+/// The test's end of a [`Gated`] policy.
+struct Gate {
+    closed: Arc<AtomicBool>,
+    begins: mpsc::Receiver<()>,
+    open: mpsc::Sender<()>,
+}
+
+impl Gate {
+    /// Puts a policy that can be held up into the configuration.
+    fn into(config: &mut EngineConfig) -> Self {
+        let (begun, begins) = mpsc::channel();
+        let (open, gate) = mpsc::channel();
+        let closed = Arc::new(AtomicBool::new(false));
+        config.load_balancing = Arc::new(Gated {
+            child: TokenAware::default(),
+            closed: Arc::clone(&closed),
+            begun,
+            gate: Mutex::new(gate),
+        });
+        Self { closed, begins, open }
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until rows are being digested and held up.
+    async fn holds(&self) {
+        eventually("rows are being digested", || self.begins.try_recv().is_ok()).await;
+    }
+
+    /// Lets what is held up go on, and all that comes later.
+    fn open(&self) {
+        self.closed.store(false, Ordering::SeqCst);
+        self.open.send(()).unwrap();
+    }
+}
+
 impl LoadBalancingPolicy for Gated {
     fn distance(&self, host: &Host) -> Distance {
         self.child.distance(host)
@@ -110,27 +148,19 @@ impl LoadBalancingPolicy for Gated {
 async fn while_a_large_cluster_is_read_again_requests_are_answered_and_changes_are_kept_for_later() {
     // More tokens than are digested on a reactor.
     let cluster = EmbeddedCluster::builder().nodes(70).tokens(256).start().unwrap();
-    let (begun, begins) = mpsc::channel();
-    let (open, gate) = mpsc::channel();
     let mut config = config(&cluster);
     config.wait_for_all_hosts = true;
-    let closed = Arc::new(AtomicBool::new(false));
-    config.load_balancing = Arc::new(Gated {
-        child: TokenAware::default(),
-        closed: Arc::clone(&closed),
-        begun,
-        gate: Mutex::new(gate),
-    });
+    let gate = Gate::into(&mut config);
     let engine = Engine::connect(config).await.unwrap();
     assert_eq!(engine.state().hosts.len(), 70);
     eventually("every host is up", || up(&engine) == 70).await;
 
-    closed.store(true, Ordering::SeqCst);
+    gate.close();
     let refresh = tokio::spawn({
         let engine = engine.clone();
         async move { engine.refresh_topology().await }
     });
-    eventually("rows are being digested", || begins.try_recv().is_ok()).await;
+    gate.holds().await;
     cluster.stop_node(69);
     for _ in 0..1_000 {
         query(&engine, "SELECT release_version FROM system.local").await.unwrap();
@@ -145,8 +175,7 @@ async fn while_a_large_cluster_is_read_again_requests_are_answered_and_changes_a
     assert!(!refresh.is_finished());
     assert_eq!(up(&engine), 70, "the state stays what it was meanwhile");
     // Further reads go through, whatever causes them.
-    closed.store(false, Ordering::SeqCst);
-    open.send(()).unwrap();
+    gate.open();
     refresh.await.unwrap().unwrap();
     eventually("the host is known to be down", || up(&engine) == 69).await;
     engine.shutdown(Duration::from_secs(1)).await;
@@ -155,16 +184,8 @@ async fn while_a_large_cluster_is_read_again_requests_are_answered_and_changes_a
 #[tokio::test]
 async fn while_a_large_schema_is_read_again_requests_are_answered() {
     let cluster = EmbeddedCluster::builder().start().unwrap();
-    let (begun, begins) = mpsc::channel();
-    let (open, gate) = mpsc::channel();
-    let closed = Arc::new(AtomicBool::new(false));
     let mut config = config(&cluster);
-    config.load_balancing = Arc::new(Gated {
-        child: TokenAware::default(),
-        closed: Arc::clone(&closed),
-        begun,
-        gate: Mutex::new(gate),
-    });
+    let gate = Gate::into(&mut config);
     let engine = Engine::connect(config).await.unwrap();
     let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
     query(&engine, &format!("CREATE KEYSPACE ks WITH replication = {replication}")).await.unwrap();
@@ -179,18 +200,17 @@ async fn while_a_large_schema_is_read_again_requests_are_answered() {
     // News of the tables have been acted upon, so that the next read is the one that is asked for.
     tokio::time::sleep(Duration::from_millis(200)).await;
 
-    closed.store(true, Ordering::SeqCst);
+    gate.close();
     let refresh = tokio::spawn({
         let engine = engine.clone();
         async move { engine.refresh_schema(SchemaScope::All).await }
     });
-    eventually("rows are being digested", || begins.try_recv().is_ok()).await;
+    gate.holds().await;
     for _ in 0..1_000 {
         query(&engine, "SELECT release_version FROM system.local").await.unwrap();
     }
     assert!(!refresh.is_finished());
-    closed.store(false, Ordering::SeqCst);
-    open.send(()).unwrap();
+    gate.open();
     refresh.await.unwrap().unwrap();
     engine.shutdown(Duration::from_secs(1)).await;
 }
