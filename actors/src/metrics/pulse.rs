@@ -42,9 +42,9 @@ impl BucketHistogram {
         self.sum_us += other.sum_us;
     }
 
-    /// How many values were recorded.
+    /// How many values were recorded. One that was read from elsewhere may count beyond what a number holds: then as many as it holds.
     pub fn count(&self) -> u64 {
-        self.buckets.iter().sum()
+        self.buckets.iter().fold(0, |sum, bucket| sum.saturating_add(*bucket))
     }
 }
 

@@ -213,9 +213,6 @@ fn hits(now: &MetricsSnapshot, before: &MetricsSnapshot) -> (Option<f64>, bool) 
 fn hosts(before: &SessionReport, now: &SessionReport, over: Over) -> Vec<HostView> {
     let mut members: Vec<&Member> = now.members.iter().collect();
     members.sort_by_key(|member| member.address);
-    let counted = |report: &SessionReport, host: u32| -> Option<HostSnapshot> {
-        report.metrics.all_hosts().find(|counted| counted.host.0 == host).cloned()
-    };
     let mut hosts: Vec<HostView> = members
         .iter()
         .map(|member| {
@@ -225,14 +222,12 @@ fn hosts(before: &SessionReport, now: &SessionReport, over: Over) -> Vec<HostVie
                 _ => State::Down,
             };
             let now = counted(now, member.host);
-            let mut host =
-                host(member.address, state, now.as_ref(), counted(before, member.host).as_ref(), over);
+            let mut host = host(member.address, state, now, counted(before, member.host), over);
             host.datacenter = harmless(&member.datacenter, WIDEST_NAME);
             host.rack = harmless(&member.rack, WIDEST_NAME);
             host.version = member.version.as_ref().map(|version| harmless(version, WIDEST_NAME));
             host.shards = member.shards;
-            host.shards_connected =
-                member.shards.map(|_| now.as_ref().map_or(0, HostSnapshot::shards_connected));
+            host.shards_connected = member.shards.map(|_| now.map_or(0, HostSnapshot::shards_connected));
             host
         })
         .collect();
@@ -240,10 +235,14 @@ fn hosts(before: &SessionReport, now: &SessionReport, over: Over) -> Vec<HostVie
     let left = now.metrics.all_hosts().filter(|counted| {
         counted.connections > 0 && !members.iter().any(|member| member.host == counted.host.0)
     });
-    hosts.extend(
-        left.map(|now| host(now.address, State::Left, Some(now), counted(before, now.host.0).as_ref(), over)),
-    );
     hosts
+        .extend(left.map(|now| host(now.address, State::Left, Some(now), counted(before, now.host.0), over)));
+    hosts
+}
+
+/// What a report tells of the host with this number.
+fn counted(report: &SessionReport, host: u32) -> Option<&HostSnapshot> {
+    report.metrics.all_hosts().find(|counted| counted.host.0 == host)
 }
 
 fn host(
@@ -298,7 +297,7 @@ fn reactors(now: &MetricsSnapshot, before: &MetricsSnapshot, over: Over) -> Vec<
             ReactorView {
                 reactor: reactor.index,
                 busy: over.rate(reactor.ticks.sum_us, earlier.ticks.sum_us) / 1e6,
-                ticks_per_second: over.rate(ticks(&reactor.ticks), ticks(&earlier.ticks)),
+                ticks_per_second: over.rate(reactor.ticks.count(), earlier.ticks.count()),
                 tick_p99_us: tick_bound(&reactor.ticks, &earlier.ticks),
                 stalls: reactor.stalls,
                 requests_per_second: over.rate(reactor.requests, earlier.requests),
@@ -308,10 +307,6 @@ fn reactors(now: &MetricsSnapshot, before: &MetricsSnapshot, over: Over) -> Vec<
             }
         })
         .collect()
-}
-
-fn ticks(histogram: &BucketHistogram) -> u64 {
-    histogram.buckets.iter().fold(0, |sum: u64, ticks| sum.saturating_add(*ticks))
 }
 
 /// The bound that 99 of 100 ticks did not exceed; ticks longer than the last bound are as long as that.
