@@ -30,7 +30,8 @@ async fn ask(address: SocketAddr, request: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn get(address: SocketAddr, path: &str, header: &str) -> String {
+/// Everything that is answered to one request, on a connection of its own.
+pub(crate) async fn get(address: SocketAddr, path: &str, header: &str) -> String {
     ask(address, &format!("GET {path} HTTP/1.1\r\nHost: here\r\n{header}Connection: close\r\n\r\n")).await
 }
 

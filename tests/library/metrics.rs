@@ -7,6 +7,8 @@ use chorus::metrics::{FailureReason, MetricsSnapshot, RequestKind, RequestOutcom
 use chorus::policy::RoutingQuality;
 use chorus_node::{Fault, Requests};
 
+#[cfg(feature = "prometheus")]
+use crate::endpoint::get;
 use crate::stage::Stage;
 
 async fn metrics(session: &Session) -> MetricsSnapshot {
@@ -172,7 +174,7 @@ async fn a_host_that_is_killed_shows_in_the_right_places() {
     let node = stage.cluster.address(1);
     stage.cluster.stop_node(1);
     let page = loop {
-        let page = page_of(endpoint.address()).await;
+        let page = get(endpoint.address(), "/metrics", "").await;
         if page.contains(&format!("chorus_node_up{{node=\"{node}\"}} 0")) {
             break page;
         }
@@ -195,18 +197,6 @@ async fn a_host_that_is_killed_shows_in_the_right_places() {
 }
 
 #[cfg(feature = "prometheus")]
-async fn page_of(address: std::net::SocketAddr) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    let mut socket = tokio::net::TcpStream::connect(address).await.expect("it listens");
-    let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    socket.write_all(request).await.expect("sent");
-    let mut page = String::new();
-    socket.read_to_string(&mut page).await.expect("answered");
-    page
-}
-
-#[cfg(feature = "prometheus")]
 #[tokio::test]
 async fn endpoint_serves_the_sessions_and_the_programs_numbers() {
     let stage = Stage::with_numbers().await;
@@ -221,7 +211,7 @@ async fn endpoint_serves_the_sessions_and_the_programs_numbers() {
         "a port that is taken is an error"
     );
     let page = loop {
-        let page = page_of(endpoint.address()).await;
+        let page = get(endpoint.address(), "/metrics", "").await;
         if page.contains("shop_orders_total") {
             break page;
         }
