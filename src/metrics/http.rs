@@ -16,7 +16,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::prometheus::Exposition;
@@ -48,19 +49,19 @@ pub(super) async fn serve(listener: TcpListener, exposition: Arc<Exposition>) {
                 continue;
             }
         };
+        // Answers are written whole, so there is nothing to gather more of.
+        let _ = socket.set_nodelay(true);
         tokio::spawn(visit(socket, Arc::clone(&exposition), Arc::clone(&peers), place));
     }
 }
 
 /// One peer, from its first request to its last. Whoever goes away meanwhile need not be told, so errors end here.
 async fn visit(
-    socket: TcpStream,
+    socket: impl AsyncRead + AsyncWrite + Unpin,
     exposition: Arc<Exposition>,
     peers: Arc<Semaphore>,
     _place: OwnedSemaphorePermit,
 ) {
-    // Answers are written whole, so there is nothing to gather more of.
-    let _ = socket.set_nodelay(true);
     let service = service_fn(|request| {
         let mut response = answer(&request, &exposition);
         if peers.available_permits() == 0 {
@@ -136,3 +137,6 @@ fn refusal(status: StatusCode) -> Response<Full<Bytes>> {
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests;

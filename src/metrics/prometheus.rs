@@ -156,7 +156,8 @@ struct Gathered {
 }
 
 impl Exposition {
-    fn new() -> Self {
+    /// One in which nothing was gathered yet.
+    pub(super) fn new() -> Self {
         Self { latest: Mutex::default(), program: PrometheusBuilder::new().build_recorder() }
     }
 
