@@ -7,6 +7,8 @@
 //! dies, the rows it held are reported lost.
 
 mod chunk;
+mod completed;
+mod lanes;
 
 use std::{
     collections::VecDeque,
@@ -15,7 +17,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use chorus_protocol::token::Token;
 use chorus_topology::{
     self as topology, HostIndex, Load, Rng, Route, RoutingQuality, RoutingQuery, SlowHosts, TableId,
@@ -23,8 +24,10 @@ use chorus_topology::{
 };
 
 pub(crate) use chunk::Chunk;
+pub use completed::{CompletedChunk, RowOutcome};
 
 use chunk::Home;
+use lanes::{Lanes, Target};
 
 use crate::{
     engine::Engine,
@@ -99,75 +102,6 @@ impl Load for JobLoad {
 
     fn may_be_slow(&self, _: SlowHosts) -> bool {
         false
-    }
-}
-
-/// Where the rows of a chunk go.
-#[derive(Clone, Copy)]
-struct Target {
-    host: Option<HostIndex>,
-    shard: Option<u16>,
-    quality: RoutingQuality,
-    /// To that host and no other, so they do not travel with rows that may go elsewhere.
-    only: bool,
-}
-
-/// One lane for each target met so far, and its open chunk.
-#[derive(Default)]
-struct Lanes {
-    targets: Vec<Target>,
-    open: Vec<Option<Box<Chunk>>>,
-    /// The lane of each host and shard; the first place of each host is for rows without a shard.
-    by_host: Vec<Vec<Option<u32>>>,
-    /// The lane of each host for rows that are for it alone.
-    only: Vec<Option<u32>>,
-    unrouted: Option<u32>,
-}
-
-impl Lanes {
-    #[inline]
-    fn find(&mut self, target: Target) -> usize {
-        let known = match target.host {
-            Some(host) if target.only => self.only.get(host.0 as usize).copied().flatten(),
-            Some(host) => {
-                let column = target.shard.map_or(0, |shard| usize::from(shard) + 1);
-                self.by_host.get(host.0 as usize).and_then(|lanes| *lanes.get(column)?)
-            }
-            None => self.unrouted,
-        };
-        match known {
-            Some(lane) => lane as usize,
-            None => self.add(target),
-        }
-    }
-
-    #[cold]
-    fn add(&mut self, target: Target) -> usize {
-        let lane = self.targets.len();
-        let place = match target.host {
-            Some(host) if target.only => {
-                let row = host.0 as usize;
-                if self.only.len() <= row {
-                    self.only.resize(row + 1, None);
-                }
-                &mut self.only[row]
-            }
-            Some(host) => {
-                let (row, column) = (host.0 as usize, target.shard.map_or(0, |shard| usize::from(shard) + 1));
-                if self.by_host.len() <= row {
-                    self.by_host.resize_with(row + 1, Vec::new);
-                }
-                if self.by_host[row].len() <= column {
-                    self.by_host[row].resize(column + 1, None);
-                }
-                &mut self.by_host[row][column]
-            }
-            None => &mut self.unrouted,
-        };
-        *place = Some(lane as u32);
-        self.targets.push(target);
-        self.open.push(None);
-        lane
     }
 }
 
@@ -480,83 +414,5 @@ impl BulkJob {
             chunk.reset(Arc::clone(&self.home));
             self.spare.push(chunk);
         }
-    }
-}
-
-/// Rows that came back, in the order they were committed.
-pub struct CompletedChunk {
-    chunk: Box<Chunk>,
-}
-
-/// What became of a row.
-#[derive(Debug)]
-pub enum RowOutcome {
-    /// The server acknowledged it, with nothing to say.
-    Applied,
-    /// The server answered with something else, which was kept because the job asked for it.
-    Reply {
-        /// The answer's opcode.
-        opcode: u8,
-        /// The flags of its header.
-        flags: u8,
-        /// The host that answered.
-        host: HostIndex,
-        /// Its body as it came off the wire.
-        body: Bytes,
-    },
-    /// It failed for good.
-    Failed(RequestError),
-}
-
-impl CompletedChunk {
-    /// How many rows came back.
-    pub fn len(&self) -> usize {
-        self.chunk.rows.len()
-    }
-
-    /// Whether there are none; never so for a chunk that a job returned.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many of them failed.
-    pub fn failed(&self) -> usize {
-        self.chunk.failures.len()
-    }
-
-    /// How often rows of it were sent again.
-    pub fn retries(&self) -> u64 {
-        self.chunk.retries
-    }
-
-    /// The rows' tags, in the order they were committed.
-    pub fn tags(&self) -> &[u64] {
-        &self.chunk.tags
-    }
-
-    /// The rows that failed, as places in [`tags`](Self::tags), in order.
-    pub fn failures(&self) -> impl Iterator<Item = (usize, &RequestError)> {
-        self.chunk.failures.iter().map(|(row, error)| (*row as usize, error))
-    }
-
-    /// Each row's tag and outcome, in the order they were committed.
-    pub fn into_rows(&mut self) -> impl Iterator<Item = (u64, RowOutcome)> {
-        let bodies = self.chunk.take_bodies();
-        let mut failures = std::mem::take(&mut self.chunk.failures).into_iter().peekable();
-        let mut replies = std::mem::take(&mut self.chunk.replies).into_iter().peekable();
-        self.chunk.tags.iter().enumerate().map(move |(row, tag)| {
-            let row = row as u32;
-            if let Some((_, error)) = failures.next_if(|(failed, _)| *failed == row) {
-                return (*tag, RowOutcome::Failed(error));
-            }
-            match replies.next_if(|reply| reply.row == row) {
-                Some(reply) => {
-                    let (opcode, flags, host) = (reply.opcode, reply.flags, reply.host);
-                    let body = bodies.slice(reply.start..reply.end);
-                    (*tag, RowOutcome::Reply { opcode, flags, host, body })
-                }
-                None => (*tag, RowOutcome::Applied),
-            }
-        })
     }
 }
