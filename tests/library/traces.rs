@@ -66,19 +66,35 @@ async fn a_trace_that_does_not_come_is_given_up_in_time() {
 
 #[tokio::test]
 async fn a_trace_is_waited_for_while_servers_write_it_down() {
+    let late = Duration::from_millis(120);
     let stage = Stage::with_numbers().await;
-    stage.run("CREATE TABLE ks.sessions (session_id uuid PRIMARY KEY, request text)").await;
+    stage.cluster.write_traces_after(late);
+    let select = Statement::new("SELECT value FROM numbers").tracing(true);
+    let asked = std::time::Instant::now();
+    let read = stage.session.query(select, ()).await.expect("read");
+    let id = read.tracing_id().expect("traced");
+    // What there is at first is had by those who ask for no more.
+    let beginning = stage
+        .session
+        .trace_with(id, TraceOptions::new().allow_partial(true).consistency(Consistency::One))
+        .await
+        .expect("a part");
+    assert!(!beginning.is_complete() || asked.elapsed() > late, "{beginning}");
+    let trace = stage.session.trace(id).await.expect("it is waited for");
+    assert!(trace.is_complete() && trace.events.len() == 1, "{trace}");
+    assert!(asked.elapsed() >= late, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn an_overloaded_server_is_passed_by_for_a_trace() {
+    let stage = Stage::of(2).await;
     let select = Statement::new("SELECT value FROM numbers").tracing(true);
     let read = stage.session.query(select, ()).await.expect("read");
-    // The first looks find another table's columns, of which nothing is complete.
-    let id = read.tracing_id().expect("traced");
-    let error = chorus::DbError::Overloaded;
     let looks = Requests::containing("system_traces.sessions").times(1);
-    stage.cluster.faults().add(looks, Fault::Error(error, "busy".into()));
-    let trace = stage.session.trace_with(id, TraceOptions::new().consistency(Consistency::One)).await;
-    // An overloaded server is retried by the policy like for any other request.
-    assert!(trace.is_ok() || trace.is_err_and(|error| error.is_overloaded()));
-    assert!(stage.session.trace(id).await.expect("it is there").is_complete());
+    let rule = stage.cluster.faults().add(looks, Fault::Error(chorus::DbError::Overloaded, "busy".into()));
+    let trace = read.trace(&stage.session).await;
+    assert_eq!(stage.cluster.faults().fired(rule), Some(1));
+    assert!(trace.expect("it is there").is_complete());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chorus_protocol::Event;
 
@@ -41,6 +42,12 @@ impl EmbeddedCluster {
     /// What goes wrong, and when.
     pub fn faults(&self) -> &FaultRules {
         &self.shared.faults
+    }
+
+    /// From now on a trace is written down that long after its request: until then it has no duration and no events, as servers
+    /// have it that trace in the background. At once, unless told otherwise.
+    pub fn write_traces_after(&self, late: Duration) {
+        self.shared.traces.come_late(late);
     }
 
     /// Whether a node is running.
