@@ -2,6 +2,7 @@
 //!
 //! * [`layers`]: what `cargo xtask test` runs, one file a layer.
 //! * [`steps`]: a step, how it can end, the summary.
+//! * [`transcript`]: of what a command said, the part that explains why it failed.
 //! * [`cassandra`]: a real Apache Cassandra from Maven jars.
 //! * [`certificates`]: certificates for servers and clients.
 //! * [`instructions`]: what a request costs now and what it did before.
@@ -23,6 +24,7 @@ mod layers;
 mod process;
 mod python;
 mod steps;
+mod transcript;
 mod tree;
 
 use std::process::ExitCode;

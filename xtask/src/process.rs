@@ -4,16 +4,18 @@
 //! reaches us first and we decide the order in which things stop.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Read};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::steps::Stop;
+use crate::transcript::{Stream, Transcript};
 
 /// What must be stopped when a signal ends us before the owners' `Drop` runs.
 static CHILDREN: Mutex<Children> = Mutex::new(Children { pids: Vec::new(), stopping: false });
@@ -28,6 +30,9 @@ struct Children {
 const GRACE: Duration = Duration::from_secs(20);
 
 const POLL: Duration = Duration::from_millis(20);
+
+/// How long a command that has ended may still be heard, through streams that a child of its own has inherited.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// A child process that is stopped when its owner goes.
 pub(crate) struct Process {
@@ -157,15 +162,14 @@ fn children() -> std::sync::MutexGuard<'static, Children> {
     CHILDREN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Runs a command to its end with our own streams.
+/// Runs a command to its end and shows every line as it comes.
+///
+/// An error of a command that failed has, from its second line on, what explains it of what the command said.
 pub(crate) fn run(name: &str, command: &mut Command) -> Result<(), Stop> {
-    let mut process = Process::spawn(name, command.stdin(Stdio::null()), None)?;
-    let status = process.child().wait().map_err(|error| Stop::failed(format!("{name}: {error}")))?;
-    process.forget();
-    if status.success() { Ok(()) } else { Err(Stop::failed(format!("{name}: {status}"))) }
+    run_watched(name, command, |_| {})
 }
 
-/// Runs a command to its end, shows every line of its standard output as it comes, and hands it to `see` too.
+/// Runs a command to its end, shows every line as it comes, and hands those of its standard output to `see` too.
 pub(crate) fn run_watched(name: &str, command: &mut Command, mut see: impl FnMut(&str)) -> Result<(), Stop> {
     run_seen(name, command, |line| {
         println!("{line}");
@@ -173,17 +177,54 @@ pub(crate) fn run_watched(name: &str, command: &mut Command, mut see: impl FnMut
     })
 }
 
-/// Runs a command to its end and hands every line of its standard output to `see`.
+/// Runs a command to its end and hands every line of its standard output to `see`, instead of showing it.
 pub(crate) fn run_seen(name: &str, command: &mut Command, mut see: impl FnMut(&str)) -> Result<(), Stop> {
-    let mut process = Process::spawn(name, command.stdin(Stdio::null()).stdout(Stdio::piped()), None)?;
+    if std::io::stderr().is_terminal() {
+        // It sees a pipe, behind which somebody sits all the same.
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = Process::spawn(name, command, None)?;
+    let (sender, lines) = mpsc::channel();
     let output = process.child().stdout.take().expect("standard output was asked for as a pipe");
-    for line in BufReader::new(output).split(b'\n') {
-        let line = line.map_err(|error| Stop::failed(format!("{name}: {error}")))?;
-        see(&String::from_utf8_lossy(&line));
+    let error = process.child().stderr.take().expect("standard error was asked for as a pipe");
+    listen(output, Stream::Output, sender.clone());
+    listen(error, Stream::Error, sender);
+    let mut transcript = Transcript::default();
+    loop {
+        match lines.recv_timeout(LAST_LINES) {
+            Ok((stream, line)) => {
+                transcript.note(stream, &line);
+                match stream {
+                    Stream::Output => see(&line),
+                    Stream::Error => eprintln!("{line}"),
+                }
+            }
+            // It is gone, and something it left behind holds its streams open.
+            Err(RecvTimeoutError::Timeout) if process.ended().is_some() => break,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
     }
     let status = process.child().wait().map_err(|error| Stop::failed(format!("{name}: {error}")))?;
     process.forget();
-    if status.success() { Ok(()) } else { Err(Stop::failed(format!("{name}: {status}"))) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Stop::failed(format!("{name}: {status}\n{}", transcript.excerpt())))
+    }
+}
+
+/// Sends the lines of a stream, until it ends or nobody listens.
+fn listen(stream: impl Read + Send + 'static, which: Stream, lines: Sender<(Stream, String)>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n') {
+            let Ok(line) = line else { return };
+            if lines.send((which, String::from_utf8_lossy(&line).into_owned())).is_err() {
+                return;
+            }
+        }
+    });
 }
 
 /// Stops every child, then us, when someone presses Ctrl-C or asks us to terminate.
@@ -272,5 +313,22 @@ mod tests {
         run_watched("printf", Command::new("printf").arg("one\\ntwo\\n"), |line| lines.push(line.to_owned()))
             .expect("printf succeeds");
         assert_eq!(lines, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_failed_command_is_quoted_in_its_error() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo the last word; echo of both >&2; exit 3"]);
+        let stop = run_seen("sh", &mut command, |_| {}).expect_err("it says so");
+        let text = stop.to_string();
+        assert_eq!(text.lines().next(), Some("sh: exit status: 3"));
+        assert!(text.contains("the last word") && text.contains("of both"), "{text}");
+    }
+
+    #[test]
+    fn what_a_command_leaves_behind_is_not_waited_for() {
+        let started = Instant::now();
+        run("sh", Command::new("sh").args(["-c", "sleep 60 & echo $!"])).expect("the shell itself succeeds");
+        assert!(started.elapsed() < Duration::from_secs(30));
     }
 }

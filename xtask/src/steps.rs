@@ -1,6 +1,6 @@
 //! A step of a run, the three ways it can end, and the summary at the end.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
 
 /// Why a step did not pass.
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Stop {
     /// Something this machine does not have; the text names it and how to get it.
     Missing(String),
-    /// What was tested is wrong, or a tool that is there refused.
+    /// What was tested is wrong, or a tool that is there refused: what happened in the first line, and below it
+    /// what explains it.
     Failed(String),
 }
 
@@ -68,29 +69,54 @@ impl Report {
         self.entries.iter().filter(|entry| matches(&entry.outcome)).count()
     }
 
-    /// Prints the summary, ending with a line `N passed, N failed, N skipped` that scripts can read, and says
-    /// whether the run is good: nothing failed, something ran, and nothing was skipped when everything is required.
+    /// Prints the summary, and says whether the run is good: nothing failed, something ran, and nothing was skipped
+    /// when everything is required.
     pub(crate) fn close(&self, require_all: bool) -> bool {
-        println!("\n{:-<78}", "");
+        print!("{}", self.summary(require_all));
+        let passed = self.count(|outcome| outcome.is_ok());
+        let (failed, skipped) = (self.count(has_failed), self.count(was_skipped));
+        failed == 0 && passed > 0 && (!require_all || skipped == 0)
+    }
+
+    /// A table of the steps; why those failed that did, because their output may be thousands of lines above; and a
+    /// last line `N passed, N failed, N skipped` that scripts can read.
+    fn summary(&self, require_all: bool) -> String {
+        let mut text = format!("\n{RULE}\n");
+        let mut write = |line: &str| writeln!(text, "{line}").expect("a string takes everything");
         for entry in &self.entries {
             let (word, detail) = match &entry.outcome {
                 Ok(detail) => ("passed", detail.clone()),
-                Err(Stop::Missing(reason)) => ("SKIPPED", format!("for want of: {reason}")),
+                Err(Stop::Missing(reason)) => ("SKIPPED", format!("for want of: {}", first_line(reason))),
                 Err(Stop::Failed(reason)) => ("FAILED", first_line(reason)),
             };
-            println!("{word:<8}{:>7.1} s  {:<34} {detail}", entry.took.as_secs_f64(), entry.name);
+            write(&format!("{word:<8}{:>7.1} s  {:<34} {detail}", entry.took.as_secs_f64(), entry.name));
+        }
+        let seconds: f64 = self.entries.iter().map(|entry| entry.took.as_secs_f64()).sum();
+        write(&format!("{RULE}\n{seconds:.0} s in all"));
+        for entry in &self.entries {
+            let Err(Stop::Failed(reason)) = &entry.outcome else { continue };
+            write(&format!("\nwhy \"{}\" failed:", entry.name));
+            reason.lines().for_each(|line| write(&format!("  {line}")));
+            write("");
+        }
+        if require_all && self.count(was_skipped) > 0 {
+            write("everything was required, so what was skipped counts as a failure of the run");
         }
         let passed = self.count(|outcome| outcome.is_ok());
-        let failed = self.count(|outcome| matches!(outcome, Err(Stop::Failed(_))));
-        let skipped = self.count(|outcome| matches!(outcome, Err(Stop::Missing(_))));
-        let seconds: f64 = self.entries.iter().map(|entry| entry.took.as_secs_f64()).sum();
-        println!("{:-<78}\n{seconds:.0} s in all", "");
-        if require_all && skipped > 0 {
-            println!("everything was required, so what was skipped counts as a failure of the run");
-        }
-        println!("{passed} passed, {failed} failed, {skipped} skipped");
-        failed == 0 && passed > 0 && (!require_all || skipped == 0)
+        let (failed, skipped) = (self.count(has_failed), self.count(was_skipped));
+        write(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
+        text
     }
+}
+
+const RULE: &str = "------------------------------------------------------------------------------";
+
+fn has_failed(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(Stop::Failed(_)))
+}
+
+fn was_skipped(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(Stop::Missing(_)))
 }
 
 fn first_line(text: &str) -> String {
@@ -119,6 +145,18 @@ mod tests {
     #[test]
     fn a_failure_fails_the_run() {
         assert!(!report(&[Ok(String::new()), Err(Stop::failed("no"))]).close(false));
+    }
+
+    #[test]
+    fn a_failure_is_explained_below_the_table_and_above_the_count() {
+        let summary = report(&[Err(Stop::failed("cargo test: 101\npanicked")), Ok("(1 tests)".to_owned())])
+            .summary(true);
+        let (table, after) = summary.split_once("s in all\n").expect("the table ends so");
+        assert!(table.contains("cargo test: 101") && !table.contains("panicked"), "{table}");
+        assert_eq!(
+            after,
+            "\nwhy \"step\" failed:\n  cargo test: 101\n  panicked\n\n1 passed, 1 failed, 0 skipped\n"
+        );
     }
 
     #[test]
