@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::process;
-use crate::steps::{Outcome, Report};
+use crate::steps::{Outcome, Report, Stop};
 use crate::tree::Tree;
 
 /// Off by default, and to be tried and looked at all the same.
@@ -22,6 +22,16 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
             "--no-fail-fast",
         ]))
     });
+}
+
+/// Builds programs as `cargo test` builds them: with the packages, the features and the dependencies of tests that it has, so
+/// that after the tests there is nothing left to build.
+pub(super) fn build(tree: &Tree, programs: &[&str]) -> Result<(), Stop> {
+    let mut command = tree.cargo();
+    command.args(["build", "--workspace", "--features", FEATURES, "--locked"]);
+    // Cargo turns on what tests need of dependencies only where a target is built that may use it, as an example may.
+    command.args(["--example", "rolling_restart"]).args(programs);
+    process::run(&format!("cargo build {}", programs.join(" ")), &mut command)
 }
 
 /// Runs `cargo test …` and adds up its result lines.

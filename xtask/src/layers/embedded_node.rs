@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::cargo_tests;
 use crate::certificates::Certificates;
 use crate::process::{self, Process};
 use crate::steps::Stop;
@@ -78,20 +79,16 @@ impl EmbeddedNode {
 
 /// The path of our own binary, built for tests.
 pub(super) fn debug_binary(tree: &Tree) -> Result<PathBuf, Stop> {
-    build(tree, &[])?;
+    cargo_tests::build(tree, &["--bin", "chorus"])?;
     Ok(tree.target.join("debug/chorus"))
 }
 
 /// The path of our own binary, built for use.
 pub(super) fn release_binary(tree: &Tree) -> Result<PathBuf, Stop> {
-    build(tree, &["--release"])?;
-    Ok(tree.target.join("release/chorus"))
-}
-
-fn build(tree: &Tree, profile: &[&str]) -> Result<(), Stop> {
     let mut command = tree.cargo();
-    command.args(["build", "--locked", "--package", "chorus-cql", "--bin", "chorus"]).args(profile);
-    process::run("cargo build", &mut command)
+    command.args(["build", "--release", "--locked", "--package", "chorus-cql", "--bin", "chorus"]);
+    process::run("cargo build --release", &mut command)?;
+    Ok(tree.target.join("release/chorus"))
 }
 
 /// An address that nobody listened on a moment ago.

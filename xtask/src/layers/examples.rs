@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::cargo_tests::FEATURES;
-use crate::process::{self, Process};
+use super::cargo_tests;
+use crate::process::Process;
 use crate::steps::{Outcome, Report, Stop};
 use crate::tree::Tree;
 
@@ -16,9 +16,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
     report.step("examples", || {
-        // As the tests are built, so that there is nothing left to build.
-        let build = ["build", "--workspace", "--examples", "--features", FEATURES, "--locked"];
-        process::run("cargo build --examples", tree.cargo().args(build))?;
+        cargo_tests::build(tree, &["--examples"])?;
         run_all(tree)
     });
 }

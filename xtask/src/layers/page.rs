@@ -32,7 +32,7 @@ fn in_chromium(tree: &Tree, tests: &str, fonts: &Path) -> Outcome {
     let promtool = Programs::find(tree)?.promtool;
     let mut command = tree.cargo();
     command
-        .args(["test", "--package", "chorus-cql", "--test", "library", "--features", FEATURES, "--locked"])
+        .args(["test", "--workspace", "--test", "library", "--features", FEATURES, "--locked"])
         // One after the other: each has a cluster at work and a browser.
         .args(["--", "--ignored", "--test-threads=1", tests])
         .env("XDG_DATA_HOME", fonts)

@@ -54,7 +54,8 @@ pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
     report.step("our tests, three Cassandras", || {
         let mut command = tree.cargo();
         command
-            .args(["test", "--workspace", "--test", "real_cluster", "--locked", "--", "--ignored"])
+            .args(["test", "--workspace", "--test", "real_cluster", "--features", FEATURES, "--locked"])
+            .args(["--", "--ignored"])
             .env("CHORUS_CASSANDRA_NODES", cluster.contact_points().join(","));
         cargo_tests::counted(&mut command)
     });

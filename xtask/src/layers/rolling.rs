@@ -4,8 +4,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::cargo_tests;
 use crate::cassandra::{Cluster, Node, up_line};
-use crate::process::{self, Process};
+use crate::process::Process;
 use crate::steps::{Outcome, Stop};
 use crate::tree::Tree;
 
@@ -20,8 +21,7 @@ const RESTART_LIMIT: Duration = Duration::from_secs(600);
 const END_LIMIT: Duration = Duration::from_secs(300);
 
 pub(super) fn run(tree: &Tree, cluster: &mut Cluster) -> Outcome {
-    let build = ["build", "--workspace", "--quiet", "--locked", "--example", "rolling_restart"];
-    process::run("cargo build --example rolling_restart", tree.cargo().args(build))?;
+    cargo_tests::build(tree, &[])?;
     let mut command = Command::new(tree.target.join("debug/examples/rolling_restart"));
     command.args(cluster.contact_points()).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut load = Process::spawn("the load", &mut command, None)?;
