@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
+use super::acquainted;
 use super::node::{ClientTls, Installation, Node, NodeConfig};
-use super::{acquainted, jars, java};
 use crate::certificates::Certificates;
 use crate::process::is_running;
 use crate::steps::Stop;
@@ -22,6 +22,8 @@ pub(crate) struct Layout {
     /// One rack each, all in `datacenter1`.
     pub(crate) nodes: u8,
     pub(crate) auth: bool,
+    /// What it acknowledged outlives a kill; otherwise it acknowledges sooner.
+    pub(crate) durable: bool,
     /// Speaks TLS with clients as well.
     pub(crate) tls: Option<Tls>,
     /// The first node's address; the others follow. `None` takes a block that is free.
@@ -53,7 +55,7 @@ const MOST_JOINS: u32 = 3;
 impl Cluster {
     /// Fetches what is needed, starts the nodes one after another, waits for each, and then until they know each other.
     pub(crate) fn start(tree: &Tree, name: &str, layout: &Layout) -> Result<Cluster, Stop> {
-        let installation = Installation { java: java::find()?, jars: jars::fetch(tree)? };
+        let installation = Installation::provide(tree)?;
         remove_leftovers(&tree.target.join("cassandra"));
         let directory = tree.target.join("cassandra").join(name);
         let _ = std::fs::remove_dir_all(&directory);
@@ -112,6 +114,7 @@ impl Cluster {
             rack: format!("rack{}", index + 1),
             auth: layout.auth,
             crowded: layout.nodes > 1,
+            durable: layout.durable,
             tls: self.certificates.clone().map(|certificates| ClientTls {
                 certificates,
                 clients_identify: layout.tls == Some(Tls::Identified),

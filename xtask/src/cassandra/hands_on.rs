@@ -69,7 +69,8 @@ fn launch(tree: &Tree, shape: &Shape) -> Result<Cluster, Stop> {
         ));
     }
     let started = Instant::now();
-    let layout = Layout { nodes: shape.nodes, auth: shape.auth, tls: None, first: Some(shape.address) };
+    let (nodes, auth) = (shape.nodes, shape.auth);
+    let layout = Layout { nodes, auth, durable: true, tls: None, first: Some(shape.address) };
     let cluster = Cluster::start(tree, NAME, &layout)?;
     println!("ready after {:.1} s: {}", started.elapsed().as_secs_f64(), cluster.contact_points().join(" "));
     if shape.auth {

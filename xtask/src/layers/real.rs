@@ -10,7 +10,7 @@ use crate::tree::Tree;
 
 pub(super) fn run(tree: &Tree, report: &mut Report) {
     // Both speak TLS as well; this one with anybody, the other one with whoever shows a certificate.
-    let layout = Layout { nodes: 1, auth: false, tls: Some(Tls::Anybody), first: None };
+    let layout = Layout { nodes: 1, auth: false, durable: false, tls: Some(Tls::Anybody), first: None };
     let open = start_as(tree, report, "Cassandra starts", "open", &layout);
     let Some(open) = open else { return };
     let server = open.contact_point();
@@ -22,7 +22,7 @@ pub(super) fn run(tree: &Tree, report: &mut Report) {
     });
     foreign::against(tree, report, &server, "Cassandra", open.certificates());
     // Asks for passwords; the tests that try wrong ones need it.
-    let layout = Layout { nodes: 1, auth: true, tls: Some(Tls::Identified), first: None };
+    let layout = Layout { nodes: 1, auth: true, durable: false, tls: Some(Tls::Identified), first: None };
     let guarded = start_as(tree, report, "Cassandra with passwords starts", "guarded", &layout);
     let Some(guarded) = guarded else { return };
     report.step("our tests, Cassandra", || {
@@ -48,7 +48,7 @@ const THREE_NODES: &str = "three_nodes";
 
 /// Three nodes, which take some three quarters of a gigabyte each.
 pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
-    let layout = Layout { nodes: 3, auth: false, tls: None, first: None };
+    let layout = Layout { nodes: 3, auth: false, durable: true, tls: None, first: None };
     let cluster = start_as(tree, report, "three Cassandras start", "three", &layout);
     let Some(mut cluster) = cluster else { return };
     report.step("our tests, three Cassandras", || {
@@ -64,7 +64,7 @@ pub(super) fn three_nodes(tree: &Tree, report: &mut Report) {
 
 /// Starts a node in a step of its own.
 pub(super) fn start(tree: &Tree, report: &mut Report, step: &str, name: &str, auth: bool) -> Option<Cluster> {
-    start_as(tree, report, step, name, &Layout { nodes: 1, auth, tls: None, first: None })
+    start_as(tree, report, step, name, &Layout { nodes: 1, auth, durable: true, tls: None, first: None })
 }
 
 fn start_as(tree: &Tree, report: &mut Report, step: &str, name: &str, layout: &Layout) -> Option<Cluster> {
