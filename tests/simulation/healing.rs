@@ -46,6 +46,12 @@ async fn what_is_missing(
     session: &Session,
     swallowed: u64,
 ) -> Option<String> {
+    // What began to trickle during the faults goes on, and holds up what is behind it: a host is not back before that is
+    // through, or its connection replaced because no heartbeat got through.
+    let trickling = cluster.faults().trickling();
+    if trickling > 0 {
+        return Some(format!("answers still trickle on {trickling} connections"));
+    }
     let members: BTreeSet<SocketAddr> = cluster.addresses().into_iter().collect();
     let state = session.state();
     let hosts: BTreeSet<SocketAddr> = state.hosts.iter().map(|host| host.address).collect();

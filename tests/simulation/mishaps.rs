@@ -75,10 +75,9 @@ impl Mishap {
         }
     }
 
-    /// Whether requests it strikes are never answered although their connection lives, or not for a long time: a page that
-    /// comes byte by byte takes minutes.
+    /// Whether requests it strikes are never answered although their connection lives.
     pub(crate) fn swallows(&self) -> bool {
-        matches!(self.kind, Kind::SwallowAnswers | Kind::SwallowRequests | Kind::Trickle(_))
+        matches!(self.kind, Kind::SwallowAnswers | Kind::SwallowRequests)
     }
 }
 

@@ -1,13 +1,20 @@
 //! Stories that failed once, each with what was wrong. They are written out, because what a seed means changes whenever the
 //! stories get a new turn.
 
+use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chorus::{PoolSize, Statement};
+use chorus_node::{Fault, Requests};
+
+use crate::clock::JumpingClock;
 use crate::mishaps::{Kind, Mishap};
-use crate::play;
-use crate::report;
+use crate::report::{self, Findings};
 use crate::schedule::{Schedule, Step};
 use crate::story::Story;
+use crate::workload::{self, Statements};
+use crate::{healing, play};
 
 /// Tells the story of a seed with another course of events; times are milliseconds.
 fn tell(mut story: Story, steps: impl IntoIterator<Item = (u64, Step)>) {
@@ -69,4 +76,39 @@ fn a_connection_to_a_foreign_shard_is_given_up_when_its_own_are_there() {
     story.shape = story.shape.with_shards(4);
     let close = Mishap::everywhere(Kind::Close, 30);
     tell(story, [(20, Step::Begin(0, close)), (300, Step::End(0))]);
+}
+
+/// A session was taken for healed while an answer still trickled on a connection, to an attempt that a speculative one had
+/// overtaken; what was sent behind it was lost with that connection, on which no heartbeat was answered, and after so many
+/// faults the budget for retries was spent.
+#[test]
+fn a_session_is_not_healed_while_an_answer_trickles() {
+    let mut story = Story::draw(106);
+    // One connection to each host, so that everything to that host is behind the answer.
+    story.client.pool = PoolSize::PerHost(NonZeroU16::MIN);
+    let findings = Findings::default();
+    let cluster = Arc::new(story.shape.start(story.seed));
+    story.client.runtime().block_on(async {
+        let session =
+            story.client.builder(&cluster, &JumpingClock::default()).connect().await.expect("connects");
+        workload::lay_out(&session, story.seed, &story.shape.keyspaces()).await.expect("laid out");
+        let statements = Statements::prepare(&session).await.expect("prepared");
+        let faults = cluster.faults();
+        let rule =
+            faults.add(Requests::containing("sim.pages").nth(1), Fault::Trickle(Duration::from_millis(1)));
+        // The whole table takes longer than a heartbeat may; the speculative attempt has it at once.
+        let table = Statement::new("SELECT n, answer FROM sim.pages WHERE part = 1").idempotent(true);
+        session.query(table, ()).await.expect("answered");
+        assert_eq!(faults.fired(rule), Some(1));
+        // Until nothing else shows it: the attempt is an orphan, and as if another fault had swallowed an answer.
+        while faults.trickling() > 0
+            && session.metrics().await.expect("metrics").hosts.iter().all(|host| host.orphans == 0)
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        healing::heal(&story, &cluster, &session, 1, &findings).await;
+        assert_eq!(faults.trickling(), 0);
+        assert!(workload::every_host_writes(&session, &statements).await.is_empty());
+    });
+    assert_eq!(findings.into_parts().0, Vec::<String>::new());
 }

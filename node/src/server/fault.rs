@@ -3,8 +3,8 @@
 //! Rules are tried in the order they were added; the first that matches a request decides about it. All randomness
 //! comes from the seed of the rule set, so a run with one connection can be repeated exactly.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chorus_protocol::{CustomPayload, DbError, Opcode};
@@ -144,7 +144,7 @@ pub enum Fault {
     /// answers that are compressed, traced, or have a payload already.
     Payload(String, Vec<u8>),
     /// The request is carried out, and its answer sent byte by byte with that pause before each. What comes behind it on the
-    /// connection waits.
+    /// connection waits, even after the rule is gone: [`FaultRules::trickling`] tells for how long.
     Trickle(Duration),
 }
 
@@ -156,7 +156,18 @@ pub struct RuleId(u64);
 #[derive(Debug)]
 pub struct FaultRules {
     count: AtomicUsize,
+    trickling: Arc<AtomicUsize>,
     state: Mutex<State>,
+}
+
+/// A connection on which an answer trickles, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Trickling(Arc<AtomicUsize>);
+
+impl Drop for Trickling {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -195,6 +206,7 @@ impl FaultRules {
         let random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Self {
             count: AtomicUsize::new(0),
+            trickling: Arc::default(),
             state: Mutex::new(State { rules: Vec::new(), next_id: 0, random }),
         }
     }
@@ -229,6 +241,18 @@ impl FaultRules {
     pub fn fired(&self, id: RuleId) -> Option<u64> {
         let state = self.state.lock().expect("no code panics with the lock held");
         state.rules.iter().find(|rule| rule.id == id).map(|rule| rule.fired)
+    }
+
+    /// On how many connections an answer trickles now, or waits to. A connection is free again when its last answer is
+    /// through, or when it has ended.
+    pub fn trickling(&self) -> usize {
+        self.trickling.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection on which an answer trickles from now on.
+    pub(crate) fn begin_trickling(&self) -> Trickling {
+        self.trickling.fetch_add(1, Ordering::Relaxed);
+        Trickling(Arc::clone(&self.trickling))
     }
 
     #[inline]

@@ -125,7 +125,8 @@ impl Session {
             }
             Fault::Trickle(pause) => {
                 let flow = self.dispatch(header, opcode, body, out);
-                out.trickle(start, pause, Instant::now());
+                let trickling = self.node.shared.faults.begin_trickling();
+                out.trickle(start, pause, Instant::now(), trickling);
                 flow
             }
             Fault::Error(error, message) => {

@@ -8,6 +8,8 @@ use chorus_protocol::response::Envelope;
 use chorus_protocol::segment::SegmentEncoder;
 use chorus_protocol::{Compression, HEADER_LEN, LENGTH_OFFSET, STREAM_OFFSET, flags};
 
+use super::fault::Trickling;
+
 /// Where the flags of an envelope are.
 const FLAGS_OFFSET: usize = 1;
 
@@ -41,6 +43,7 @@ struct Slow {
     pause: Duration,
     /// When the next one may.
     next: Instant,
+    _trickling: Trickling,
 }
 
 /// Envelopes that a fault rule holds back.
@@ -207,12 +210,12 @@ impl Outbound {
     }
 
     /// Sends what is from `start` on byte by byte.
-    pub(crate) fn trickle(&mut self, start: usize, pause: Duration, now: Instant) {
+    pub(crate) fn trickle(&mut self, start: usize, pause: Duration, now: Instant, trickling: Trickling) {
         let from = self.seal_apart(start);
         let until = self.ready.len();
         // An answer that trickles already goes on before this one.
         let from = self.slow.as_ref().map_or(from, |slow| slow.from);
-        self.slow = Some(Slow { from, until, pause, next: now + pause });
+        self.slow = Some(Slow { from, until, pause, next: now + pause, _trickling: trickling });
     }
 
     /// Seals what is before `start`, then what is from there on, and says where in `ready` that begins.
@@ -289,6 +292,7 @@ impl Outbound {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault::FaultRules;
     use super::*;
 
     /// An envelope on stream 5 with a body of that length.
@@ -343,10 +347,10 @@ mod tests {
     #[test]
     fn a_trickling_answer_goes_byte_by_byte_and_holds_up_the_rest() {
         let (start, pause) = (Instant::now(), Duration::from_millis(5));
-        let mut out = Outbound::default();
+        let (mut out, faults) = (Outbound::default(), FaultRules::new(1));
         envelope(&mut out, 1);
         let slow = envelope(&mut out, 1);
-        out.trickle(slow, pause, start);
+        out.trickle(slow, pause, start, faults.begin_trickling());
         envelope(&mut out, 2);
         out.seal();
         assert_eq!(drain(&mut out, start).len(), 10, "what was before it is not held up");
@@ -355,10 +359,24 @@ mod tests {
         let mut now = start;
         for byte in 0..10 {
             now = out.next_due().unwrap();
+            assert_eq!(faults.trickling(), 1);
             assert_eq!(drain(&mut out, now).len(), 1, "byte {byte}");
         }
         assert!(now >= start + 10 * pause);
         assert_eq!((out.next_due(), drain(&mut out, now).len()), (None, 11));
-        assert_eq!(out.backlog(), 0);
+        assert_eq!((out.backlog(), faults.trickling()), (0, 0));
+    }
+
+    #[test]
+    fn a_connection_is_counted_once_however_many_of_its_answers_trickle_and_not_after_its_end() {
+        let (now, faults) = (Instant::now(), FaultRules::new(1));
+        let mut out = Outbound::default();
+        for _ in 0..3 {
+            let start = envelope(&mut out, 1);
+            out.trickle(start, Duration::from_millis(5), now, faults.begin_trickling());
+            assert_eq!(faults.trickling(), 1);
+        }
+        drop(out);
+        assert_eq!(faults.trickling(), 0);
     }
 }
