@@ -8,8 +8,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long it may think about a command.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may think about a command, and how long a state may take to come: for a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Where the page and its poll are, for whoever reads that a state did not come.
+const WHEREABOUTS: &str = "JSON.stringify({
+    url: location.href,
+    width: innerWidth,
+    state: typeof poll === 'undefined' ? null : poll.state,
+    scrapes: typeof history.next === 'number' ? history.next : null,
+    shown: typeof board === 'undefined' ? null : board.shown,
+    gaps: typeof board === 'undefined' ? null : board.view.gaps,
+    undrawn: typeof board === 'undefined' ? [] : board.cards()
+        .filter((card) => !['drawn', 'zero'].includes(card.element.dataset.state) || (card.chart && !card.visible))
+        .map((card) => `${card.panel.title} is ${card.element.dataset.state}`),
+})";
+
+/// Of its standard streams, in the folder of its profile.
+const LOG: &str = "chromium.log";
 
 /// A browser with one page. Killed when dropped.
 pub(super) struct Chromium {
@@ -20,7 +35,7 @@ pub(super) struct Chromium {
     page: Option<String>,
     /// What it told without being asked.
     pub(super) events: Vec<Value>,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Chromium {
@@ -31,13 +46,16 @@ impl Chromium {
         let profile = tempfile::tempdir().expect("a folder for its profile");
         // It reads commands from descriptor 3 and answers at 4, which the shell makes of its standard streams.
         let mut child = Command::new("sh")
-            .args(["-c", r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#, "sh"])
+            .args(["-c", r#"log=$1; shift; exec "$@" 3<&0 4>&1 </dev/null >"$log" 2>&1"#, "sh"])
+            .arg(profile.path().join(LOG))
             .arg(&program)
             .args([
                 "--headless",
                 "--remote-debugging-pipe",
                 "--no-sandbox",
                 "--disable-gpu",
+                // Containers have little shared memory, which a window as high as the page does not fit into.
+                "--disable-dev-shm-usage",
                 "--hide-scrollbars",
             ])
             .args(["--no-first-run", "--disable-background-networking", "--disable-component-update"])
@@ -58,8 +76,7 @@ impl Chromium {
                 }
             }
         });
-        let mut chromium =
-            Self { child, input, messages, last: 0, page: None, events: Vec::new(), _profile: profile };
+        let mut chromium = Self { child, input, messages, last: 0, page: None, events: Vec::new(), profile };
         let target = chromium.ask("Target.createTarget", json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = chromium.ask("Target.attachToTarget", attach);
@@ -85,9 +102,11 @@ impl Chromium {
             let left = PATIENCE.saturating_sub(started.elapsed());
             let mut message = match self.messages.recv_timeout(left) {
                 Ok(message) => message,
-                Err(RecvTimeoutError::Timeout) => panic!("Chromium does not answer {method}"),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("Chromium does not answer {method}; it said: {}", self.last_words())
+                }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("Chromium has ended before it answered {method}")
+                    panic!("Chromium has ended before it answered {method}; it said: {}", self.last_words())
                 }
             };
             if message["id"] == json!(self.last) {
@@ -110,9 +129,35 @@ impl Chromium {
     pub(super) fn wait_for(&mut self, expression: &str) {
         let started = Instant::now();
         while self.value(expression) != json!(true) {
-            assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {expression}");
-            std::thread::sleep(Duration::from_millis(100));
+            if started.elapsed() > PATIENCE {
+                let (whereabouts, complaints) = (self.value(WHEREABOUTS), self.complaints());
+                panic!(
+                    "not within {PATIENCE:?}: {expression}\nthe page: {whereabouts}\nit complains: {complaints:?}"
+                );
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Does something again and again until an expression is true: to whom a place is shown, it may move before they are there.
+    pub(super) fn until(&mut self, expression: &str, mut act: impl FnMut(&mut Self)) {
+        let started = Instant::now();
+        loop {
+            act(self);
+            for _ in 0..10 {
+                if self.value(expression) == json!(true) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {expression}");
+        }
+    }
+
+    /// What it wrote to its standard streams at last.
+    fn last_words(&self) -> String {
+        let text = std::fs::read(self.profile.path().join(LOG)).unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(4000)..]).into_owned()
     }
 
     /// Goes to an address and waits for the document.
