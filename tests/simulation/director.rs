@@ -87,12 +87,6 @@ impl<'a> Director<'a> {
     }
 
     fn start(&self, node: usize) {
-        // Another story may have its port for a moment, while it looks for one that is free on all addresses.
-        let mut attempts = 0;
-        while matches!(self.cluster.start_node(node), Err(StartError::Listen { .. })) && attempts < 200 {
-            attempts += 1;
-            std::thread::sleep(Duration::from_millis(5));
-        }
         allow_removed(self.cluster.start_node(node));
     }
 

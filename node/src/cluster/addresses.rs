@@ -2,10 +2,14 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpSocket;
 
 use super::StartError;
+
+/// How long an address is waited for that somebody else has.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Binds a listener for each of `nodes` nodes, the first one at `first`.
 pub(super) fn bind(first: SocketAddr, nodes: usize) -> Result<Vec<(TcpListener, SocketAddr)>, StartError> {
@@ -33,6 +37,21 @@ fn bind_from(first: SocketAddr, nodes: usize) -> Result<Vec<(TcpListener, Socket
         bound.push(beside(SocketAddr::new(first.ip(), port), number, own_port)?);
     }
     Ok(bound)
+}
+
+/// Binds a listener where a node has listened before. Somebody may have the address for a moment: another cluster that looks
+/// for a port which is free on the addresses of all its nodes tries it.
+pub(super) fn again(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let began = Instant::now();
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(source) if source.kind() == io::ErrorKind::AddrInUse && began.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(source) => return Err(StartError::Listen { address, source }),
+        }
+    }
 }
 
 /// Binds a listener `number` places behind `first`, on its port; where addresses do not follow each other, on its address
@@ -112,6 +131,19 @@ mod tests {
         assert_eq!(neighbour("127.255.255.255".parse().unwrap(), 1), None);
         assert_eq!(neighbour("10.0.0.1".parse().unwrap(), 1), None);
         assert_eq!(neighbour("::1".parse().unwrap(), 1), None);
+    }
+
+    #[test]
+    fn an_address_that_somebody_has_for_a_moment_is_waited_for_and_one_that_stays_taken_is_told() {
+        let (holder, address) = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let Err(StartError::Listen { address: reported, .. }) = again(address) else { panic!("it is taken") };
+        assert_eq!(reported, address);
+        let moment = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            drop(holder);
+        });
+        assert_eq!(again(address).unwrap().local_addr().unwrap(), address);
+        moment.join().unwrap();
     }
 
     #[test]

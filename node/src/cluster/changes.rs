@@ -119,8 +119,8 @@ impl EmbeddedCluster {
 
     /// Starts a node that was stopped, at its old address. Clients of other nodes are told that it is up.
     ///
-    /// Does nothing if it is running. Fails when somebody else has taken its address in the meantime, or
-    /// when it was removed.
+    /// Does nothing if it is running. Fails when somebody else has taken its address in the meantime, for longer than the
+    /// second it is waited for, or when it was removed.
     ///
     /// # Panics
     ///
@@ -134,7 +134,7 @@ impl EmbeddedCluster {
         if !*node.stopped.borrow() {
             return Ok(());
         }
-        let listener = TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
+        let listener = addresses::again(address)?;
         self.serve(node, listener)?;
         self.tell_status(StatusChangeKind::Up, address);
         Ok(())
