@@ -206,11 +206,11 @@ async fn f75_requests_to_a_keyspace_that_is_dropped_fail_and_others_go_on() {
     assert_eq!(doomed.replicas(&stage.session.state(), (1, 1)).expect("fits").len(), 1);
 }
 
-/// Waits until `holds` does, for five seconds at most.
+/// Waits until `holds` does, for far longer than anything takes.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let patience = tokio::time::Instant::now() + Duration::from_secs(5);
+    let patience = tokio::time::Instant::now() + Duration::from_secs(30);
     while !holds() {
-        assert!(tokio::time::Instant::now() < patience, "not within five seconds: {what}");
+        assert!(tokio::time::Instant::now() < patience, "not within thirty seconds: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

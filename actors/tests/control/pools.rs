@@ -134,11 +134,14 @@ async fn every_connection_of_every_shard_uses_the_keyspace_replacements_included
 async fn no_more_requests_are_on_the_wire_than_the_window_allows_and_the_rest_waits() {
     let limits = Limits { in_flight_per_connection: 5, ..Limits::default() };
     let (cluster, engine) = two_shards(|config| config.limits = limits).await;
-    cluster.faults().add(Requests::containing("cluster_name"), Fault::Delay(Duration::from_millis(30)));
+    // A full window is held back for so long that nothing else can be sent while anybody looks.
+    cluster
+        .faults()
+        .add(Requests::containing("cluster_name").times(10), Fault::Delay(Duration::from_millis(400)));
     let before = cluster.requests(0);
     let all = join_all((0..100).map(|_| query(&engine, MARKED)));
     let (answers, seen) = tokio::join!(all, async {
-        // Longer than everything takes to be sent, shorter than an answer.
+        // Longer than everything takes to be sent.
         tokio::time::sleep(Duration::from_millis(15)).await;
         cluster.requests(0) - before
     });

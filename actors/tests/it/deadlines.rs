@@ -16,17 +16,22 @@ async fn a_request_without_an_answer_fails_at_its_deadline_and_says_it_was_writt
     let cluster = cluster(1);
     let engine = engine(&cluster).await;
     cluster.faults().add(Requests::containing("cluster_name"), Fault::DropAnswer);
-    let began = Instant::now();
-    let timeout = Duration::from_millis(100);
-    let error =
-        query(&engine, "SELECT cluster_name FROM system.local", reads(timeout)).await.expect_err("F6");
-    let took = began.elapsed();
-    assert!(matches!(error.kind(), RequestErrorKind::Timeout { written: true, .. }), "{error}");
-    assert!(error.may_have_been_applied());
-    assert!(took >= timeout && took < timeout + Duration::from_millis(60), "{took:?}");
-    query(&engine, LOCAL, reads(timeout)).await.expect("others are not affected");
+    let timeout = Duration::from_millis(50);
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let began = Instant::now();
+        let error =
+            query(&engine, "SELECT cluster_name FROM system.local", reads(timeout)).await.expect_err("F6");
+        took.push(began.elapsed());
+        assert!(matches!(error.kind(), RequestErrorKind::Timeout { written: true, .. }), "{error}");
+        assert!(error.may_have_been_applied());
+    }
+    took.sort();
+    // No earlier; and the median, because the machine that runs the tests is shared.
+    assert!(took[0] >= timeout && took[2] < timeout + Duration::from_millis(60), "{took:?}");
+    query(&engine, LOCAL, reads(Duration::from_secs(10))).await.expect("others are not affected");
     let metrics = engine.metrics().await.expect("metrics");
-    assert_eq!(metrics.hosts[0].orphans, 1, "its stream id stays reserved until its answer comes");
+    assert_eq!(metrics.hosts[0].orphans, 5, "their stream ids stay reserved until their answers come");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

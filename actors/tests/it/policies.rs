@@ -280,7 +280,8 @@ async fn names_are_looked_up_without_holding_up_the_reactor() {
     let mut config = config(&cluster);
     config.contact_points = vec![cluster.address(0).into()];
     config.wait_for_all_hosts = false;
-    let names = Directory { told, real, takes: Duration::from_millis(300) };
+    let takes = Duration::from_millis(500);
+    let names = Directory { told, real, takes };
     config.address_translator = Some(Arc::new(Ec2MultiRegion::new(names)));
     let began = Instant::now();
     let connecting = tokio::spawn(Engine::connect(config));
@@ -292,8 +293,8 @@ async fn names_are_looked_up_without_holding_up_the_reactor() {
         longest = longest.max(turn.elapsed());
     }
     let engine = connecting.await.expect("no panic").expect("the contact point serves");
-    assert!(began.elapsed() >= Duration::from_millis(300), "the names were waited for");
-    assert!(longest < Duration::from_millis(250), "the runtime stood still for {longest:?}");
+    assert!(began.elapsed() >= takes, "the names were waited for");
+    assert!(longest < takes, "the runtime stood still for {longest:?}");
     assert!(engine.state().host_at(SocketAddr::new(real, told.port())).is_some());
 }
 

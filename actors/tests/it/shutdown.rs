@@ -29,7 +29,7 @@ async fn what_is_in_flight_finishes_and_nothing_new_is_taken() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(2), noticed).await.expect("every socket is closed");
+    tokio::time::timeout(LONG, noticed).await.expect("every socket is closed");
 }
 
 #[tokio::test]

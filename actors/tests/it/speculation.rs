@@ -42,7 +42,7 @@ async fn a_late_request_is_answered_by_another_host() {
     let reply = query(&engine, NAME, reads(LONG)).await.expect("another host answers");
     assert_eq!(rows(&engine, reply), 1);
     let took = began.elapsed();
-    assert!(took >= Duration::from_millis(20) && took < Duration::from_secs(1), "{took:?}");
+    assert!(took >= Duration::from_millis(20) && took < Duration::from_secs(2), "{took:?}");
     let metrics = metrics(&engine).await;
     assert_eq!((metrics.speculative_sent, metrics.speculative_won), (1, 1));
     assert_eq!(metrics.requests[0], [1, 0, 0, 0], "one request, however many attempts");
@@ -58,7 +58,7 @@ async fn f62_the_late_answer_of_a_loser_is_dropped_and_frees_its_stream() {
     query(&engine, NAME, reads(LONG)).await.expect("another host answers");
     let latency = metrics(&engine).await.latency;
     let took = latency.sum_us() - before.sum_us();
-    assert!((20_000..500_000).contains(&took), "the time until the answer: {took} us");
+    assert!((20_000..700_000).contains(&took), "the time until the answer: {took} us");
     let until = Instant::now() + LONG;
     // First an orphan, so that it does not count as work; then free.
     loop {
@@ -202,7 +202,7 @@ async fn an_error_of_the_statement_does_not_wait_for_the_late_attempt() {
     let began = Instant::now();
     let error = query(&engine, NAME, reads(LONG)).await.expect_err("it is wrong everywhere");
     assert!(matches!(error.kind(), RequestErrorKind::Database(body) if body.code == 0x2200), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < Duration::from_secs(3));
 }
 
 #[tokio::test]
