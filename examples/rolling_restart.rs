@@ -18,8 +18,11 @@ use std::time::{Duration, Instant};
 
 use chorus::{ClusterEvent, Consistency, PreparedStatement, Session};
 
-/// How many writers, each with one request under way.
+/// How many writers, each with at most one request under way.
 const WRITERS: u64 = 16;
+/// How long a writer rests between two rows. Some three hundred rows a second are a load, and leave nodes that share a small
+/// machine with it the processors that they need to start.
+const REST: Duration = Duration::from_millis(40);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -108,7 +111,7 @@ async fn read_back(
     Ok(())
 }
 
-/// Writes a row and reads it, again and again. Returns how many were acknowledged; a failed one is written again.
+/// Writes a row and reads it, again and again, with a [`REST`] in between. Returns how many were acknowledged; a failed one is written again.
 async fn write_and_read(
     session: &Session,
     insert: &PreparedStatement,
@@ -133,6 +136,7 @@ async fn write_and_read(
                 tally.failed.fetch_add(1, Ordering::Relaxed);
             }
         }
+        tokio::time::sleep(REST).await;
     }
     row
 }

@@ -11,7 +11,7 @@ use crate::steps::{Outcome, Stop};
 use crate::tree::Tree;
 
 /// How long everything is left alone before the first restart, between two, and after the last.
-const CALM: Duration = Duration::from_secs(5);
+const CALM: Duration = Duration::from_secs(3);
 
 /// How long one node may take to be drained, stopped and started, and all nodes to see each other again: half a minute where
 /// nothing else runs, and ten times that were seen where everything did.
@@ -58,23 +58,27 @@ fn restart(cluster: &mut Cluster, index: usize) -> Result<(), Stop> {
     let node = cluster.node(index).ok_or_else(|| Stop::failed("the cluster has lost a node"))?;
     let address = node.address();
     node.nodetool(&["drain"])?;
+    let drained = began.elapsed();
     node.stop();
+    let stopped = began.elapsed();
     node.start()?;
-    // Their logs tell for nothing what `nodetool` takes a Java for, which would slow down what it waits for.
+    let started = began.elapsed();
+    let cluster = &*cluster;
     let late = |who: &str| {
         Stop::failed(format!("{who} {RESTART_LIMIT:?} after {address} was drained for its restart"))
     };
+    // Their logs tell for nothing what `nodetool` takes a Java for, which would slow down what it waits for.
     while !all_said_up(cluster.nodes(), &heard, index) {
         if began.elapsed() > RESTART_LIMIT {
             return Err(late("not every node has told that it sees the others"));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    for node in cluster.nodes() {
+    let until_all_normal = &|node: &Node| -> Result<(), Stop> {
         loop {
             let status = node.nodetool(&["status"])?;
             if sees_all(&status, cluster.nodes().len()) {
-                break;
+                return Ok(());
             }
             if began.elapsed() > RESTART_LIMIT {
                 let node = node.address();
@@ -82,8 +86,22 @@ fn restart(cluster: &mut Cluster, index: usize) -> Result<(), Stop> {
             }
             std::thread::sleep(Duration::from_millis(500));
         }
-    }
-    println!("    restarted {address} in {:.0} s", began.elapsed().as_secs_f64());
+    };
+    // All at the same time: each is a Java that mostly waits.
+    std::thread::scope(|scope| {
+        let asked = cluster.nodes().iter().map(|node| scope.spawn(move || until_all_normal(node)));
+        let asked: Vec<_> = asked.collect();
+        asked.into_iter().try_for_each(|asked| {
+            asked.join().unwrap_or_else(|_| Err(Stop::failed("asking a node panicked")))
+        })
+    })?;
+    let spent = [drained, stopped - drained, started - stopped, began.elapsed() - started];
+    let [drained, stopped, started, seen] = spent.map(|spent| spent.as_secs_f64());
+    let all = began.elapsed().as_secs_f64();
+    println!(
+        "    restarted {address} in {all:.0} s: drained {drained:.1}, stopped {stopped:.1}, started {started:.1}, \
+         seen by all {seen:.1}"
+    );
     Ok(())
 }
 
