@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
 use tokio::net::TcpSocket;
 
 use super::StartError;
@@ -44,7 +45,7 @@ fn bind_from(first: SocketAddr, nodes: usize) -> Result<Vec<(TcpListener, Socket
 pub(super) fn again(address: SocketAddr) -> Result<TcpListener, StartError> {
     let began = Instant::now();
     loop {
-        match TcpListener::bind(address) {
+        match queue_at(address) {
             Ok(listener) => return Ok(listener),
             Err(source) if source.kind() == io::ErrorKind::AddrInUse && began.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(5));
@@ -96,10 +97,21 @@ pub(super) fn refusing(beside: SocketAddr) -> Result<(TcpSocket, u16), StartErro
 
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let listening = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).map_err(listening)?;
+    let listener = queue_at(address).map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     Ok((listener, address))
 }
+
+/// Listens, with a queue that a storm of connects fits into. One of 128, which the standard library asks for, overflows, and whoever
+/// is turned away tries again after a second at the earliest.
+fn queue_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    SockRef::from(&listener).listen(QUEUE)?;
+    Ok(listener)
+}
+
+/// How many connects may wait to be accepted; what Linux allows unless it is told otherwise.
+const QUEUE: i32 = 4096;
 
 /// The loopback address `number` places behind `first`.
 fn neighbour(first: IpAddr, number: usize) -> Option<IpAddr> {
