@@ -48,17 +48,24 @@ fn fail(path: &Path, error: std::io::Error) -> Stop {
 
 /// Debian's docker-compose, which is a Python program, with the packages it needs.
 struct Compose {
+    /// Below which the program and its packages are: the root of the file system, or where the package was unpacked.
     home: PathBuf,
+    /// For what it prints.
+    understood: PathBuf,
 }
 
 impl Compose {
     fn find(tree: &Tree) -> Result<Compose, Stop> {
+        let understood = tree.target.join("docker-compose.yml");
+        if Path::new("/usr/bin/docker-compose").exists() {
+            return Ok(Compose { home: PathBuf::from("/"), understood });
+        }
         let home = tree.target.join("docker-compose");
         if !home.join("usr/bin/docker-compose").exists() {
             debian::unpack_with_dependencies("docker-compose", &home)
                 .map_err(|stop| Stop::missing(format!("docker-compose (Debian: docker-compose): {stop}")))?;
         }
-        Ok(Compose { home })
+        Ok(Compose { home, understood })
     }
 
     /// Debian's Python, which has the packages of Debian that are installed, and those that were unpacked.
@@ -77,9 +84,8 @@ impl Compose {
             text.push_str(line);
             text.push('\n');
         })?;
-        let understood = self.home.join("understood.yml");
-        std::fs::write(&understood, text).map_err(|error| fail(&understood, error))?;
-        self.yaml(&understood)
+        std::fs::write(&self.understood, text).map_err(|error| fail(&self.understood, error))?;
+        self.yaml(&self.understood)
     }
 
     fn yaml(&self, file: &Path) -> Result<Value, Stop> {
