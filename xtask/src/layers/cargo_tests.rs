@@ -37,9 +37,17 @@ pub(super) fn build(tree: &Tree, programs: &[&str]) -> Result<(), Stop> {
 /// Runs `cargo test …` and adds up its result lines.
 pub(super) fn counted(command: &mut Command) -> Outcome {
     let mut passed = 0;
+    if std::env::var_os(THREADS).is_none() {
+        // Most of what they do is wait.
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        command.env(THREADS, (2 * cores).to_string());
+    }
     process::run_watched("cargo test", command, |line| passed += passed_tests(line))?;
     Ok(format!("({passed} tests)"))
 }
+
+/// How many tests of a program run at once, unless its arguments say; the number of cores without it.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// The number in `test result: ok. 12 passed; 0 failed; …`.
 fn passed_tests(line: &str) -> u64 {
