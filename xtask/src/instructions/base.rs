@@ -86,21 +86,40 @@ impl fmt::Display for Base {
 }
 
 /// Begins a target directory with what was just built of the registry's packages for our own tree; of the packages of the
-/// workspace, nothing.
+/// workspace, nothing. These are links: what is built of a package of the registry is never written to again.
 fn seed(ours: &Path, target: &Path) -> Result<(), Stop> {
     let error = |error: std::io::Error| Stop::failed(format!("{}: {error}", target.display()));
     // Under another name until it is complete.
     let fresh = target.with_extension("new");
     let _ = std::fs::remove_dir_all(&fresh);
-    std::fs::create_dir_all(&fresh).map_err(error)?;
-    process::run("cp", Command::new("cp").arg("-a").arg(ours.join("instructions")).arg(&fresh))?;
-    for entry in std::fs::read_dir(fresh.join("instructions/.fingerprint")).map_err(error)? {
-        let entry = entry.map_err(error)?;
-        if entry.file_name().to_string_lossy().starts_with("chorus") {
-            std::fs::remove_dir_all(entry.path()).map_err(error)?;
-        }
+    for part in [".fingerprint", "build", "deps"] {
+        link_all(&ours.join("release").join(part), &fresh.join("release").join(part)).map_err(error)?;
     }
     std::fs::rename(&fresh, target).map_err(error)
+}
+
+/// Links every file below a folder, but for those of our own packages.
+fn link_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let there = to.join(entry.file_name());
+        if is_ours(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            link_all(&entry.path(), &there)?;
+        } else {
+            std::fs::hard_link(entry.path(), there)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file or folder of a target directory belongs to a package or target of the workspace.
+fn is_ours(name: &str) -> bool {
+    let name = name.strip_prefix("lib").unwrap_or(name);
+    ["chorus", "instructions"].iter().any(|ours| name.starts_with(ours))
 }
 
 fn commit_of(tree: &Tree, revision: &str) -> Option<String> {
@@ -122,4 +141,27 @@ fn git_in(place: &Path) -> Command {
     let mut command = Command::new("git");
     command.arg("-C").arg(place);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_our_own_packages_nothing_is_linked() {
+        let home = std::env::temp_dir().join(format!("xtask-base-{}", std::process::id()));
+        let (from, to) = (home.join("from"), home.join("to"));
+        for file in
+            ["deps/libserde-1.rlib", "deps/libchorus_actors-1.rlib", "deps/instructions-1", "chorus-cql-1/x"]
+        {
+            let file = from.join(file);
+            std::fs::create_dir_all(file.parent().expect("it is in a folder")).expect("temporary");
+            std::fs::write(file, "built").expect("temporary");
+        }
+        link_all(&from, &to).expect("on one file system");
+        assert!(to.join("deps/libserde-1.rlib").exists());
+        assert_eq!(std::fs::read_dir(to.join("deps")).expect("it was made").count(), 1);
+        assert!(!to.join("chorus-cql-1").exists());
+        std::fs::remove_dir_all(home).expect("temporary");
+    }
 }

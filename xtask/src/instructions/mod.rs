@@ -22,7 +22,7 @@ use crate::steps::{Outcome, Stop};
 use crate::tree::Tree;
 
 use base::Base;
-use program::Program;
+use program::{Counted, Program};
 use record::{Record, Toolchain};
 use valgrind::Valgrind;
 use verdict::Comparison;
@@ -83,13 +83,17 @@ fn check(tree: &Tree, arguments: &InstructionsArguments) -> Outcome {
         true => None,
         false => before(tree, arguments.base.as_deref())?,
     };
+    // At the same time: what else the processor does moves no instruction.
+    let (now, base) = std::thread::scope(|scope| {
+        let base = scope.spawn(|| -> Result<Vec<Option<Counted>>, Stop> {
+            let Some((program, _)) = &before else { return Ok(names.iter().map(|_| None).collect()) };
+            names.iter().map(|name| program.try_count(&valgrind, name)).collect()
+        });
+        let now: Result<Vec<Counted>, Stop> = names.iter().map(|name| now.count(&valgrind, name)).collect();
+        (now, base.join().unwrap_or_else(|_| Err(Stop::failed("counting the base panicked"))))
+    });
     let mut comparison = Comparison::default();
-    for name in &names {
-        let counted = now.count(&valgrind, name)?;
-        let base = match &before {
-            Some((program, _)) => program.try_count(&valgrind, name)?,
-            None => None,
-        };
+    for ((name, counted), base) in names.iter().zip(now?).zip(base?) {
         comparison.add(counted, base, record.figure(&toolchain, name));
     }
     println!("\n{}", comparison.table());
