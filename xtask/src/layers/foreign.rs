@@ -110,29 +110,38 @@ impl Client {
     }
 
     fn run(&self, tree: &Tree, server: &str, more: &[OsString]) -> Outcome {
-        let mut command = match self {
+        process::run(&self.to_string(), self.ready(tree)?.arg(server).args(more))?;
+        Ok(String::new())
+    }
+
+    /// Installs or compiles it, if that was not done before; what runs it.
+    fn ready(&self, tree: &Tree) -> Result<Command, Stop> {
+        match self {
             Client::Python { script, package, .. } => {
                 let mut command = Command::new(python::environment(tree, &[package])?);
                 command.arg(script);
-                command
+                Ok(command)
             }
             Client::Go { directory } => {
-                let mut command = Command::new("go");
-                command.current_dir(directory).args(["run", "."]);
-                command
+                let program = tree.target.join("foreign").join(directory.file_name().unwrap_or_default());
+                let mut build = Command::new("go");
+                build.current_dir(directory).args(["build", "-o"]).arg(&program).arg(".");
+                process::run("go build", &mut build)?;
+                Ok(Command::new(program))
             }
             Client::Rust { directory } => {
-                let mut command = tree.cargo();
-                command
-                    .args(["run", "--quiet", "--locked", "--manifest-path"])
-                    .arg(directory.join("Cargo.toml"))
-                    .env("CARGO_TARGET_DIR", tree.target.join("foreign"))
-                    .arg("--");
-                command
+                let cargo = |what: &str| {
+                    let mut command = tree.cargo();
+                    command.args([what, "--quiet", "--locked", "--manifest-path"]);
+                    command.arg(directory.join("Cargo.toml")).env("CARGO_TARGET_DIR", &tree.target);
+                    command
+                };
+                process::run("cargo build", &mut cargo("build"))?;
+                let mut command = cargo("run");
+                command.arg("--");
+                Ok(command)
             }
-        };
-        process::run(&self.to_string(), command.arg(server).args(more))?;
-        Ok(String::new())
+        }
     }
 }
 

@@ -49,12 +49,12 @@ pub(super) fn doc(tree: &Tree, report: &mut Report) {
 /// The measuring workspace is another one, so that its dependencies are not everybody's; it must still compile.
 pub(super) fn load_tests(tree: &Tree, report: &mut Report) {
     report.step("load tests compile", || {
-        let target = tree.target.join("load-tests");
         let cargo = |arguments: &[&str]| {
             let mut command = tree.cargo();
             command
                 .current_dir(tree.root.join("load-tests"))
-                .env("CARGO_TARGET_DIR", &target)
+                // What both workspaces need is there already.
+                .env("CARGO_TARGET_DIR", &tree.target)
                 .args(arguments);
             process::run(&format!("cargo {} (load tests)", arguments[0]), &mut command)
         };

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{ChildStdin, Command};
 use std::time::{Duration, Instant};
 
@@ -10,19 +11,15 @@ use super::command::{self, Load};
 use crate::layers::embedded_node::free_address;
 use crate::process::{self, Process};
 use crate::steps::{Outcome, Stop};
+use crate::tree::Tree;
 
 const ROWS: u64 = 10_000_000;
 const MOST_MEGABYTES: u64 = 150;
 
 pub(super) fn run(load: &Load<'_>) -> Outcome {
-    let tree = load.tree;
-    let target = tree.target.join("load-tests");
-    let mut build = tree.cargo();
-    build.current_dir(tree.root.join("load-tests")).env("CARGO_TARGET_DIR", &target);
-    process::run("cargo build (sink)", build.args(["build", "--release", "--locked", "--package", "sink"]))?;
+    let mut command = Command::new(sink(load.tree)?);
     let address = free_address()?;
-    let mut command = Command::new(target.join("release/sink"));
-    let log = tree.target.join("sink.log");
+    let log = load.tree.target.join("sink.log");
     let _sink = Process::server("sink", command.args(["--listen", &address.to_string()]), &log)?;
     let started = Instant::now();
     while TcpStream::connect(address).is_err() {
@@ -46,6 +43,18 @@ pub(super) fn run(load: &Load<'_>) -> Outcome {
         return Err(Stop::failed(format!("the peak must be under {MOST_MEGABYTES} MB {detail}")));
     }
     Ok(detail)
+}
+
+/// Builds the server that answers and forgets: as our own release, of whose packages it needs many, and not as where clients are
+/// compared.
+fn sink(tree: &Tree) -> Result<PathBuf, Stop> {
+    let mut build = tree.cargo();
+    build.current_dir(tree.root.join("load-tests")).env("CARGO_TARGET_DIR", &tree.target);
+    build.args(["build", "--release", "--locked", "--package", "sink"]);
+    build.args(["--config", "profile.release.lto=\"thin\""]);
+    build.args(["--config", "profile.release.package.\"*\".codegen-units=1"]);
+    process::run("cargo build (sink)", &mut build)?;
+    Ok(tree.target.join("release/sink"))
 }
 
 fn generate(mut input: ChildStdin) -> io::Result<()> {
