@@ -17,4 +17,4 @@ mod node;
 
 pub(crate) use acquainted::up_line;
 pub(crate) use cluster::{Cluster, Layout, Tls, temporary_name};
-pub(crate) use node::Node;
+pub(crate) use node::{Installation, Node};

@@ -11,17 +11,23 @@ pub(super) const FEATURES: &str = "chorus-cql/arrow,chorus-cql/cloud,chorus-cql/
     chorus-cql/jiff,chorus-cql/rust_decimal,chorus-cql/secrecy,chorus-cql/serde_json,chorus-cql/time,\
     chorus-cql/unstable-tablets-v2";
 
-pub(super) fn run(tree: &Tree, report: &mut Report) {
-    report.step("unit, doc and embedded tests", || {
-        counted(tree.cargo().args([
-            "test",
-            "--workspace",
-            "--features",
-            FEATURES,
-            "--locked",
-            "--no-fail-fast",
-        ]))
+/// Everything that [`run`] runs, and the programs that other layers need built as the tests are.
+pub(super) fn compile(tree: &Tree, report: &mut Report) {
+    report.step("tests and programs compile", || {
+        process::run("cargo test --no-run", tests(tree).arg("--no-run"))?;
+        build(tree, &["--bins", "--examples"])?;
+        Ok(String::new())
     });
+}
+
+pub(super) fn run(tree: &Tree, report: &mut Report) {
+    report.step("unit, doc and embedded tests", || counted(tests(tree).arg("--no-fail-fast")));
+}
+
+fn tests(tree: &Tree) -> Command {
+    let mut command = tree.cargo();
+    command.args(["test", "--workspace", "--features", FEATURES, "--locked"]);
+    command
 }
 
 /// Builds programs as `cargo test` builds them: with the packages, the features and the dependencies of tests that it has, so

@@ -96,6 +96,29 @@ pub(super) fn against(
     }
 }
 
+/// What the Python clients need from PyPI, an environment each.
+pub(super) fn python_packages(tree: &Tree) -> Result<Vec<Vec<String>>, Stop> {
+    let packages = clients(&tree.root.join("tests/foreign"))?.into_iter().filter_map(|client| match client {
+        Client::Python { package, .. } => Some(vec![package]),
+        Client::Go { .. } | Client::Rust { .. } => None,
+    });
+    Ok(packages.collect())
+}
+
+/// Compiles the clients that are compiled.
+pub(super) fn compile(tree: &Tree, report: &mut Report) {
+    report.step("clients in Go and Rust compile", || compiled(tree));
+}
+
+fn compiled(tree: &Tree) -> Outcome {
+    let clients = clients(&tree.root.join("tests/foreign"))?;
+    let compiled: Vec<_> = clients.iter().filter(|client| !matches!(client, Client::Python { .. })).collect();
+    for client in &compiled {
+        client.ready(tree)?;
+    }
+    Ok(format!("({})", compiled.len()))
+}
+
 /// One program that is not ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Client {

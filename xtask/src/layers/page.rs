@@ -52,7 +52,7 @@ fn fonts(tree: &Tree) -> Result<PathBuf, Stop> {
 }
 
 /// An installed one, or Debian's package and what it depends on, unpacked into the target directory: nothing is installed.
-fn chromium(tree: &Tree) -> Result<PathBuf, Stop> {
+pub(super) fn chromium(tree: &Tree) -> Result<PathBuf, Stop> {
     let installed = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium", "/usr/bin/google-chrome"];
     if let Some(program) = installed.iter().map(Path::new).find(|program| program.exists()) {
         return Ok(program.to_owned());

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::command::{self, Load};
-use super::{Table, only_node};
+use super::{Table, VERIFYING, only_node};
 use crate::cassandra::Cluster;
 use crate::process;
 use crate::python;
@@ -50,7 +50,7 @@ pub(super) fn run(load: &Load<'_>, table: &Table, cassandra: &mut Cluster) -> Ou
 }
 
 pub(super) fn truncate(tree: &Tree, server: &str, table: &str) -> Result<(), Stop> {
-    let python = python::environment(tree, &["cassandra-driver", "zstandard"])?;
+    let python = python::environment(tree, VERIFYING)?;
     let program = "import sys, cassandra.cluster as c; \
                    host, port = sys.argv[1].rsplit(':', 1); \
                    c.Cluster([host], port=int(port)).connect().execute('TRUNCATE ' + sys.argv[2], timeout=60)";
@@ -63,7 +63,7 @@ fn decompressed(tree: &Tree, path: &Path) -> Result<PathBuf, Stop> {
         return Ok(path.to_owned());
     }
     let plain = tree.target.join("flights.csv");
-    let python = python::environment(tree, &["cassandra-driver", "zstandard"])?;
+    let python = python::environment(tree, VERIFYING)?;
     let program = "import sys, zstandard; \
                    zstandard.ZstdDecompressor().copy_stream(open(sys.argv[1], 'rb'), open(sys.argv[2], 'wb'))";
     process::run("decompressing", Command::new(python).args(["-c", program]).arg(path).arg(&plain))?;

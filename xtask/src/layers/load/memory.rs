@@ -47,7 +47,7 @@ pub(super) fn run(load: &Load<'_>) -> Outcome {
 
 /// Builds the server that answers and forgets: as our own release, of whose packages it needs many, and not as where clients are
 /// compared.
-fn sink(tree: &Tree) -> Result<PathBuf, Stop> {
+pub(in crate::layers) fn sink(tree: &Tree) -> Result<PathBuf, Stop> {
     let mut build = tree.cargo();
     build.current_dir(tree.root.join("load-tests")).env("CARGO_TARGET_DIR", &tree.target);
     build.args(["build", "--release", "--locked", "--package", "sink"]);

@@ -3,7 +3,7 @@
 mod formats;
 mod panels;
 mod server;
-mod stack;
+pub(super) mod stack;
 
 use std::io::Write as _;
 use std::net::SocketAddr;

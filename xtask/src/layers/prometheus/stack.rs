@@ -47,7 +47,7 @@ fn fail(path: &Path, error: std::io::Error) -> Stop {
 }
 
 /// Debian's docker-compose, which is a Python program, with the packages it needs.
-struct Compose {
+pub(in crate::layers) struct Compose {
     /// Below which the program and its packages are: the root of the file system, or where the package was unpacked.
     home: PathBuf,
     /// For what it prints.
@@ -55,7 +55,7 @@ struct Compose {
 }
 
 impl Compose {
-    fn find(tree: &Tree) -> Result<Compose, Stop> {
+    pub(in crate::layers) fn find(tree: &Tree) -> Result<Compose, Stop> {
         let understood = tree.target.join("docker-compose.yml");
         if Path::new("/usr/bin/docker-compose").exists() {
             return Ok(Compose { home: PathBuf::from("/"), understood });
