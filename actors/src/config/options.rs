@@ -71,7 +71,8 @@ pub enum ControlConnectionFallback {
 pub struct Heartbeat {
     /// Silence after which a connection is probed; zero never probes. Defaults to 30 s.
     pub interval: Duration,
-    /// How long the answer may take before the connection is closed. Defaults to 30 s.
+    /// How long the answer may take before the connection is closed. Defaults to 30 s. A program that notices the end of it
+    /// late by half of it, because its machine slept, gives the peer that time once more.
     pub timeout: Duration,
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use chorus_protocol::{Opcode, begin_frame, finish_frame};
+use tokio::time::Instant;
 
 use super::{ConnectionActor, ConnectionSettings, in_flight::Occupant};
 use crate::{
@@ -21,12 +22,17 @@ pub(super) struct Heartbeat {
     interval: Option<Duration>,
     timeout: Duration,
     alarm: Alarm,
+    /// When the alarm is due.
+    due: Instant,
     /// Bytes since it last looked, and whether a whole envelope came with them.
     bytes: usize,
     understood: bool,
     asked: bool,
+    /// The peer was given its time anew, because nobody was there to see whether it answered.
+    respited: bool,
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Beat {
     Nothing,
     Ask,
@@ -39,9 +45,11 @@ impl Heartbeat {
             interval: settings.heartbeat_interval,
             timeout: settings.heartbeat_timeout,
             alarm: Alarm::default(),
+            due: Instant::now(),
             bytes: 0,
             understood: false,
             asked: false,
+            respited: false,
         }
     }
 
@@ -74,7 +82,7 @@ impl Heartbeat {
     #[cold]
     fn look(&mut self, interval: Duration) -> Beat {
         if !self.alarm.is_set() {
-            self.alarm.set(interval);
+            self.ring_after(interval);
         }
         if !self.alarm.is_over() {
             return Beat::Nothing;
@@ -85,15 +93,27 @@ impl Heartbeat {
         if std::mem::take(&mut self.understood) || progress {
             // Whatever it was, the question is answered.
             self.asked = false;
-            self.alarm.set(interval);
+            self.respited = false;
+            self.ring_after(interval);
+            Beat::Nothing
+        } else if self.asked && !self.respited && Instant::now() >= self.due + self.timeout / 2 {
+            // The machine slept, or this thread had no turn for a long time, and so perhaps the peer: on waking up everything
+            // is late, and an answer may be on its way. Whoever is gone is found out one timeout later.
+            self.respited = true;
+            self.ring_after(self.timeout);
             Beat::Nothing
         } else if self.asked {
             Beat::Missed
         } else {
             self.asked = true;
-            self.alarm.set(self.timeout);
+            self.ring_after(self.timeout);
             Beat::Ask
         }
+    }
+
+    fn ring_after(&mut self, time: Duration) {
+        self.due = Instant::now() + time;
+        self.alarm.set(time);
     }
 }
 
@@ -118,5 +138,49 @@ impl ConnectionActor {
                 self.write(task)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(90);
+    const TIMEOUT: Duration = Duration::from_millis(240);
+
+    /// One that has asked.
+    async fn asked() -> Heartbeat {
+        let settings = ConnectionSettings {
+            heartbeat_interval: Some(INTERVAL),
+            heartbeat_timeout: TIMEOUT,
+            ..ConnectionSettings::default()
+        };
+        let mut heartbeat = Heartbeat::new(&settings);
+        assert_eq!(heartbeat.poll(), Beat::Nothing);
+        assert_eq!(after(&mut heartbeat, INTERVAL).await, Beat::Ask);
+        heartbeat
+    }
+
+    async fn after(heartbeat: &mut Heartbeat, time: Duration) -> Beat {
+        tokio::time::advance(time + Duration::from_millis(1)).await;
+        heartbeat.poll()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_answer_in_time_is_given_up() {
+        let mut heartbeat = asked().await;
+        assert_eq!(after(&mut heartbeat, TIMEOUT / 2).await, Beat::Nothing);
+        assert_eq!(after(&mut heartbeat, TIMEOUT / 2).await, Beat::Missed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_is_not_given_up_because_the_machine_slept_but_when_it_is_silent_afterwards_too() {
+        let mut heartbeat = asked().await;
+        assert_eq!(after(&mut heartbeat, 10 * TIMEOUT).await, Beat::Nothing, "the answer may be on its way");
+        heartbeat.understood();
+        assert_eq!(after(&mut heartbeat, TIMEOUT).await, Beat::Nothing, "and it was");
+        assert_eq!(after(&mut heartbeat, INTERVAL).await, Beat::Ask);
+        assert_eq!(after(&mut heartbeat, 10 * TIMEOUT).await, Beat::Nothing);
+        assert_eq!(after(&mut heartbeat, 10 * TIMEOUT).await, Beat::Missed, "once");
     }
 }
