@@ -119,10 +119,19 @@ impl Screen {
         let now = tcgetattr(&self.slave).expect("a terminal");
         let modes = |modes: &Termios| (modes.local_modes, modes.input_modes, modes.output_modes);
         assert_eq!(modes(&now), modes(&self.before));
-        let text = self.text(0);
-        let last = |sequence: &str| text.rfind(sequence);
-        assert!(last("\x1b[?1049l") > last("\x1b[?1049h"), "the other screen is still there");
-        assert!(last("\x1b[?25h") > last("\x1b[?25l"), "there is no cursor");
+        let began = Instant::now();
+        loop {
+            let text = self.text(0);
+            let last = |sequence: &str| text.rfind(sequence);
+            let (screen, cursor) =
+                (last("\x1b[?1049l") > last("\x1b[?1049h"), last("\x1b[?25h") > last("\x1b[?25l"));
+            if screen && cursor {
+                return;
+            }
+            // What it wrote last may still be on its way.
+            assert!(began.elapsed() < HANG, "its own screen: {screen}, a cursor: {cursor}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for its end; the code it ended with.
@@ -130,8 +139,6 @@ impl Screen {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                // What it wrote last may still be on its way.
-                std::thread::sleep(Duration::from_millis(50));
                 return status.code();
             }
             assert!(began.elapsed() < HANG, "it never ended");
