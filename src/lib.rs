@@ -65,6 +65,7 @@ pub mod encryption;
 mod encryption;
 mod error;
 mod ingest;
+pub mod mapper;
 pub mod metrics;
 mod observe;
 pub mod policy;

@@ -1,0 +1,73 @@
+//! The object mapper: structs as rows of tables, read, written, watched for changes, and kept in step with the schema.
+//!
+//! * [`Model`]: what a struct must be, derived with `#[derive(Model)]`; what a table looks like is its [`TableDefinition`].
+//! * [`Mapper`]: a session and a default keyspace; everything begins here.
+//! * [`Column`]: a typed handle on a column, for filters, conditions, orders and assignments.
+//!
+//! Every statement is prepared once, remembered by the session, and its values are bound, so that requests go to a replica
+//! without further ado. Nothing is sent behind the caller's back: one operation is one request, unless its documentation says
+//! otherwise. Errors are [`MapperError`]s: what was asked for is wrong, or what it takes the session's
+//! [`Error`](crate::Error) to say.
+
+mod column;
+mod column_type;
+mod definition;
+mod error;
+mod model;
+
+use std::sync::Arc;
+
+use crate::Session;
+
+pub use column::Column;
+pub use column_type::{ColumnType, TypeDefinition, UserTypeDefinition};
+pub use definition::{
+    ClusteringOrder, ColumnDefinition, ColumnRole, Discriminator, IndexDefinition, TableDefinition,
+    TableOption,
+};
+pub use error::{MapperError, ValidationError};
+pub use model::{Model, ModelFields};
+
+/// A session, seen as a place of models.
+///
+/// Cheap to clone, as the session is. Mappers of one session with different keyspaces may be used side by side.
+#[derive(Debug, Clone)]
+pub struct Mapper {
+    session: Session,
+    /// Of models that do not name one; the session's own when this is `None`.
+    keyspace: Option<Arc<str>>,
+}
+
+impl Mapper {
+    /// A mapper over `session`. Models that name no keyspace are in the session's.
+    pub fn new(session: &Session) -> Self {
+        Self { session: session.clone(), keyspace: None }
+    }
+
+    /// The same session with a keyspace for every model, whatever the model or the session say: for tenants, copies and tests.
+    /// The name is taken as it is spelled in the schema.
+    #[must_use]
+    pub fn with_keyspace(&self, name: impl Into<Arc<str>>) -> Self {
+        Self { session: self.session.clone(), keyspace: Some(name.into()) }
+    }
+
+    /// The session behind it, for everything that needs no mapper.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Where a table is: the keyspace of this mapper, else the model's own, else the session's.
+    ///
+    /// # Errors
+    ///
+    /// [`MapperError::NoKeyspace`] when none of them has one.
+    pub fn keyspace_of(&self, table: &TableDefinition) -> Result<Arc<str>, MapperError> {
+        if let Some(keyspace) = &self.keyspace {
+            return Ok(Arc::clone(keyspace));
+        }
+        if let Some(keyspace) = &table.keyspace {
+            return Ok(Arc::from(&**keyspace));
+        }
+        self.session.keyspace().ok_or_else(|| MapperError::NoKeyspace { table: table.name.to_string() })
+    }
+}
