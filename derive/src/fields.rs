@@ -8,14 +8,44 @@ use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
 use syn::{
-    Data, DeriveInput, Error, Fields, GenericParam, Generics, Ident, Lifetime, LitStr, Path, Token, Type,
-    token,
+    Attribute, Data, DeriveInput, Error, Expr, Fields, GenericParam, Generics, Ident, Lifetime, LitStr, Path,
+    Token, Type, Visibility, token,
 };
+
+/// The attributes that a derive has beside those of all.
+pub(crate) trait Extension {
+    /// Which there are on a struct, for whoever wrote another.
+    const OF_STRUCT: &'static str;
+    /// Which there are on a field.
+    const OF_FIELD: &'static str;
+
+    /// Takes an attribute of the struct; false when it is none of these.
+    fn struct_attribute(&mut self, meta: &ParseNestedMeta<'_>) -> Result<bool, Error>;
+
+    /// Takes an attribute of the field of that place; false when it is none of these.
+    fn field_attribute(&mut self, place: usize, meta: &ParseNestedMeta<'_>) -> Result<bool, Error>;
+}
+
+/// None beside those of all.
+impl Extension for () {
+    const OF_STRUCT: &'static str = "there is `crate = \"path\"`";
+    const OF_FIELD: &'static str = "there are `rename = \"name\"`, `default`, `skip` and `flatten`";
+
+    fn struct_attribute(&mut self, _: &ParseNestedMeta<'_>) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    fn field_attribute(&mut self, _: usize, _: &ParseNestedMeta<'_>) -> Result<bool, Error> {
+        Ok(false)
+    }
+}
 
 /// A struct with named fields.
 pub(crate) struct Record {
     pub(crate) name: Ident,
     pub(crate) generics: Generics,
+    /// `chorus`, wherever that is.
+    pub(crate) library: Path,
     /// `chorus::protocol`, wherever that is.
     pub(crate) protocol: TokenStream,
     /// The lifetime of borrowed fields, or one nobody else uses.
@@ -26,11 +56,16 @@ pub(crate) struct Record {
 /// One field of it.
 pub(crate) struct Field {
     pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    /// What is written above it.
+    pub(crate) docs: Vec<Attribute>,
     pub(crate) typ: Type,
     /// Name of its column, or of its field in the user type.
     pub(crate) column: String,
     /// The column may be missing.
     pub(crate) default: bool,
+    /// What it is then; `Default::default()` when this is `None`.
+    pub(crate) default_value: Option<Expr>,
     /// There is no column.
     pub(crate) skip: bool,
     /// There is no column of this name: the columns of the field's own fields stand in its place.
@@ -39,6 +74,11 @@ pub(crate) struct Field {
 
 impl Record {
     pub(crate) fn parse(input: DeriveInput) -> Result<Self, Error> {
+        Self::parse_with(input, &mut ())
+    }
+
+    /// The same with further attributes.
+    pub(crate) fn parse_with<E: Extension>(input: DeriveInput, extension: &mut E) -> Result<Self, Error> {
         let Data::Struct(data) = &input.data else {
             return Err(Error::new(input.ident.span(), "only structs can be rows or user types"));
         };
@@ -47,14 +87,17 @@ impl Record {
                            tuples are read and written by position without a macro";
             return Err(Error::new(input.ident.span(), message));
         };
-        let library = library_path(&input)?;
+        let library = library_path(&input.attrs, extension)?;
         let frame = frame_lifetime(&input.generics)?;
-        let fields = named.named.iter().map(Field::parse).collect::<Result<Vec<_>, _>>()?;
+        let fields = named.named.iter().enumerate();
+        let fields = fields.map(|(place, field)| Field::parse(place, field, extension));
+        let fields = fields.collect::<Result<Vec<_>, _>>()?;
         refuse_duplicates(&fields)?;
         Ok(Self {
             name: input.ident,
             generics: input.generics,
             protocol: quote!(#library::protocol),
+            library,
             frame,
             fields,
         })
@@ -114,37 +157,40 @@ impl Record {
     }
 }
 
-fn library_path(input: &DeriveInput) -> Result<Path, Error> {
+/// Reads the attributes of a struct or an enum; returns where the library is.
+pub(crate) fn library_path<E: Extension>(attributes: &[Attribute], extension: &mut E) -> Result<Path, Error> {
     let mut library = syn::parse_quote!(::chorus);
-    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("chorus")) {
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("chorus")) {
         attribute.parse_nested_meta(|meta| {
-            if !meta.path.is_ident("crate") {
-                let name = name_of(&meta);
-                return Err(meta
-                    .error(format!("unknown attribute `{name}` of a struct; there is `crate = \"path\"`")));
+            if meta.path.is_ident("crate") {
+                library = text_of(&meta)?.parse()?;
+                return Ok(());
             }
-            library = text_of(&meta)?.parse()?;
-            Ok(())
+            if extension.struct_attribute(&meta)? {
+                return Ok(());
+            }
+            let name = name_of(&meta);
+            Err(meta.error(format!("unknown attribute `{name}` of a struct; {}", E::OF_STRUCT)))
         })?;
     }
     Ok(library)
 }
 
 /// The name of an attribute as it was written.
-fn name_of(meta: &ParseNestedMeta<'_>) -> String {
+pub(crate) fn name_of(meta: &ParseNestedMeta<'_>) -> String {
     let path = &meta.path;
     quote!(#path).to_string()
 }
 
 /// The text that an attribute is set to.
-fn text_of(meta: &ParseNestedMeta<'_>) -> Result<LitStr, Error> {
+pub(crate) fn text_of(meta: &ParseNestedMeta<'_>) -> Result<LitStr, Error> {
     let name = name_of(meta);
     let wanted = |_| meta.error(format!("`{name}` is set to a text in quotes: `{name} = \"..\"`"));
     meta.value().map_err(wanted)?.parse().map_err(wanted)
 }
 
 /// Notes an attribute that is there or not.
-fn switch(on: &mut bool, meta: &ParseNestedMeta<'_>) -> Result<(), Error> {
+pub(crate) fn switch(on: &mut bool, meta: &ParseNestedMeta<'_>) -> Result<(), Error> {
     let name = name_of(meta);
     if meta.input.peek(Token![=]) || meta.input.peek(token::Paren) {
         return Err(meta.error(format!("`{name}` takes no value")));
@@ -179,13 +225,15 @@ fn refuse_duplicates(fields: &[Field]) -> Result<(), Error> {
 }
 
 impl Field {
-    fn parse(field: &syn::Field) -> Result<Self, Error> {
+    fn parse<E: Extension>(place: usize, field: &syn::Field, extension: &mut E) -> Result<Self, Error> {
         let ident = field.ident.clone().expect("fields of a struct with named fields have names");
         let mut rename: Option<String> = None;
         let (mut default, mut skip, mut flatten) = (false, false, false);
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("chorus")) {
             attribute.parse_nested_meta(|meta| {
-                if meta.path.is_ident("rename") {
+                if extension.field_attribute(place, &meta)? {
+                    Ok(())
+                } else if meta.path.is_ident("rename") {
                     let name = text_of(&meta)?;
                     if name.value().is_empty() {
                         return Err(Error::new(name.span(), "a column's name is not empty: see `rename`"));
@@ -201,9 +249,8 @@ impl Field {
                 } else if meta.path.is_ident("flatten") {
                     switch(&mut flatten, &meta)
                 } else {
-                    let known = "there are `rename = \"name\"`, `default`, `skip` and `flatten`";
                     let name = name_of(&meta);
-                    Err(meta.error(format!("unknown attribute `{name}` of a field; {known}")))
+                    Err(meta.error(format!("unknown attribute `{name}` of a field; {}", E::OF_FIELD)))
                 }
             })?;
         }
@@ -218,10 +265,12 @@ impl Field {
             return Err(Error::new(field.span(), message));
         }
         let column = rename.unwrap_or_else(|| ident.unraw().to_string());
-        Ok(Self { ident, typ: field.ty.clone(), column, default, skip, flatten })
+        let docs = field.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect();
+        let (typ, vis) = (field.ty.clone(), field.vis.clone());
+        Ok(Self { ident, vis, docs, typ, column, default, default_value: None, skip, flatten })
     }
 
-    fn has_column(&self) -> bool {
+    pub(crate) fn has_column(&self) -> bool {
         !self.skip && !self.flatten
     }
 }

@@ -1,6 +1,7 @@
 //! Derive macros of Chorus.
 //!
 //! * [`FromRow`] and [`IntoRow`] for rows of a table, [`FromCql`] and [`ToCql`] for user-defined types; both by name.
+//! * [`Model`], [`ModelFields`] and [`UserType`] for the object mapper: tables, the columns they share, and types in them.
 //! * Structs with named fields only, with at most one lifetime, which is that of the frame values are borrowed from.
 //!
 //! | attribute of a field | effect |
@@ -16,6 +17,7 @@
 //! its readers. When writing, a column without a value is an error, and so is a value without a column.
 
 mod fields;
+mod model;
 mod row;
 mod udt;
 
@@ -84,6 +86,82 @@ pub fn derive_to_cql(input: TokenStream) -> TokenStream {
     expand_type(parse_macro_input!(input as DeriveInput), udt::to_cql)
 }
 
+/// Makes a struct the model of a table: implements `Model` and `ModelFields`, `FromRow` and `IntoRow`, and gives it a
+/// constant for each column.
+///
+/// ```ignore
+/// use chorus::mapper::{Ascii, Mapper};
+/// use chorus::{CqlTimestamp, Model, Uuid};
+///
+/// /// What was measured.
+/// #[derive(Model)]
+/// #[chorus(table = "readings", options(default_time_to_live = 86400, compaction(class = "TimeWindowCompactionStrategy")))]
+/// struct Reading {
+///     #[chorus(partition_key)]
+///     station: Uuid,
+///     #[chorus(clustering_key(descending))]
+///     at: CqlTimestamp,
+///     #[chorus(static, max_len = 80)]
+///     station_name: Option<String>,
+///     #[chorus(index)]
+///     kind: Ascii,
+///     #[chorus(rename = "value_c")]
+///     value: f64,
+/// }
+///
+/// assert_eq!(Reading::VALUE.name(), "value_c");
+/// ```
+///
+/// At the struct:
+///
+/// | attribute | effect |
+/// |---|---|
+/// | `table = "name"` | the table's name, as it is spelled in the schema; the struct's name in snake case without it, of which the last 48 characters count |
+/// | `keyspace = "name"` | its keyspace, should it always be the same |
+/// | `options(name = value, ..)` | what stands behind `WITH`: numbers, `true` and `false`, texts, constants; a text that begins with `{` is a CQL map, and so is `name(key = value, ..)` |
+/// | `validate = function` | `fn(&Self) -> Result<(), ValidationError>` is asked before anything is written |
+///
+/// At its fields, beside those of all derives:
+///
+/// | attribute | effect |
+/// |---|---|
+/// | `partition_key` | it is of the partition key; at least one field is |
+/// | `clustering_key`, `clustering_key(descending)` | it is of the clustering key, and rows of a partition stand in that order |
+/// | `static` | one value for the whole partition |
+/// | `index`, `index(name = "..", class = "..", options = "{..}", keys)` | it has an index; `keys` and `entries` are of maps |
+/// | `frozen`, `frozen = false` | a collection is one cell; a user-defined type is not |
+/// | `required` | null is refused although the field is an `Option`; text has one character at least unless `min_len` says otherwise |
+/// | `min_len = n`, `max_len = n` | characters of text, bytes of blobs, elements of collections |
+/// | `ascii` | text whose column is `ascii` |
+/// | `validate = function` | `fn(&T) -> Result<(), E>` is asked before it is written, of an `Option` for its value; `E` is shown |
+/// | `default = expression` | what it is when it was not read, instead of `Default::default()` |
+///
+/// A field that is an `Option<T>` may be null, and has a constant `Column<Self, T>`.
+#[proc_macro_derive(Model, attributes(chorus))]
+pub fn derive_model(input: TokenStream) -> TokenStream {
+    answer(model::model(parse_macro_input!(input as DeriveInput)))
+}
+
+/// The columns of a struct, without a table, for models that have it as a field with `#[chorus(flatten)]`: the same as `Model`
+/// but for what concerns the table.
+#[proc_macro_derive(ModelFields, attributes(chorus))]
+pub fn derive_model_fields(input: TokenStream) -> TokenStream {
+    answer(model::fields(parse_macro_input!(input as DeriveInput)))
+}
+
+/// Makes a struct a user-defined type that can be the type of a model's field: implements `ColumnType`, `FromCql` and `ToCql`.
+///
+/// Its name is the struct's in snake case, or that of `#[chorus(type_name = "name")]`. Fields have `required`, `min_len`,
+/// `max_len`, `ascii`, `validate` and `default` as those of a model.
+#[proc_macro_derive(UserType, attributes(chorus))]
+pub fn derive_user_type(input: TokenStream) -> TokenStream {
+    answer(model::user_type(parse_macro_input!(input as DeriveInput)))
+}
+
+fn answer(code: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    code.unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
 fn expand(input: DeriveInput, implement: fn(&Record) -> proc_macro2::TokenStream) -> TokenStream {
     finish(Record::parse(input), implement)
 }
@@ -94,8 +172,5 @@ fn expand_type(input: DeriveInput, implement: fn(&Record) -> proc_macro2::TokenS
 }
 
 fn finish(record: syn::Result<Record>, implement: fn(&Record) -> proc_macro2::TokenStream) -> TokenStream {
-    match record {
-        Ok(record) => implement(&record).into(),
-        Err(error) => error.into_compile_error().into(),
-    }
+    answer(record.map(|record| implement(&record)))
 }

@@ -201,6 +201,9 @@ pub(crate) fn construction(record: &Record, missing: impl Fn(&str) -> TokenStrea
             return quote!(#ident: ::core::default::Default::default());
         }
         let slot = slots.next().expect("there is a slot for each field with a column");
+        if let Some(value) = &field.default_value {
+            return quote!(#ident: ::core::option::Option::unwrap_or_else(#slot, || #value));
+        }
         if field.default {
             return quote!(#ident: ::core::option::Option::unwrap_or_default(#slot));
         }

@@ -54,7 +54,7 @@ pub enum MapperError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: {reason}")]
 pub struct ValidationError {
-    /// The column.
+    /// The column, and the way to the part of its value that is wrong, as in `home.lines.element 2`.
     pub column: String,
     /// What is wrong with the value.
     pub reason: String,
@@ -64,5 +64,13 @@ impl ValidationError {
     /// For functions named by `#[chorus(validate = ..)]`.
     pub fn new(column: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { column: column.into(), reason: reason.into() }
+    }
+
+    /// The same of the part of that place in something.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        self.column =
+            if self.column.is_empty() { place.to_owned() } else { format!("{place}.{}", self.column) };
+        self
     }
 }

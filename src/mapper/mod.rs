@@ -12,6 +12,8 @@
 mod column;
 mod column_type;
 mod definition;
+#[doc(hidden)]
+pub mod derived;
 mod error;
 mod model;
 
@@ -20,10 +22,10 @@ use std::sync::Arc;
 use crate::Session;
 
 pub use column::Column;
-pub use column_type::{ColumnType, TypeDefinition, UserTypeDefinition};
+pub use column_type::{Ascii, ColumnType, Counter, NotAscii, TypeDefinition, UserTypeDefinition};
 pub use definition::{
-    ClusteringOrder, ColumnDefinition, ColumnRole, Discriminator, IndexDefinition, TableDefinition,
-    TableOption,
+    ClusteringOrder, ColumnDefinition, ColumnRole, Discriminator, IndexDefinition, IndexTarget,
+    TableDefinition, TableOption,
 };
 pub use error::{MapperError, ValidationError};
 pub use model::{Model, ModelFields};

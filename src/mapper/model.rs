@@ -7,8 +7,13 @@ use super::{ColumnDefinition, TableDefinition, ValidationError};
 /// The columns of a struct, without a table: what [`Model`]s have in common may be a struct of its own, which each of them has
 /// as a field with `#[chorus(flatten)]`. Derived with `#[derive(ModelFields)]`, and for every model with it.
 pub trait ModelFields: Send + Sync + 'static {
+    /// The values of its columns that are of the partition key, in the order of the key: a tuple, `(T,)` for one column.
+    type PartitionKey: IntoRow + Send + Sync + 'static;
+    /// Likewise of the clustering key; `()` when it has none.
+    type ClusteringKey: IntoRow + Send + Sync + 'static;
+
     /// The columns, in the order of the fields; those of flattened fields stand in the place of their field.
-    fn columns() -> Vec<ColumnDefinition>;
+    fn columns() -> &'static [ColumnDefinition];
 
     /// The value of the column of that place.
     ///
@@ -28,21 +33,22 @@ pub trait ModelFields: Send + Sync + 'static {
     ///
     /// The first value that does not do.
     fn validate(&self) -> Result<(), ValidationError>;
+
+    /// The values of the partition key.
+    fn partition_key(&self) -> Self::PartitionKey;
+
+    /// The values of the clustering key.
+    fn clustering_key(&self) -> Self::ClusteringKey;
 }
 
 /// A struct whose values are rows of a table. Derived with `#[derive(Model)]`, which also makes it readable from rows and
 /// writable as one ([`FromRow`], [`IntoRow`]), so that it serves queries and bulk inserts as well.
 pub trait Model: ModelFields + IntoRow + for<'f> FromRow<'f> {
-    /// The values of the partition key, in the order of the key: a tuple, `(T,)` for one column.
-    type PartitionKey: IntoRow + Send + Sync + 'static;
     /// The values of the whole primary key, in its order: a tuple.
     type PrimaryKey: IntoRow + Send + Sync + 'static;
 
     /// The table, made once for the program.
     fn table() -> &'static TableDefinition;
-
-    /// The partition key of this row.
-    fn partition_key(&self) -> Self::PartitionKey;
 
     /// The primary key of this row.
     fn primary_key(&self) -> Self::PrimaryKey;

@@ -1,8 +1,10 @@
 //! What a table looks like, as its model has it.
 
+mod column;
+
 use std::borrow::Cow;
 
-use super::TypeDefinition;
+pub use column::{ClusteringOrder, ColumnDefinition, ColumnRole, IndexDefinition, IndexTarget};
 
 /// A table as its model describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,55 +19,6 @@ pub struct TableDefinition {
     pub options: Vec<TableOption>,
     /// For the variants of an enum in one table: what tells which a row is.
     pub discriminator: Option<Discriminator>,
-}
-
-/// A column.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ColumnDefinition {
-    /// Its name, as spelled in the schema.
-    pub name: Cow<'static, str>,
-    /// The name of the field in Rust.
-    pub field: &'static str,
-    /// Its CQL type.
-    pub typ: TypeDefinition,
-    /// What it is in its table.
-    pub role: ColumnRole,
-    /// Whether null is refused: fields that are no `Option`.
-    pub required: bool,
-    /// The index it should have.
-    pub index: Option<IndexDefinition>,
-}
-
-/// What a column is in its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnRole {
-    /// Of the partition key; the key has them in the order of the columns.
-    Partition,
-    /// Of the clustering key, likewise.
-    Clustering(ClusteringOrder),
-    /// One value for the whole partition.
-    Static,
-    /// Any other.
-    Regular,
-}
-
-/// The order of rows in a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ClusteringOrder {
-    /// Smallest first.
-    #[default]
-    Ascending,
-    /// Largest first.
-    Descending,
-}
-
-/// A secondary index on a column.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct IndexDefinition {
-    /// Its name; the server's choice when `None`.
-    pub name: Option<Cow<'static, str>>,
-    /// The class of a custom index, such as `StorageAttachedIndex`; a plain one when `None`.
-    pub class: Option<Cow<'static, str>>,
 }
 
 /// An option of a table: its name and its value as CQL text, such as `3600` or `{'class': 'LeveledCompactionStrategy'}`.
@@ -108,9 +61,13 @@ impl TableDefinition {
     }
 }
 
-impl ColumnDefinition {
-    /// Whether it is part of the primary key.
-    pub fn is_key(&self) -> bool {
-        matches!(self.role, ColumnRole::Partition | ColumnRole::Clustering(_))
+impl TableOption {
+    /// An option whose value is a text, unless it is a CQL map, which begins with a brace.
+    pub fn text(name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        let value = match value.trim_start().starts_with('{') {
+            true => value.to_owned(),
+            false => chorus_protocol::literal::quote_text(value),
+        };
+        Self { name: name.into(), value: value.into() }
     }
 }
