@@ -137,6 +137,11 @@ pub fn derive_to_cql(input: TokenStream) -> TokenStream {
 /// | `default = expression` | what it is when it was not read, instead of `Default::default()` |
 ///
 /// A field that is an `Option<T>` may be null, and has a constant `Column<Self, T>`.
+///
+/// An enum whose variants hold one struct with `#[derive(ModelFields)]` each is a table with the columns of all of them, and one
+/// that tells which a row is: `#[chorus(discriminator = "kind")]` at the enum, or `discriminator(name = "kind", index)` with
+/// `index`, `partition_key` or `clustering_key`, the latter as the first of its key. A variant stands there as its name in snake
+/// case, or as `#[chorus(value = "..")]` says. All variants have the same key. Reading a row whose column says something else is an error.
 #[proc_macro_derive(Model, attributes(chorus))]
 pub fn derive_model(input: TokenStream) -> TokenStream {
     answer(model::model(parse_macro_input!(input as DeriveInput)))

@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use super::schema::SchemaError;
 use crate::{Error, Row};
 
 /// Why an operation of the mapper failed.
@@ -12,6 +13,9 @@ pub enum MapperError {
     /// A value is not what its column wants. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] ValidationError),
+    /// The schema cannot become what a model says. Nothing was changed.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// Nobody says which keyspace the table is in.
     #[error(
         "no keyspace for table {table}: name one at the model, the mapper (`with_keyspace`) or the session (`use_keyspace`)"

@@ -16,6 +16,8 @@ mod definition;
 pub mod derived;
 mod error;
 mod model;
+pub mod schema;
+mod union;
 
 use std::sync::Arc;
 
@@ -64,12 +66,15 @@ impl Mapper {
     ///
     /// [`MapperError::NoKeyspace`] when none of them has one.
     pub fn keyspace_of(&self, table: &TableDefinition) -> Result<Arc<str>, MapperError> {
-        if let Some(keyspace) = &self.keyspace {
-            return Ok(Arc::clone(keyspace));
+        match (&self.keyspace, &table.keyspace) {
+            (None, Some(keyspace)) => Ok(Arc::from(&**keyspace)),
+            _ => self.keyspace_without_model(|| table.name.to_string()),
         }
-        if let Some(keyspace) = &table.keyspace {
-            return Ok(Arc::from(&**keyspace));
-        }
-        self.session.keyspace().ok_or_else(|| MapperError::NoKeyspace { table: table.name.to_string() })
+    }
+
+    /// The keyspace of this mapper, else the session's, for what has no say of its own.
+    fn keyspace_without_model(&self, name: impl FnOnce() -> String) -> Result<Arc<str>, MapperError> {
+        let keyspace = self.keyspace.clone().or_else(|| self.session.keyspace());
+        keyspace.ok_or_else(|| MapperError::NoKeyspace { table: name() })
     }
 }

@@ -1,5 +1,20 @@
-//! The object mapper, against the embedded cluster.
+//! The object mapper, against the embedded cluster; the tests named `real_..` against an Apache Cassandra.
 //!
-//! `definitions` is what derived models say of their tables; the others are what happens with them.
+//! `definitions` is what derived models say of their tables; `schema` makes those tables; the others read and write them.
 
 mod definitions;
+mod schema;
+mod variants;
+
+use chorus::Session;
+use chorus::mapper::Mapper;
+use chorus_node::EmbeddedCluster;
+
+/// A node with an empty keyspace `shop`, and a mapper that works in it.
+async fn shop() -> (EmbeddedCluster, Mapper) {
+    let cluster = EmbeddedCluster::start(1).expect("the node starts");
+    let session = Session::builder().contact_points(cluster.addresses()).connect().await.expect("connects");
+    let mapper = Mapper::new(&session).with_keyspace("shop");
+    mapper.schema().create_keyspace("shop").replication_factor(1).await.expect("created");
+    (cluster, mapper)
+}

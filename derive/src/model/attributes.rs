@@ -206,7 +206,7 @@ impl ColumnAttributes {
 }
 
 impl Index {
-    fn parse(meta: &ParseNestedMeta<'_>) -> Result<Self, Error> {
+    pub(super) fn parse(meta: &ParseNestedMeta<'_>) -> Result<Self, Error> {
         let mut index = Self::default();
         if meta.input.peek(Token![=]) {
             return Err(

@@ -1,8 +1,8 @@
 //! Models: structs as rows of a table, the columns they share, enums of several kinds of rows, and user-defined types.
 //!
 //! `attributes` reads what is written at fields and structs beyond what all derives know; `checks` refuses what makes no table;
-//! `columns`, `keys`, `constants`, `validation` and `table` write the parts of an implementation; `user_type` is the same for
-//! user-defined types.
+//! `columns`, `keys`, `constants`, `validation` and `table` write the parts of an implementation; `variants` is the same for
+//! enums, `user_type` for user-defined types.
 
 mod attributes;
 mod checks;
@@ -14,10 +14,11 @@ mod options;
 mod table;
 mod user_type;
 mod validation;
+mod variants;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{DeriveInput, Error};
+use syn::{Data, DeriveInput, Error};
 
 use crate::fields::{Field, Record};
 use crate::row;
@@ -63,6 +64,9 @@ impl Definition {
 
 /// `#[derive(Model)]`
 pub(crate) fn model(input: DeriveInput) -> Result<TokenStream, Error> {
+    if let Data::Enum(_) = &input.data {
+        return variants::expand(input);
+    }
     let definition = Definition::parse(input, Kind::Model)?;
     let (rows, table) = (rows_and_fields(&definition), table::implementation(&definition));
     Ok(quote!(#rows #table))

@@ -153,3 +153,46 @@ fn columns_that_models_share_need_no_key() {
     }
     assert!(model(parsed("struct M { #[chorus(flatten)] f: F, #[chorus(static)] a: i32 }")).is_ok());
 }
+
+fn error_of_enum(text: &str) -> String {
+    match model(parsed(text)) {
+        Ok(_) => panic!("accepted: {text}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn an_enum_says_what_tells_its_variants_apart() {
+    let kind = "#[chorus(discriminator = \"kind\")]";
+    for (text, reason) in [
+        ("enum P { Cat(Cat) }".to_owned(), "`#[chorus(discriminator = \"kind\")]`"),
+        (format!("{kind} {kind} enum P {{ Cat(Cat) }}"), "`discriminator` is given twice"),
+        (format!("{kind} enum P {{}}"), "without variants"),
+        (format!("{kind} enum P<T> {{ Cat(T) }}"), "no type parameters"),
+        (format!("{kind} enum P {{ Cat }}"), "a variant holds one struct"),
+        (format!("{kind} enum P {{ Cat(Cat, Dog) }}"), "a variant holds one struct"),
+        (format!("{kind} enum P {{ Cat {{ a: i32 }} }}"), "a variant holds one struct"),
+        (
+            format!("{kind} enum P {{ Cat(Cat), #[chorus(value = \"cat\")] Dog(Dog) }}"),
+            "value \"cat\" already stands for `Cat`",
+        ),
+        (format!("{kind} enum P {{ #[chorus(value = \"\")] Cat(Cat) }}"), "`value` is not empty"),
+        (format!("{kind} enum P {{ #[chorus(kind = \"a\")] Cat(Cat) }}"), "a variant has `value = \"..\"`"),
+        (format!("{kind} #[chorus(validate = f)] enum P {{ Cat(Cat) }}"), "an enum has `discriminator"),
+        ("#[chorus(discriminator)] enum P { Cat(Cat) }".to_owned(), "a discriminator is"),
+        ("#[chorus(discriminator(index))] enum P { Cat(Cat) }".to_owned(), "a discriminator is"),
+        (
+            "#[chorus(discriminator(name = \"k\", static))] enum P { Cat(Cat) }".to_owned(),
+            "unknown attribute `static` of a discriminator",
+        ),
+        (
+            "#[chorus(discriminator(name = \"k\", partition_key, clustering_key))] enum P { Cat(Cat) }"
+                .to_owned(),
+            "given twice",
+        ),
+    ] {
+        let error = error_of_enum(&text);
+        assert!(error.contains(reason), "{text}: {error}");
+    }
+    assert!(model(parsed(&format!("{kind} enum P {{ Cat(Cat), Dog(Dog) }}"))).is_ok());
+}

@@ -1,0 +1,366 @@
+//! Tables and types made and kept in step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chorus::mapper::schema::{SchemaError, SyncReport, SyncWarning, caching};
+use chorus::mapper::{Mapper, MapperError, Model as _};
+use chorus::{Model, Session, UserType};
+
+use crate::shop;
+
+#[derive(UserType)]
+struct Street {
+    name: String,
+    numbers: Vec<i32>,
+}
+
+#[derive(UserType)]
+#[chorus(type_name = "Address")]
+struct Address {
+    street: Street,
+    zip: Option<i32>,
+}
+
+#[derive(Model)]
+#[chorus(options(default_time_to_live = 60, comment = "it's", caching = caching::ALL))]
+#[chorus(options(compaction(class = "LeveledCompactionStrategy")))]
+struct Order {
+    #[chorus(partition_key, rename = "Shop")]
+    shop: String,
+    #[chorus(partition_key)]
+    day: i32,
+    #[chorus(clustering_key(descending))]
+    at: i64,
+    #[chorus(clustering_key, rename = "order")]
+    line: Vec<i32>,
+    #[chorus(static)]
+    open: Option<bool>,
+    #[chorus(index)]
+    customer: Option<String>,
+    #[chorus(index(name = "by_tag"))]
+    tags: BTreeSet<String>,
+    #[chorus(frozen, index)]
+    marks: Vec<i32>,
+    #[chorus(index(keys))]
+    prices: BTreeMap<String, f64>,
+    home: Option<Address>,
+    #[chorus(frozen = false)]
+    street: Option<Street>,
+    ways: Vec<(Address, i32)>,
+}
+
+const ORDER: [&str; 7] = [
+    "CREATE TYPE IF NOT EXISTS shop.street (name text, numbers frozen<list<int>>)",
+    "CREATE TYPE IF NOT EXISTS shop.\"Address\" (street frozen<street>, zip int)",
+    "CREATE TABLE IF NOT EXISTS shop.\"order\" (\"Shop\" text, day int, at bigint, \"order\" frozen<list<int>>, \
+     open boolean static, customer text, tags set<text>, marks frozen<list<int>>, prices map<text, double>, \
+     home frozen<\"Address\">, street street, ways list<frozen<tuple<frozen<\"Address\">, int>>>, \
+     PRIMARY KEY ((\"Shop\", day), at, \"order\")) WITH CLUSTERING ORDER BY (at DESC, \"order\" ASC) \
+     AND default_time_to_live = 60 AND comment = 'it''s' AND caching = {'keys': 'ALL', 'rows_per_partition': 'ALL'} \
+     AND compaction = {'class': 'LeveledCompactionStrategy'}",
+    "CREATE INDEX IF NOT EXISTS ON shop.\"order\" (customer)",
+    "CREATE INDEX IF NOT EXISTS by_tag ON shop.\"order\" (tags)",
+    "CREATE INDEX IF NOT EXISTS ON shop.\"order\" (full(marks))",
+    "CREATE INDEX IF NOT EXISTS ON shop.\"order\" (keys(prices))",
+];
+
+async fn a_table_is_made_once(mapper: &Mapper) {
+    let schema = mapper.schema();
+    assert_eq!(schema.create_statements::<Order>().unwrap(), ORDER);
+    let planned = schema.plan_table::<Order>().await.unwrap();
+    assert!(
+        !mapper.session().state().keyspace("shop").unwrap().tables.contains_key("order"),
+        "nothing was sent"
+    );
+    let report = schema.sync_table::<Order>().await.unwrap();
+    assert_eq!(report, planned);
+    assert_eq!(report.statements, ORDER);
+    assert!(report.created_table);
+    assert_eq!(report.created_types, ["street", "Address"]);
+    assert_eq!(report.created_indexes, ["customer", "tags", "marks", "prices"]);
+
+    let state = mapper.session().state();
+    let table = &state.keyspace("shop").unwrap().tables["order"];
+    assert!(table.column("at").unwrap().descending && !table.column("order").unwrap().descending);
+    assert_eq!(table.options.default_time_to_live(), Some(Duration::from_secs(60)));
+    assert_eq!((table.options.comment(), table.indexes.len()), ("it's", 4));
+    for column in &Order::table().columns {
+        assert_eq!(
+            &*table.column(&column.name).unwrap().declared_type,
+            column.typ.to_string(),
+            "{}",
+            column.name
+        );
+    }
+
+    assert_eq!(
+        schema.sync_table::<Order>().await.unwrap(),
+        SyncReport::default(),
+        "the second time nothing is done"
+    );
+}
+
+#[tokio::test]
+async fn a_table_is_made_with_its_types_options_and_indexes_and_only_once() {
+    let (_cluster, mapper) = shop().await;
+    a_table_is_made_once(&mapper).await;
+    assert!(mapper.schema().drop_table::<Order>().await.unwrap());
+    assert!(!mapper.schema().drop_table::<Order>().await.unwrap(), "it is gone");
+    assert!(mapper.schema().drop_keyspace("shop").await.unwrap());
+    assert!(!mapper.schema().drop_keyspace("shop").await.unwrap(), "it is gone");
+}
+
+/// Later versions of a model.
+mod later {
+    use chorus::{Model, UserType};
+
+    #[derive(UserType)]
+    #[chorus(type_name = "place")]
+    pub(super) struct Place {
+        pub(super) name: String,
+        pub(super) height: i32,
+    }
+
+    #[derive(UserType)]
+    #[chorus(type_name = "place")]
+    pub(super) struct PlaceThen {
+        pub(super) name: String,
+    }
+
+    #[derive(Model)]
+    #[chorus(table = "visits", options(gc_grace_seconds = 100))]
+    pub(super) struct VisitThen {
+        #[chorus(partition_key)]
+        pub(super) id: i32,
+        #[chorus(clustering_key)]
+        pub(super) at: i32,
+        pub(super) place: Option<PlaceThen>,
+        pub(super) old: Option<String>,
+        pub(super) kind: Option<i32>,
+        pub(super) all: Option<bool>,
+    }
+
+    #[derive(Model)]
+    #[chorus(table = "visits", options(gc_grace_seconds = 200, comment = "later"))]
+    pub(super) struct Visit {
+        #[chorus(partition_key)]
+        pub(super) id: i32,
+        #[chorus(clustering_key(descending))]
+        pub(super) at: i32,
+        pub(super) place: Option<Place>,
+        pub(super) kind: Option<String>,
+        #[chorus(static)]
+        pub(super) all: Option<bool>,
+        #[chorus(index)]
+        pub(super) note: Option<String>,
+        #[chorus(static)]
+        pub(super) sum: Option<i64>,
+    }
+}
+
+async fn a_table_grows(mapper: &Mapper) {
+    let schema = mapper.schema();
+    assert!(schema.sync_table::<later::VisitThen>().await.unwrap().created_table);
+    let report = schema.sync_table::<later::Visit>().await.unwrap();
+    assert_eq!(
+        report.statements,
+        [
+            "ALTER TYPE shop.place ADD height int",
+            "ALTER TABLE shop.visits ADD note text",
+            "ALTER TABLE shop.visits ADD sum bigint static",
+            "ALTER TABLE shop.visits WITH gc_grace_seconds = 200 AND comment = 'later'",
+            "CREATE INDEX IF NOT EXISTS ON shop.visits (note)",
+        ]
+    );
+    assert_eq!(
+        (report.created_table, report.added_columns),
+        (false, vec!["note".to_owned(), "sum".to_owned()])
+    );
+    assert_eq!(report.added_fields, ["place.height"]);
+    assert_eq!(report.altered_options, ["gc_grace_seconds", "comment"]);
+    assert_eq!(
+        (report.unknown_columns, report.created_indexes),
+        (vec!["old".to_owned()], vec!["note".to_owned()])
+    );
+    let of = |column: &str| format!("visits.{column}");
+    let kind = SyncWarning::Type { of: of("kind"), existing: "int".into(), model: "text".into() };
+    let order = SyncWarning::Order { of: of("at"), existing_descending: false };
+    let all = SyncWarning::Static { of: of("all"), existing: false };
+    assert_eq!(report.warnings, [order, kind.clone(), all]);
+    assert_eq!(kind.to_string(), "visits.kind is int, and the model says text: change the model");
+
+    let again = schema.sync_table::<later::Visit>().await.unwrap();
+    assert!(again.is_unchanged(), "{again:?}");
+    assert_eq!((again.warnings.len(), again.unknown_columns.len()), (3, 1), "what differs is said each time");
+}
+
+#[tokio::test]
+async fn a_table_gets_what_its_model_got_and_loses_nothing() {
+    let (_cluster, mapper) = shop().await;
+    a_table_grows(&mapper).await;
+}
+
+#[derive(Model)]
+#[chorus(table = "visits")]
+struct OtherKey {
+    #[chorus(partition_key)]
+    at: i32,
+    #[chorus(clustering_key)]
+    id: i32,
+}
+
+#[derive(Model)]
+#[chorus(table = "visits")]
+struct MoreKey {
+    #[chorus(partition_key)]
+    id: i32,
+    #[chorus(clustering_key)]
+    at: i32,
+    #[chorus(clustering_key)]
+    of: i32,
+}
+
+#[derive(Model)]
+#[chorus(table = "visits", options(speed = 9))]
+struct UnknownOption {
+    #[chorus(partition_key)]
+    id: i32,
+    #[chorus(clustering_key)]
+    at: i32,
+    fresh: i32,
+}
+
+#[derive(Model)]
+#[chorus(table = "fresh", options(caching = "{'keys'"))]
+struct Malformed {
+    #[chorus(partition_key)]
+    id: i32,
+}
+
+fn refusal<T: std::fmt::Debug>(outcome: Result<T, MapperError>) -> SchemaError {
+    match outcome {
+        Err(MapperError::Schema(error)) => error,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_refused_before_anything_is_done() {
+    let (_cluster, mapper) = shop().await;
+    let schema = mapper.schema();
+    schema.sync_table::<later::VisitThen>().await.unwrap();
+    for (error, model) in [
+        (refusal(schema.sync_table::<OtherKey>().await), "PRIMARY KEY ((at), id)"),
+        (refusal(schema.sync_table::<MoreKey>().await), "PRIMARY KEY ((id), at, \"of\")"),
+    ] {
+        let existing = "PRIMARY KEY ((id), at)".to_owned();
+        let table = "shop.visits".to_owned();
+        assert_eq!(error, SchemaError::KeyDiffers { table, model: model.into(), existing });
+    }
+    let error = refusal(schema.sync_table::<UnknownOption>().await);
+    assert!(
+        error
+            .to_string()
+            .contains("shop.visits has no option speed; the server knows additional_write_policy"),
+        "{error}"
+    );
+    let state = mapper.session().state();
+    assert!(
+        state.keyspace("shop").unwrap().tables["visits"].column("fresh").is_none(),
+        "nothing was changed"
+    );
+    assert!(matches!(refusal(schema.sync_table::<Malformed>().await), SchemaError::MalformedOption { .. }));
+    let nowhere = mapper.with_keyspace("nowhere");
+    let error = refusal(nowhere.schema().sync_table::<OtherKey>().await);
+    assert_eq!(error, SchemaError::NoSuchKeyspace { keyspace: "nowhere".into() });
+    assert!(matches!(refusal(schema.create_keyspace("none").await), SchemaError::NoReplicas { .. }));
+    let plain = Mapper::new(mapper.session());
+    assert!(matches!(plain.schema().create_statements::<Order>(), Err(MapperError::NoKeyspace { .. })));
+    assert!(matches!(plain.schema().sync_type::<Street>().await, Err(MapperError::NoKeyspace { .. })));
+}
+
+#[tokio::test]
+async fn types_alone_are_kept_in_step_too() {
+    let (_cluster, mapper) = shop().await;
+    let schema = mapper.schema();
+    let report = schema.sync_type::<Address>().await.unwrap();
+    assert_eq!(report.statements, ORDER[..2]);
+    assert!(schema.sync_type::<Address>().await.unwrap().is_unchanged());
+    schema.sync_type::<later::PlaceThen>().await.unwrap();
+    let report = schema.sync_type::<later::Place>().await.unwrap();
+    assert_eq!(report.statements, ["ALTER TYPE shop.place ADD height int"]);
+    // A type for use in another place.
+    assert!(schema.sync_type::<Vec<Address>>().await.unwrap().is_unchanged());
+}
+
+#[tokio::test]
+async fn a_keyspace_is_made_once_and_stays_as_it_is() {
+    let (_cluster, mapper) = shop().await;
+    let schema = mapper.schema();
+    let wanted =
+        schema.create_keyspace("Other").datacenter("dc'1", 2).replication_factor(1).durable_writes(false);
+    assert_eq!(
+        wanted.statement().unwrap(),
+        "CREATE KEYSPACE IF NOT EXISTS \"Other\" WITH replication = {'class': 'NetworkTopologyStrategy', \
+         'dc''1': '2', 'replication_factor': '1'} AND durable_writes = false"
+    );
+    let wanted = || schema.create_keyspace("Other").replication_factor(1).durable_writes(false);
+    assert!(wanted().await.unwrap());
+    assert!(!wanted().durable_writes(true).await.unwrap());
+    assert!(!mapper.session().state().keyspace("Other").unwrap().durable_writes);
+}
+
+#[derive(Model)]
+#[chorus(table = "found")]
+struct Found {
+    #[chorus(partition_key)]
+    id: i32,
+    #[chorus(index(
+        name = "found_text",
+        class = "StorageAttachedIndex",
+        options = "{'case_sensitive': 'false'}"
+    ))]
+    text: String,
+    #[chorus(index(class = "sai", entries))]
+    map: BTreeMap<String, i32>,
+    #[chorus(index)]
+    place: [f32; 3],
+}
+
+const FOUND: [&str; 4] = [
+    "CREATE TABLE IF NOT EXISTS shop.found (id int, text text, map map<text, int>, place vector<float, 3>, PRIMARY KEY ((id)))",
+    "CREATE CUSTOM INDEX IF NOT EXISTS found_text ON shop.found (text) USING 'StorageAttachedIndex' \
+     WITH OPTIONS = {'case_sensitive': 'false'}",
+    "CREATE CUSTOM INDEX IF NOT EXISTS ON shop.found (entries(map)) USING 'sai'",
+    "CREATE INDEX IF NOT EXISTS ON shop.found (place)",
+];
+
+#[tokio::test]
+async fn statements_of_custom_indexes_are_written() {
+    let (_cluster, mapper) = shop().await;
+    assert_eq!(mapper.schema().create_statements::<Found>().unwrap(), FOUND);
+}
+
+#[tokio::test]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn real_tables_are_made_grow_and_are_found_as_they_are() {
+    let address =
+        std::env::var("CHORUS_CASSANDRA").expect("CHORUS_CASSANDRA is the HOST:PORT of a Cassandra");
+    let builder = Session::builder().contact_point(address).request_timeout(Duration::from_secs(30));
+    let session = builder.connect().await.expect("connects");
+    let mapper = Mapper::new(&session).with_keyspace("shop");
+    let schema = mapper.schema();
+    schema.drop_keyspace("shop").await.unwrap();
+    assert!(schema.create_keyspace("shop").replication_factor(1).await.unwrap());
+    a_table_is_made_once(&mapper).await;
+    a_table_grows(&mapper).await;
+    let error = refusal(schema.sync_table::<UnknownOption>().await);
+    assert!(matches!(error, SchemaError::UnknownOption { .. }), "{error}");
+    let report = schema.sync_table::<Found>().await;
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(report.statements, FOUND);
+    let again = schema.sync_table::<Found>().await.unwrap();
+    assert_eq!(again, SyncReport::default());
+    assert!(schema.drop_keyspace("shop").await.unwrap());
+}

@@ -1,0 +1,199 @@
+//! Enums: several kinds of rows in one table.
+
+use chorus::mapper::{ColumnRole, Model as _, ModelFields as _};
+use chorus::{ErrorKind, Model, ModelFields, QueryResult};
+
+use crate::shop;
+
+#[derive(Debug, Clone, PartialEq, ModelFields)]
+struct Animal {
+    #[chorus(partition_key)]
+    id: i32,
+    #[chorus(max_len = 8)]
+    name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, ModelFields)]
+struct Cat {
+    #[chorus(flatten)]
+    animal: Animal,
+    lives: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, ModelFields)]
+struct Dog {
+    #[chorus(flatten)]
+    animal: Animal,
+    owner: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[chorus(table = "pets", discriminator(name = "kind", index), options(comment = "all of them"))]
+enum Pet {
+    Cat(Cat),
+    #[chorus(value = "hound")]
+    Dog(Dog),
+}
+
+fn cat() -> Pet {
+    Pet::Cat(Cat { animal: Animal { id: 1, name: "Tom".into() }, lives: 7 })
+}
+
+fn dog() -> Pet {
+    Pet::Dog(Dog { animal: Animal { id: 2, name: "Rex".into() }, owner: Some("Ada".into()) })
+}
+
+const INSERT: &str = "INSERT INTO shop.pets (id, kind, name, lives, owner) VALUES (?, ?, ?, ?, ?)";
+
+#[test]
+fn a_table_has_the_columns_of_all_variants() {
+    let table = Pet::table();
+    let columns: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| format!("{} {} {}", column.name, column.typ, column.required))
+        .collect();
+    assert_eq!(
+        columns,
+        ["kind text true", "id int true", "name text true", "lives int false", "owner text false"]
+    );
+    assert_eq!(table.columns[1].role, ColumnRole::Partition);
+    let discriminator = table.discriminator.as_ref().unwrap();
+    assert_eq!(
+        (&*discriminator.column, &discriminator.values[..]),
+        ("kind", &["cat".into(), "hound".into()][..])
+    );
+    assert_eq!((cat().partition_key(), cat().clustering_key(), dog().primary_key()), ((1,), (), (2,)));
+    let nulls = |pet: &Pet| (0..5).filter(|place| pet.is_null(*place)).collect::<Vec<_>>();
+    assert_eq!((nulls(&cat()), nulls(&dog())), (vec![4], vec![3]));
+    assert_eq!(Pet::KIND.name(), "kind");
+    let mut long = cat();
+    let Pet::Cat(inner) = &mut long else { unreachable!() };
+    inner.animal.name = "Bartholomew".into();
+    assert!(long.validate().is_err() && dog().validate().is_ok());
+}
+
+#[tokio::test]
+async fn rows_are_written_and_read_as_what_they_are() {
+    let (_cluster, mapper) = shop().await;
+    let report = mapper.schema().sync_table::<Pet>().await.unwrap();
+    assert_eq!(report.created_indexes, ["kind"]);
+    let session = mapper.session();
+    let insert = session.prepare(INSERT).await.unwrap();
+    session.bulk(&insert).load([cat(), dog()]).await.unwrap();
+
+    let select = "SELECT * FROM shop.pets";
+    let rows = |result: &QueryResult| result.rows::<Pet>().unwrap().collect::<Result<Vec<_>, _>>();
+    let mut pets = rows(&session.query(select, ()).await.unwrap()).unwrap();
+    pets.sort_by_key(|pet| pet.partition_key());
+    assert_eq!(pets, [cat(), dog()]);
+
+    // What another variant has is left alone, not deleted.
+    let change = session.prepare(INSERT).await.unwrap();
+    let changed = Pet::Cat(Cat { animal: Animal { id: 2, name: "Tom".into() }, lives: 9 });
+    session.execute(&change, &changed).await.unwrap();
+    let result = session.query("SELECT kind, lives, owner FROM shop.pets WHERE id = 2", ()).await.unwrap();
+    let row = result.rows::<(String, i32, String)>().unwrap().next().unwrap().unwrap();
+    assert_eq!(row, ("cat".into(), 9, "Ada".into()));
+
+    for (kind, said) in [
+        ("'bird'", "\"bird\" is none of the variants' values: cat, hound"),
+        ("null", "is null, and should tell"),
+    ] {
+        let change = format!("UPDATE shop.pets SET kind = {kind} WHERE id = 2");
+        session.query(change, ()).await.unwrap();
+        let result = session.query("SELECT * FROM shop.pets WHERE id = 2", ()).await.unwrap();
+        let error = rows(&result).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rows, "{error}");
+        let text = format!("{error} {:?}", std::error::Error::source(&error).map(ToString::to_string));
+        assert!(text.contains("kind"), "{text}");
+        assert!(text.contains(&said.replace('"', "\\\"")) || text.contains(said), "{text}");
+    }
+
+    let without = session.query("SELECT id, name, lives, owner FROM shop.pets", ()).await.unwrap();
+    assert!(without.rows::<Pet>().is_err(), "nobody said what they are");
+    let insert =
+        session.prepare("INSERT INTO shop.pets (id, name, lives, owner) VALUES (?, ?, ?, ?)").await.unwrap();
+    assert!(session.execute(&insert, cat()).await.is_err(), "nobody would know what it is");
+}
+
+#[derive(Debug, Clone, PartialEq, ModelFields)]
+struct Circle {
+    #[chorus(clustering_key)]
+    id: i32,
+    radius: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, ModelFields)]
+struct Square {
+    #[chorus(clustering_key)]
+    id: i32,
+    side: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[chorus(discriminator(name = "shape", partition_key))]
+enum Shape {
+    Circle(Circle),
+    Square(Square),
+}
+
+#[test]
+fn what_tells_variants_apart_may_lead_the_key() {
+    let circle = Shape::Circle(Circle { id: 3, radius: 1.0 });
+    assert_eq!(circle.primary_key(), ("circle".to_owned(), 3));
+    assert_eq!(Shape::table().partition_key().map(|column| &*column.name).collect::<Vec<_>>(), ["shape"]);
+    assert_eq!(Shape::Square(Square { id: 1, side: 2.0 }).partition_key(), ("square".to_owned(),));
+}
+
+#[derive(Debug, Clone, ModelFields)]
+struct Odd {
+    #[chorus(partition_key)]
+    id: i32,
+    lives: String,
+}
+
+#[derive(Debug, Clone, ModelFields)]
+struct Named {
+    #[chorus(partition_key)]
+    number: i32,
+    kind: i32,
+}
+
+#[derive(Debug, Clone, Model)]
+#[chorus(discriminator = "kind")]
+enum Differing {
+    Cat(Cat),
+    Odd(Odd),
+}
+
+#[derive(Debug, Clone, Model)]
+#[chorus(discriminator = "kind")]
+enum Clashing {
+    Named(Named),
+}
+
+#[derive(Debug, Clone, Model)]
+#[chorus(discriminator = "what")]
+enum Keyless {
+    Cat(Cat),
+    Named(Named),
+}
+
+#[test]
+#[should_panic(expected = "Differing: column lives of odd is not as another variant has it")]
+fn columns_of_one_name_are_one_column() {
+    Differing::table();
+}
+
+#[test]
+#[should_panic(expected = "Clashing: column kind tells variants apart, and named has one of that name")]
+fn the_discriminator_is_no_column_of_a_variant() {
+    Clashing::table();
+}
+
+#[test]
+#[should_panic(expected = "Keyless: column id is of the key, and not all variants have it")]
+fn all_variants_have_the_key() {
+    Keyless::table();
+}
