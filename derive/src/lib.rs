@@ -87,30 +87,7 @@ pub fn derive_to_cql(input: TokenStream) -> TokenStream {
 }
 
 /// Makes a struct the model of a table: implements `Model` and `ModelFields`, `FromRow` and `IntoRow`, and gives it a
-/// constant for each column.
-///
-/// ```ignore
-/// use chorus::mapper::{Ascii, Mapper};
-/// use chorus::{CqlTimestamp, Model, Uuid};
-///
-/// /// What was measured.
-/// #[derive(Model)]
-/// #[chorus(table = "readings", options(default_time_to_live = 86400, compaction(class = "TimeWindowCompactionStrategy")))]
-/// struct Reading {
-///     #[chorus(partition_key)]
-///     station: Uuid,
-///     #[chorus(clustering_key(descending))]
-///     at: CqlTimestamp,
-///     #[chorus(static, max_len = 80)]
-///     station_name: Option<String>,
-///     #[chorus(index)]
-///     kind: Ascii,
-///     #[chorus(rename = "value_c")]
-///     value: f64,
-/// }
-///
-/// assert_eq!(Reading::VALUE.name(), "value_c");
-/// ```
+/// constant for each column. The library's module `mapper` has an example.
 ///
 /// At the struct:
 ///
@@ -120,6 +97,7 @@ pub fn derive_to_cql(input: TokenStream) -> TokenStream {
 /// | `keyspace = "name"` | its keyspace, should it always be the same |
 /// | `options(name = value, ..)` | what stands behind `WITH`: numbers, `true` and `false`, texts, constants; a text that begins with `{` is a CQL map, and so is `name(key = value, ..)` |
 /// | `validate = function` | `fn(&Self) -> Result<(), ValidationError>` is asked before anything is written |
+/// | `default` | the struct has a `Default`: of each field what `default = expression` says there, or that of its type |
 ///
 /// At its fields, beside those of all derives:
 ///
@@ -134,7 +112,7 @@ pub fn derive_to_cql(input: TokenStream) -> TokenStream {
 /// | `min_len = n`, `max_len = n` | characters of text, bytes of blobs, elements of collections |
 /// | `ascii` | text whose column is `ascii` |
 /// | `validate = function` | `fn(&T) -> Result<(), E>` is asked before it is written, of an `Option` for its value; `E` is shown |
-/// | `default = expression` | what it is when it was not read, instead of `Default::default()` |
+/// | `default = expression` | what it is in the struct's `default`, and when it was not read, instead of `Default::default()` |
 ///
 /// A field that is an `Option<T>` may be null, and has a constant `Column<Self, T>`.
 ///

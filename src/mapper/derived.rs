@@ -7,6 +7,7 @@ use chorus_protocol::CqlType;
 
 use super::{Ascii, ColumnType, ValidationError};
 
+pub use super::shape::Shape;
 pub use super::union::{Union, check_kind, kind_of, unknown_kind, write_kind};
 
 /// The type of fields of user-defined types with `ascii`.

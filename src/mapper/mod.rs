@@ -4,6 +4,40 @@
 //! * [`Mapper`]: a session and a default keyspace; everything begins here.
 //! * [`Column`]: a typed handle on a column, for filters, conditions, orders and assignments.
 //!
+//! ```no_run
+//! use chorus::mapper::{Ascii, Mapper, Model as _};
+//! use chorus::{CqlTimestamp, Model, Session, Uuid};
+//!
+//! /// What was measured.
+//! #[derive(Debug, Model)]
+//! #[chorus(table = "readings", options(default_time_to_live = 86400))]
+//! #[chorus(options(compaction(class = "TimeWindowCompactionStrategy")))]
+//! struct Reading {
+//!     #[chorus(partition_key)]
+//!     station: Uuid,
+//!     #[chorus(clustering_key(descending))]
+//!     at: CqlTimestamp,
+//!     #[chorus(static, max_len = 80)]
+//!     station_name: Option<String>,
+//!     #[chorus(index)]
+//!     kind: Ascii,
+//!     #[chorus(rename = "value_c")]
+//!     value: f64,
+//! }
+//!
+//! # async fn example(session: Session) -> Result<(), chorus::mapper::MapperError> {
+//! let mapper = Mapper::new(&session).with_keyspace("weather");
+//! let report = mapper.schema().sync_table::<Reading>().await?;
+//! println!("{} statements", report.statements.len());
+//! assert_eq!(Reading::VALUE.name(), "value_c");
+//! assert_eq!(Reading::table().clustering_key().count(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Attributes of models are told at [`Model`](macro@crate::Model), of types at [`UserType`](crate::UserType); `docs/mapper.md` is
+//! the guide.
+//!
 //! Every statement is prepared once, remembered by the session, and its values are bound, so that requests go to a replica
 //! without further ado. Nothing is sent behind the caller's back: one operation is one request, unless its documentation says
 //! otherwise. Errors are [`MapperError`]s: what was asked for is wrong, or what it takes the session's
@@ -17,6 +51,7 @@ pub mod derived;
 mod error;
 mod model;
 pub mod schema;
+mod shape;
 mod union;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use chorus_protocol::{FromRow, IntoRow, ToCql};
 
+use super::derived::Shape;
 use super::{ColumnDefinition, TableDefinition, ValidationError};
 
 /// The columns of a struct, without a table: what [`Model`]s have in common may be a struct of its own, which each of them has
@@ -11,6 +12,10 @@ pub trait ModelFields: Send + Sync + 'static {
     type PartitionKey: IntoRow + Send + Sync + 'static;
     /// Likewise of the clustering key; `()` when it has none.
     type ClusteringKey: IntoRow + Send + Sync + 'static;
+
+    /// What derived code checks when it is compiled.
+    #[doc(hidden)]
+    const SHAPE: Shape = Shape::UNKNOWN;
 
     /// The columns, in the order of the fields; those of flattened fields stand in the place of their field.
     fn columns() -> &'static [ColumnDefinition];

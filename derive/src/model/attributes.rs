@@ -27,6 +27,8 @@ pub(super) struct Attributes {
     pub(super) type_name: Option<LitStr>,
     pub(super) options: Vec<TableOption>,
     pub(super) validate: Option<Path>,
+    /// Whether the struct is to have a default.
+    pub(super) default: bool,
     columns: HashMap<usize, ColumnAttributes>,
     none: ColumnAttributes,
 }
@@ -71,6 +73,7 @@ impl Attributes {
             type_name: None,
             options: Vec::new(),
             validate: None,
+            default: false,
             columns: HashMap::new(),
             none: ColumnAttributes::default(),
         }
@@ -100,8 +103,8 @@ impl Attributes {
 
 impl Extension for Attributes {
     const OF_STRUCT: &'static str = "there are `table = \"name\"`, `keyspace = \"name\"`, `options(name = value)`, \
-         `validate = function` and `crate = \"path\"`; a user-defined type has `type_name = \"name\"`, `validate` and `crate`, \
-         shared fields have `validate` and `crate`";
+         `validate = function`, `default` and `crate = \"path\"`; a user-defined type has `type_name = \"name\"`, `validate`, \
+         `default` and `crate`, shared fields have the last three";
     const OF_FIELD: &'static str = "there are `partition_key`, `clustering_key`, `static`, `index`, `frozen`, `required`, \
          `min_len`, `max_len`, `ascii`, `validate`, `rename = \"name\"`, `default`, `skip` and `flatten`";
 
@@ -109,6 +112,8 @@ impl Extension for Attributes {
         let path = &meta.path;
         if path.is_ident("validate") {
             once(&mut self.validate, meta, function(meta)?)?;
+        } else if path.is_ident("default") {
+            switch(&mut self.default, meta)?;
         } else if self.kind == Kind::Model && path.is_ident("table") {
             once(&mut self.table, meta, name(meta)?)?;
         } else if self.kind == Kind::Model && path.is_ident("keyspace") {

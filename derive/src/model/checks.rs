@@ -109,7 +109,7 @@ fn table(definition: &Definition) -> Result<(), Error> {
         return Err(Error::new(plain.ident.span(), message));
     }
     if definition.attributes.kind() == Kind::Fields || definition.record.flattened().next().is_some() {
-        // What else there is shows when the whole is known: see `keys`.
+        // What else there is shows when the whole is known: see `shape`.
         return Ok(());
     }
     match (partition().next(), clustering().next()) {

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::attributes::{ColumnAttributes, Role, index_definition};
-use super::{Definition, keys, validation};
+use super::{Definition, keys, shape, validation};
 use crate::fields::Field;
 
 /// The implementation for a struct.
@@ -47,7 +47,7 @@ pub(super) fn implementation(definition: &Definition) -> TokenStream {
     let (partition_type, partition_value) = (partition.typ, partition.value);
     let (clustering_type, clustering_value) = (clustering.typ, clustering.value);
     let protocol = &definition.record.protocol;
-    let validate = validation::of_fields(definition);
+    let (validate, shape) = (validation::of_fields(definition), shape::constant(definition));
 
     quote! {
         #[automatically_derived]
@@ -55,6 +55,8 @@ pub(super) fn implementation(definition: &Definition) -> TokenStream {
         impl #mapper::ModelFields for #name {
             type PartitionKey = #partition_type;
             type ClusteringKey = #clustering_type;
+
+            #shape
 
             fn columns() -> &'static [#mapper::ColumnDefinition] {
                 static COLUMNS: ::std::sync::OnceLock<::std::vec::Vec<#mapper::ColumnDefinition>> =

@@ -1,16 +1,18 @@
 //! Models: structs as rows of a table, the columns they share, enums of several kinds of rows, and user-defined types.
 //!
 //! `attributes` reads what is written at fields and structs beyond what all derives know; `checks` refuses what makes no table;
-//! `columns`, `keys`, `constants`, `validation` and `table` write the parts of an implementation; `variants` is the same for
+//! `columns`, `keys`, `constants`, `validation`, `default`, `shape` and `table` write the parts of an implementation; `variants` is the same for
 //! enums, `user_type` for user-defined types.
 
 mod attributes;
 mod checks;
 mod columns;
 mod constants;
+mod default;
 mod keys;
 mod names;
 mod options;
+mod shape;
 mod table;
 mod user_type;
 mod validation;
@@ -81,7 +83,8 @@ fn rows_and_fields(definition: &Definition) -> TokenStream {
     let record = &definition.record;
     let (from_row, into_row) = (row::from_row(record), row::into_row(record));
     let (fields, constants) = (columns::implementation(definition), constants::constants(definition));
-    quote!(#from_row #into_row #fields #constants)
+    let (check, default) = (shape::check(definition), default::implementation(definition));
+    quote!(#from_row #into_row #fields #constants #check #default)
 }
 
 #[cfg(test)]

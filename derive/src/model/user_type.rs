@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{DeriveInput, Error, LitStr};
 
 use super::attributes::Kind;
-use super::{Definition, names, validation};
+use super::{Definition, default, names, validation};
 use crate::fields::Field;
 use crate::udt;
 
@@ -14,8 +14,8 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream, Error> {
     let mut definition = Definition::parse(input, Kind::UserType)?;
     definition.record = definition.record.without_flattened()?;
     let (from_cql, to_cql) = (udt::from_cql(&definition.record), udt::to_cql(&definition.record));
-    let column_type = column_type(&definition);
-    Ok(quote!(#from_cql #to_cql #column_type))
+    let (column_type, default) = (column_type(&definition), default::implementation(&definition));
+    Ok(quote!(#from_cql #to_cql #column_type #default))
 }
 
 fn column_type(definition: &Definition) -> TokenStream {

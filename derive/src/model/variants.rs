@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
 use syn::{
@@ -170,11 +170,16 @@ fn value_of(attributes: &[Attribute]) -> Result<Option<LitStr>, Error> {
 pub(super) fn expand(input: DeriveInput) -> Result<TokenStream, Error> {
     let variants = Variants::parse(input)?;
     let (rows, fields) = (variants.rows(), variants.fields());
-    let (model, constant) = (variants.model(), variants.constant());
+    let (model, constant, mapper) = (variants.model(), variants.constant(), variants.mapper());
+    let led = variants.discriminator.role == Some(Role::Partition);
+    let checks = variants.variants.iter().map(|Variant { typ, .. }| {
+        quote_spanned!(typ.span()=> const _: () = <#typ as #mapper::ModelFields>::SHAPE.check_table(#led);)
+    });
     Ok(quote! {
         // Names in here are nobody else's.
         const _: () = {
             #fields
+            #(#checks)*
         };
         #rows
         #model

@@ -1,11 +1,12 @@
 //! Which CQL type a Rust type stands for when a table is made, and what its values must be like.
 //!
 //! [`ColumnType`] is asked by the derived code when definitions are made, and before anything is written. Files: `definition`
-//! is the type as CQL text; `values`, `features`, `collections`, `tuples` and `pointers` say it of every Rust type that the
+//! is the type as CQL text; `values`, `dse`, `features`, `collections`, `tuples` and `pointers` say it of every Rust type that the
 //! driver can write and read; `special` has the types that exist for columns only.
 
 mod collections;
 mod definition;
+mod dse;
 mod features;
 mod pointers;
 mod special;

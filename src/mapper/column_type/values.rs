@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use chorus_protocol::value::{DateRange, LineString, Point, Polygon};
 use chorus_protocol::{
     CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlType, CqlVarint, Uuid,
 };
@@ -47,10 +46,6 @@ column_types! {
     CqlDuration => CqlType::Duration;
     CqlVarint => CqlType::Varint;
     CqlDecimal => CqlType::Decimal;
-    Point => marshal("PointType");
-    LineString => marshal("LineStringType");
-    Polygon => marshal("PolygonType");
-    DateRange => marshal("DateRangeType");
 }
 
 macro_rules! texts {
@@ -68,8 +63,3 @@ macro_rules! texts {
 }
 
 texts!(String, Box<str>, Arc<str>);
-
-/// A type that DataStax Enterprise has beside those of CQL.
-fn marshal(class: &str) -> CqlType {
-    CqlType::custom(format!("org.apache.cassandra.db.marshal.{class}"))
-}
