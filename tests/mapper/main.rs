@@ -1,9 +1,11 @@
-//! The object mapper, against the embedded cluster; the tests named `real_..` against an Apache Cassandra.
+//! The object mapper, against the embedded cluster, and in `real` against an Apache Cassandra.
 //!
 //! `definitions` is what derived models say of their tables; `schema` makes those tables; the others read and write them.
 
 mod definitions;
+mod real;
 mod schema;
+mod values;
 mod variants;
 
 use chorus::Session;

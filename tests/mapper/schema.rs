@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chorus::mapper::schema::{SchemaError, SyncReport, SyncWarning, caching};
 use chorus::mapper::{Mapper, MapperError, Model as _};
-use chorus::{Model, Session, UserType};
+use chorus::{Model, UserType};
 
 use crate::shop;
 
@@ -65,7 +65,7 @@ const ORDER: [&str; 7] = [
     "CREATE INDEX IF NOT EXISTS ON shop.\"order\" (keys(prices))",
 ];
 
-async fn a_table_is_made_once(mapper: &Mapper) {
+pub(crate) async fn a_table_is_made_once(mapper: &Mapper) {
     let schema = mapper.schema();
     assert_eq!(schema.create_statements::<Order>().unwrap(), ORDER);
     let planned = schema.plan_table::<Order>().await.unwrap();
@@ -159,7 +159,7 @@ mod later {
     }
 }
 
-async fn a_table_grows(mapper: &Mapper) {
+pub(crate) async fn a_table_grows(mapper: &Mapper) {
     let schema = mapper.schema();
     assert!(schema.sync_table::<later::VisitThen>().await.unwrap().created_table);
     let report = schema.sync_table::<later::Visit>().await.unwrap();
@@ -342,25 +342,14 @@ async fn statements_of_custom_indexes_are_written() {
     assert_eq!(mapper.schema().create_statements::<Found>().unwrap(), FOUND);
 }
 
-#[tokio::test]
-#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
-async fn real_tables_are_made_grow_and_are_found_as_they_are() {
-    let address =
-        std::env::var("CHORUS_CASSANDRA").expect("CHORUS_CASSANDRA is the HOST:PORT of a Cassandra");
-    let builder = Session::builder().contact_point(address).request_timeout(Duration::from_secs(30));
-    let session = builder.connect().await.expect("connects");
-    let mapper = Mapper::new(&session).with_keyspace("shop");
+/// Custom indexes, which the embedded node does not have.
+pub(crate) async fn custom_indexes_are_made_once(mapper: &Mapper) {
     let schema = mapper.schema();
-    schema.drop_keyspace("shop").await.unwrap();
-    assert!(schema.create_keyspace("shop").replication_factor(1).await.unwrap());
-    a_table_is_made_once(&mapper).await;
-    a_table_grows(&mapper).await;
-    let error = refusal(schema.sync_table::<UnknownOption>().await);
+    assert_eq!(schema.sync_table::<Found>().await.unwrap().statements, FOUND);
+    assert_eq!(schema.sync_table::<Found>().await.unwrap(), SyncReport::default());
+}
+
+pub(crate) async fn an_unknown_option_is_refused(mapper: &Mapper) {
+    let error = refusal(mapper.schema().sync_table::<UnknownOption>().await);
     assert!(matches!(error, SchemaError::UnknownOption { .. }), "{error}");
-    let report = schema.sync_table::<Found>().await;
-    let report = report.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(report.statements, FOUND);
-    let again = schema.sync_table::<Found>().await.unwrap();
-    assert_eq!(again, SyncReport::default());
-    assert!(schema.drop_keyspace("shop").await.unwrap());
 }

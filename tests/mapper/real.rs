@@ -1,0 +1,26 @@
+//! The same with an Apache Cassandra, which has the last word about what tables, types and indexes look like.
+
+use std::time::Duration;
+
+use chorus::Session;
+use chorus::mapper::Mapper;
+
+use crate::{schema, values};
+
+#[tokio::test]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn real_tables_are_made_grow_and_have_columns_of_every_type() {
+    let address =
+        std::env::var("CHORUS_CASSANDRA").expect("CHORUS_CASSANDRA is the HOST:PORT of a Cassandra");
+    let builder = Session::builder().contact_point(address).request_timeout(Duration::from_secs(30));
+    let session = builder.connect().await.expect("connects");
+    let mapper = Mapper::new(&session).with_keyspace("shop");
+    mapper.schema().drop_keyspace("shop").await.unwrap();
+    assert!(mapper.schema().create_keyspace("shop").replication_factor(1).await.unwrap());
+    schema::a_table_is_made_once(&mapper).await;
+    schema::a_table_grows(&mapper).await;
+    schema::an_unknown_option_is_refused(&mapper).await;
+    schema::custom_indexes_are_made_once(&mapper).await;
+    values::everything_comes_back(&mapper).await;
+    assert!(mapper.schema().drop_keyspace("shop").await.unwrap());
+}
