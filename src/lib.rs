@@ -24,6 +24,7 @@
 //! * [`Session::bulk`]: as many rows as the servers take.
 //! * `bulk`, with the feature of that name: files into tables; what the `chorus` command does.
 //! * `arrow`, with the feature of that name: results as Arrow record batches.
+//! * [`mapper`]: structs as rows of tables, and the tables themselves.
 //! * [`blocking`]: the same for programs without a runtime.
 //! * [`Error`]: the one error type; what to ask it.
 //!
