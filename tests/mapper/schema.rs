@@ -36,7 +36,7 @@ struct Order {
     line: Vec<i32>,
     #[chorus(static)]
     open: Option<bool>,
-    #[chorus(index)]
+    #[chorus(rename = "Customer", index)]
     customer: Option<String>,
     #[chorus(index(name = "by_tag"))]
     tags: BTreeSet<String>,
@@ -54,12 +54,12 @@ const ORDER: [&str; 7] = [
     "CREATE TYPE IF NOT EXISTS shop.street (name text, numbers frozen<list<int>>)",
     "CREATE TYPE IF NOT EXISTS shop.\"Address\" (street frozen<street>, zip int)",
     "CREATE TABLE IF NOT EXISTS shop.\"order\" (\"Shop\" text, day int, at bigint, \"order\" frozen<list<int>>, \
-     open boolean static, customer text, tags set<text>, marks frozen<list<int>>, prices map<text, double>, \
+     open boolean static, \"Customer\" text, tags set<text>, marks frozen<list<int>>, prices map<text, double>, \
      home frozen<\"Address\">, street street, ways list<frozen<tuple<frozen<\"Address\">, int>>>, \
      PRIMARY KEY ((\"Shop\", day), at, \"order\")) WITH CLUSTERING ORDER BY (at DESC, \"order\" ASC) \
      AND default_time_to_live = 60 AND comment = 'it''s' AND caching = {'keys': 'ALL', 'rows_per_partition': 'ALL'} \
      AND compaction = {'class': 'LeveledCompactionStrategy'}",
-    "CREATE INDEX IF NOT EXISTS ON shop.\"order\" (customer)",
+    "CREATE INDEX IF NOT EXISTS ON shop.\"order\" (\"Customer\")",
     "CREATE INDEX IF NOT EXISTS by_tag ON shop.\"order\" (tags)",
     "CREATE INDEX IF NOT EXISTS ON shop.\"order\" (full(marks))",
     "CREATE INDEX IF NOT EXISTS ON shop.\"order\" (keys(prices))",
@@ -78,7 +78,7 @@ pub(crate) async fn a_table_is_made_once(mapper: &Mapper) {
     assert_eq!(report.statements, ORDER);
     assert!(report.created_table);
     assert_eq!(report.created_types, ["street", "Address"]);
-    assert_eq!(report.created_indexes, ["customer", "tags", "marks", "prices"]);
+    assert_eq!(report.created_indexes, ["Customer", "tags", "marks", "prices"]);
 
     let state = mapper.session().state();
     let table = &state.keyspace("shop").unwrap().tables["order"];
@@ -199,6 +199,54 @@ pub(crate) async fn a_table_grows(mapper: &Mapper) {
 async fn a_table_gets_what_its_model_got_and_loses_nothing() {
     let (_cluster, mapper) = shop().await;
     a_table_grows(&mapper).await;
+}
+
+#[derive(UserType)]
+#[chorus(type_name = "place")]
+struct PlaceOfAnotherType {
+    name: i32,
+}
+
+/// Nothing but a key, of which one column is of another type than there is.
+#[derive(Model)]
+#[chorus(table = "visits")]
+struct KeyOnly {
+    #[chorus(partition_key)]
+    id: i64,
+    #[chorus(clustering_key)]
+    at: i32,
+}
+
+#[derive(Model)]
+#[chorus(table = "Sizes")]
+struct Named {
+    #[chorus(partition_key, rename = "Straße")]
+    straße: i32,
+}
+
+#[tokio::test]
+async fn differences_of_types_are_warned_of_and_a_key_is_enough_for_a_table() {
+    let (_cluster, mapper) = shop().await;
+    let schema = mapper.schema();
+    schema.sync_table::<later::VisitThen>().await.unwrap();
+    let warning = |of: &str, existing: &str, model: &str| SyncWarning::Type {
+        of: of.into(),
+        existing: existing.into(),
+        model: model.into(),
+    };
+    let report = schema.sync_table::<KeyOnly>().await.unwrap();
+    assert_eq!(report.warnings, [warning("visits.id", "int", "bigint")]);
+    assert!(report.is_unchanged() && report.unknown_columns.len() == 4, "{report:?}");
+    let report = schema.sync_type::<PlaceOfAnotherType>().await.unwrap();
+    assert_eq!(report.warnings, [warning("place.name", "text", "int")]);
+
+    let report = schema.sync_table::<Named>().await.unwrap();
+    assert_eq!(
+        report.statements,
+        ["CREATE TABLE IF NOT EXISTS shop.\"Sizes\" (\"Straße\" int, PRIMARY KEY ((\"Straße\")))"]
+    );
+    assert!(schema.sync_table::<Named>().await.unwrap().is_unchanged());
+    assert_eq!(Named::STRASSE.name(), "Straße");
 }
 
 #[derive(Model)]

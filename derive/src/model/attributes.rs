@@ -115,9 +115,9 @@ impl Extension for Attributes {
         } else if path.is_ident("default") {
             switch(&mut self.default, meta)?;
         } else if self.kind == Kind::Model && path.is_ident("table") {
-            once(&mut self.table, meta, name(meta)?)?;
+            once(&mut self.table, meta, place(meta)?)?;
         } else if self.kind == Kind::Model && path.is_ident("keyspace") {
-            once(&mut self.keyspace, meta, name(meta)?)?;
+            once(&mut self.keyspace, meta, place(meta)?)?;
         } else if self.kind == Kind::Model && path.is_ident("options") {
             self.options.extend(options::parse(meta)?);
         } else if self.kind == Kind::UserType && path.is_ident("type_name") {
@@ -263,6 +263,17 @@ pub(super) fn name(meta: &ParseNestedMeta<'_>) -> Result<LitStr, Error> {
         return Err(Error::new(text.span(), format!("`{}` is not empty", name_of(meta))));
     }
     Ok(text)
+}
+
+/// A name that servers take for a table or a keyspace.
+pub(super) fn place(meta: &ParseNestedMeta<'_>) -> Result<LitStr, Error> {
+    let name = name(meta)?;
+    if name.value().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Ok(name);
+    }
+    let message =
+        "names of tables and keyspaces have letters from a to z, digits and underscores, and nothing else";
+    Err(Error::new(name.span(), message))
 }
 
 /// An attribute that takes no value.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use syn::ext::IdentExt;
 use syn::{Error, Path, PathArguments, Type};
 
-use super::Definition;
 use super::attributes::{Kind, Role};
 use super::constants::constant_name;
+use super::{Definition, names};
 
 /// More do not fit a tuple that can be bound.
 const MOST_KEY_COLUMNS: usize = 16;
@@ -87,6 +87,13 @@ fn table(definition: &Definition) -> Result<(), Error> {
             }
             None => Ok(()),
         };
+    }
+    let name = names::snake_case(&definition.record.name.to_string());
+    if definition.attributes.table.is_none()
+        && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        let message = format!("no table can be called {name}: name it with `#[chorus(table = \"..\")]`");
+        return Err(Error::new(definition.record.name.span(), message));
     }
     let columns = || definition.columns();
     let of = |role: fn(&Role) -> bool| {

@@ -10,7 +10,7 @@ use syn::{
     Attribute, Data, DataEnum, DeriveInput, Error, Fields, LitStr, Path, Token, Type, Visibility, token,
 };
 
-use super::attributes::{Index, Role, index_definition, name, once};
+use super::attributes::{Index, Role, index_definition, name, once, place};
 use super::keys::{Key, joined};
 use super::options::{self, TableOption};
 use super::{names, table};
@@ -56,9 +56,9 @@ impl Extension for EnumAttributes {
     fn struct_attribute(&mut self, meta: &ParseNestedMeta<'_>) -> Result<bool, Error> {
         let path = &meta.path;
         if path.is_ident("table") {
-            once(&mut self.table, meta, name(meta)?)?;
+            once(&mut self.table, meta, place(meta)?)?;
         } else if path.is_ident("keyspace") {
-            once(&mut self.keyspace, meta, name(meta)?)?;
+            once(&mut self.keyspace, meta, place(meta)?)?;
         } else if path.is_ident("options") {
             self.options.extend(options::parse(meta)?);
         } else if path.is_ident("discriminator") {
