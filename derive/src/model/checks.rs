@@ -88,12 +88,12 @@ fn table(definition: &Definition) -> Result<(), Error> {
             None => Ok(()),
         };
     }
-    let name = names::snake_case(&definition.record.name.to_string());
-    if definition.attributes.table.is_none()
-        && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    {
-        let message = format!("no table can be called {name}: name it with `#[chorus(table = \"..\")]`");
-        return Err(Error::new(definition.record.name.span(), message));
+    if definition.attributes.kind() == Kind::Model && definition.attributes.table.is_none() {
+        let name = names::snake_case(&definition.record.name.to_string());
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            let message = format!("no table can be called {name}: name it with `#[chorus(table = \"..\")]`");
+            return Err(Error::new(definition.record.name.span(), message));
+        }
     }
     let columns = || definition.columns();
     let of = |role: fn(&Role) -> bool| {

@@ -149,9 +149,12 @@ fn each_derive_has_attributes_of_its_own() {
 
 #[test]
 fn columns_that_models_share_need_no_key() {
-    for text in
-        ["struct F { a: i32 }", "struct F { #[chorus(clustering_key)] a: i32 }", "struct F { a: Counter }"]
-    {
+    for text in [
+        "struct F { a: i32 }",
+        "struct F { #[chorus(clustering_key)] a: i32 }",
+        "struct F { a: Counter }",
+        "struct Größe { a: i32 }",
+    ] {
         assert!(fields(parsed(text)).is_ok(), "{text}");
     }
     assert!(model(parsed("struct M { #[chorus(flatten)] f: F, #[chorus(static)] a: i32 }")).is_ok());
