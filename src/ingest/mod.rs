@@ -86,6 +86,12 @@ impl BulkInsert {
         self
     }
 
+    /// Tells how far it is to somebody who has asked already.
+    pub(crate) fn telling(mut self, progress: BulkProgress) -> Self {
+        self.progress = progress;
+        self
+    }
+
     /// How far it is, for another task to look at, and for whoever drops it before its end. Clones of the insert have it in
     /// common.
     pub fn progress(&self) -> BulkProgress {

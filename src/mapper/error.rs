@@ -1,7 +1,8 @@
 //! What can go wrong.
 
+use super::ExistingRow;
 use super::schema::SchemaError;
-use crate::{Error, Row};
+use crate::Error;
 
 /// Why an operation of the mapper failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -29,8 +30,8 @@ pub enum MapperError {
     NotApplied {
         /// The table.
         table: String,
-        /// The row there is, as far as the server shows it; it has no columns besides `[applied]` when there is no row.
-        existing: Box<Row>,
+        /// The row there is, as far as the server shows it.
+        existing: Box<ExistingRow>,
     },
     /// One row was asked for, and there is none.
     #[error("no row of {table} is like that")]

@@ -40,7 +40,7 @@ pub(crate) use follow_up::{
 pub(crate) use page::{execute_iter, execute_page, query_iter, send};
 pub(crate) use partitions::SpanningBatches;
 pub(crate) use prepare::prepare;
-pub(crate) use query::{bind, query};
+pub(crate) use query::{bind, prepare_kept, query};
 pub(crate) use settings::{Defaults, Settings, Stamp};
 
 use chorus_actors::{PendingReply, Reply};

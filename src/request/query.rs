@@ -46,9 +46,17 @@ pub(crate) async fn bind(
     statement: Statement,
     values: impl IntoRow,
 ) -> Result<BoundStatement, Error> {
+    prepare_kept(session, statement).await?.bind(values)
+}
+
+/// The prepared form of a text that is likely to come again, though nobody holds it meanwhile.
+pub(crate) async fn prepare_kept(
+    session: &Session,
+    statement: Statement,
+) -> Result<PreparedStatement, Error> {
     let shared = prepare_shared(session, &statement).await?;
     session.inner.statements.keep(&shared);
-    PreparedStatement::new(shared, statement.options)?.bind(values)
+    PreparedStatement::new(shared, statement.options)
 }
 
 /// Whether a row has no values at all. A row cannot be asked, but one that is offered a column says how many values it has.

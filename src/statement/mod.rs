@@ -14,7 +14,7 @@ mod text;
 pub use batch::{Batch, BatchMember, BatchType};
 pub use bound::BoundStatement;
 pub(crate) use cache::{StatementCache, StatementKey};
-pub(crate) use options::{PROXY_EXECUTE, StatementOptions};
+pub(crate) use options::{PROXY_EXECUTE, StatementOptions, page_size_setter, request_setters};
 pub use options::{PageSize, Timeout};
 pub use prepared::PreparedStatement;
 pub(crate) use prepared::{Described, Prepared, ResultMetadata, kind_of};

@@ -32,6 +32,31 @@ pub(crate) struct StatementOptions {
 }
 
 impl StatementOptions {
+    /// Whether everything is inherited, whatever is said of idempotence.
+    pub(crate) fn are_inherited(&self) -> bool {
+        let Self {
+            profile,
+            consistency,
+            serial_consistency,
+            timeout,
+            page_size,
+            retry,
+            speculation,
+            host,
+            preferred,
+            timestamp,
+            now_in_seconds,
+            idempotent: _,
+            tracing,
+            payload,
+        } = self;
+        let levels = profile.is_none() && consistency.is_none() && serial_consistency.is_none();
+        let limits = timeout.is_none() && page_size.is_none();
+        let policies = retry.is_none() && speculation.is_none() && host.is_none() && preferred.is_none();
+        let times = timestamp.is_none() && now_in_seconds.is_none();
+        levels && limits && policies && times && !tracing && payload.is_none()
+    }
+
     pub(crate) fn insert_payload(&mut self, key: String, value: Bytes) {
         let payload = self.payload.get_or_insert_default();
         Arc::make_mut(payload).insert(key, value);
@@ -105,35 +130,7 @@ pub(crate) const PROXY_EXECUTE: &str = "ProxyExecute";
 /// The setters every kind of statement has, for a type with a field `options`. `$changed` is a method called after each.
 macro_rules! statement_setters {
     ($changed:ident) => {
-        /// Uses this profile for whatever the statement itself does not set. Defaults to the session's profile.
-        #[must_use]
-        pub fn profile(mut self, profile: &$crate::ExecutionProfile) -> Self {
-            self.options.profile = Some(std::sync::Arc::new(profile.clone()));
-            self.$changed()
-        }
-
-        /// How many replicas must answer. Defaults to the profile's level, which defaults to `LOCAL_ONE`.
-        #[must_use]
-        pub fn consistency(mut self, consistency: $crate::Consistency) -> Self {
-            self.options.consistency = Some(consistency);
-            self.$changed()
-        }
-
-        /// The level of the Paxos phase of a conditional statement. Defaults to the profile's, which defaults to the
-        /// server's choice (`SERIAL`).
-        #[must_use]
-        pub fn serial_consistency(mut self, consistency: $crate::SerialConsistency) -> Self {
-            self.options.serial_consistency = Some(consistency);
-            self.$changed()
-        }
-
-        /// The time this request may take, retries included; `None` means for ever. Each page has the whole time for
-        /// itself. Defaults to the profile's timeout, which defaults to 10 seconds.
-        #[must_use]
-        pub fn timeout(mut self, timeout: impl Into<$crate::Timeout>) -> Self {
-            self.options.timeout = Some(timeout.into());
-            self.$changed()
-        }
+        $crate::statement::request_setters!($changed);
 
         /// The write timestamp in microseconds since 1970, instead of one from the session's generator. `USING TIMESTAMP`
         /// in the text wins over it. Defaults to a generated one, and to none for statements that begin with `SELECT`, whose
@@ -141,15 +138,6 @@ macro_rules! statement_setters {
         #[must_use]
         pub fn timestamp(mut self, microseconds: i64) -> Self {
             self.options.timestamp = Some(microseconds);
-            self.$changed()
-        }
-
-        /// What the server takes for the present when it decides what has expired, in seconds since 1970: for tests of time
-        /// to live, and for repeating a read as of then. Needs protocol v5; on a lower version the request fails with
-        /// [`ErrorKind::Unsupported`]($crate::ErrorKind::Unsupported). Defaults to the server's clock.
-        #[must_use]
-        pub fn now_in_seconds(mut self, seconds: i32) -> Self {
-            self.options.now_in_seconds = Some(seconds);
             self.$changed()
         }
 
@@ -161,17 +149,62 @@ macro_rules! statement_setters {
             self.options.idempotent = idempotent;
             self.$changed()
         }
+    };
+}
+
+/// Those of them that whatever is sent has. When a write took place, and whether it may be repeated, a mapper's operations say in
+/// their own way.
+macro_rules! request_setters {
+    ($changed:ident) => {
+        /// Uses this profile for whatever the statement itself does not set. Defaults to the session's profile.
+        #[must_use = "setters return what they change"]
+        pub fn profile(mut self, profile: &$crate::ExecutionProfile) -> Self {
+            self.options.profile = Some(std::sync::Arc::new(profile.clone()));
+            self.$changed()
+        }
+
+        /// How many replicas must answer. Defaults to the profile's level, which defaults to `LOCAL_ONE`.
+        #[must_use = "setters return what they change"]
+        pub fn consistency(mut self, consistency: $crate::Consistency) -> Self {
+            self.options.consistency = Some(consistency);
+            self.$changed()
+        }
+
+        /// The level of the Paxos phase of a conditional statement. Defaults to the profile's, which defaults to the
+        /// server's choice (`SERIAL`).
+        #[must_use = "setters return what they change"]
+        pub fn serial_consistency(mut self, consistency: $crate::SerialConsistency) -> Self {
+            self.options.serial_consistency = Some(consistency);
+            self.$changed()
+        }
+
+        /// The time this request may take, retries included; `None` means for ever. Each page has the whole time for
+        /// itself. Defaults to the profile's timeout, which defaults to 10 seconds.
+        #[must_use = "setters return what they change"]
+        pub fn timeout(mut self, timeout: impl Into<$crate::Timeout>) -> Self {
+            self.options.timeout = Some(timeout.into());
+            self.$changed()
+        }
+
+        /// What the server takes for the present when it decides what has expired, in seconds since 1970: for tests of time
+        /// to live, and for repeating a read as of then. Needs protocol v5; on a lower version the request fails with
+        /// [`ErrorKind::Unsupported`]($crate::ErrorKind::Unsupported). Defaults to the server's clock.
+        #[must_use = "setters return what they change"]
+        pub fn now_in_seconds(mut self, seconds: i32) -> Self {
+            self.options.now_in_seconds = Some(seconds);
+            self.$changed()
+        }
 
         /// Asks the server to trace the request; the result then has a
         /// [`tracing_id`](crate::QueryResult::tracing_id). Costs the server a good deal. Defaults to false.
-        #[must_use]
+        #[must_use = "setters return what they change"]
         pub fn tracing(mut self, tracing: bool) -> Self {
             self.options.tracing = tracing;
             self.$changed()
         }
 
         /// Decides what happens when a request fails, for this statement. Defaults to the profile's policy.
-        #[must_use]
+        #[must_use = "setters return what they change"]
         pub fn retry_policy(mut self, policy: std::sync::Arc<dyn $crate::policy::RetryPolicy>) -> Self {
             self.options.retry = Some(policy);
             self.$changed()
@@ -180,7 +213,7 @@ macro_rules! statement_setters {
         /// Sends the request to a second host when the first is late, for this statement; see
         /// [`SpeculativePolicy`]($crate::policy::SpeculativePolicy). Takes effect for [idempotent](Self::idempotent) statements
         /// only. `None` switches it off. Defaults to what the profile says.
-        #[must_use]
+        #[must_use = "setters return what they change"]
         pub fn speculation(
             mut self,
             policy: impl Into<Option<std::sync::Arc<dyn $crate::policy::SpeculativePolicy>>>,
@@ -194,7 +227,7 @@ macro_rules! statement_setters {
         /// has no connection, and is sent again only to the same host. Hosts are those of [`Session::state`]($crate::Session::state);
         /// a statement of another session of the same cluster needs that session's. Defaults to
         /// none.
-        #[must_use]
+        #[must_use = "setters return what they change"]
         pub fn on_host(mut self, host: impl Into<$crate::HostIndex>) -> Self {
             self.options.host = Some(host.into());
             self.$changed()
@@ -202,7 +235,7 @@ macro_rules! statement_setters {
 
         /// Tries this host first, and goes on as the policies say when it is down or its answer is an error worth trying
         /// another for. Hosts are those of [`Session::state`]($crate::Session::state). Defaults to none.
-        #[must_use]
+        #[must_use = "setters return what they change"]
         pub fn prefer_host(mut self, host: impl Into<$crate::HostIndex>) -> Self {
             self.options.preferred = Some(host.into());
             self.$changed()
@@ -210,14 +243,14 @@ macro_rules! statement_setters {
 
         /// Executes as another user, on behalf of whom this program acts. For DataStax Enterprise, whose administrators allow it
         /// (`GRANT PROXY.EXECUTE`); other servers ignore it. Needs protocol v4. Defaults to the user who logged in.
-        #[must_use]
+        #[must_use = "setters return what they change"]
         pub fn execute_as(self, user: impl Into<String>) -> Self {
             self.custom_payload($crate::statement::PROXY_EXECUTE, user.into())
         }
 
         /// Sends a key and its bytes along in the custom payload, for a query handler on the server. A key set twice
         /// keeps the last value; there may be 65535. Needs protocol v4. Defaults to none.
-        #[must_use]
+        #[must_use = "setters return what they change"]
         pub fn custom_payload(mut self, key: impl Into<String>, value: impl Into<bytes::Bytes>) -> Self {
             self.options.insert_payload(key.into(), value.into());
             self.$changed()
@@ -230,7 +263,7 @@ macro_rules! page_size_setter {
     ($changed:ident) => {
         /// The number of rows of a page; zero fetches everything at once. Defaults to the profile's size, which defaults
         /// to 5000.
-        #[must_use]
+        #[must_use = "setters return what they change"]
         pub fn page_size(mut self, rows: impl Into<$crate::PageSize>) -> Self {
             self.options.page_size = Some(rows.into());
             self.$changed()
@@ -238,4 +271,4 @@ macro_rules! page_size_setter {
     };
 }
 
-pub(crate) use {page_size_setter, statement_setters};
+pub(crate) use {page_size_setter, request_setters, statement_setters};

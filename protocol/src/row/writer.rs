@@ -54,6 +54,21 @@ impl<'a> RowWriter<'a> {
         self.value(&value)
     }
 
+    /// How many bytes there are before the next value, those before the row included.
+    #[inline]
+    pub fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The values written since the writer was at `position`, each with its length in front.
+    ///
+    /// # Panics
+    /// When it never was.
+    #[inline]
+    pub fn written_since(&self, position: usize) -> &[u8] {
+        &self.out[position..]
+    }
+
     /// Ends the row.
     ///
     /// # Errors
