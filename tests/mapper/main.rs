@@ -1,12 +1,22 @@
 //! The object mapper, against the embedded cluster, and in `real` against an Apache Cassandra.
 //!
-//! `definitions` is what derived models say of their tables; `schema` makes those tables; the others read and write them.
+//! `definitions` is what derived models say of their tables; `schema` makes those tables; the others read and write them, most of them those
+//! of `tables`.
 
+mod batches;
+mod bulk;
 mod definitions;
+mod named;
 mod real;
 mod schema;
+mod selects;
+mod servers;
+mod tables;
+mod tracked;
 mod values;
 mod variants;
+mod waiting;
+mod writes;
 
 use chorus::Session;
 use chorus::mapper::Mapper;

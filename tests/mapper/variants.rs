@@ -197,3 +197,22 @@ fn the_discriminator_is_no_column_of_a_variant() {
 fn all_variants_have_the_key() {
     Keyless::table();
 }
+
+#[tokio::test]
+async fn variants_go_through_the_operations_of_a_mapper() {
+    let (_cluster, mapper) = shop().await;
+    mapper.schema().sync_table::<Pet>().await.unwrap();
+    mapper.batch().insert(&cat()).insert(&dog()).await.unwrap();
+    assert_eq!(mapper.get::<Pet>((2,)).await.unwrap(), dog());
+    let cats = || mapper.select::<Pet>().filter(Pet::KIND.eq("cat"));
+    assert_eq!(cats().all().await.unwrap(), [cat()]);
+    let mut tom = cats().tracked().one().await.unwrap();
+    let Pet::Cat(inner) = &mut *tom else { panic!("{tom:?}") };
+    inner.lives -= 1;
+    assert_eq!(tom.changed(), ["lives"]);
+    tom.save(&mapper).await.unwrap();
+    assert_eq!(mapper.get::<Pet>((1,)).await.unwrap(), *tom);
+    mapper.remove(&*tom).await.unwrap();
+    assert_eq!(mapper.insert_all::<Pet>([cat(), dog()]).await.unwrap().written, 2);
+    assert_eq!(mapper.select::<Pet>().count().await.unwrap(), 2);
+}
