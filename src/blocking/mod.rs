@@ -48,6 +48,26 @@ pub use iter::{ConcurrentIter, EventIter, PageIter, RowIter};
 pub use many::{BulkInsert, BulkSink, Concurrent};
 pub use publisher::Publisher;
 
+/// Waits for a future on this thread, which sleeps meanwhile: for what has no method of its own here, as the operations of a
+/// [mapper](crate::mapper) over the session behind a blocking one ([`as_async`](Session::as_async)).
+///
+/// ```no_run
+/// # use chorus::mapper::{Mapper, MapperError, Model};
+/// use chorus::blocking::{Session, wait};
+///
+/// # fn example<User: Model>(session: Session, user: User) -> Result<(), MapperError> {
+/// let mapper = Mapper::new(session.as_async());
+/// wait(mapper.insert(&user))?;
+/// let users: Vec<User> = wait(mapper.select::<User>().all())?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Futures that need a runtime, such as tokio's timers and sockets, do not run here.
+pub fn wait<F: IntoFuture>(future: F) -> F::Output {
+    block_on(future.into_future())
+}
+
 /// A connection to a cluster whose methods wait. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
 pub struct Session {
