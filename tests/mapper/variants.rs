@@ -117,6 +117,35 @@ async fn rows_are_written_and_read_as_what_they_are() {
     assert!(session.execute(&insert, cat()).await.is_err(), "nobody would know what it is");
 }
 
+#[tokio::test]
+async fn variants_are_inserted_selected_changed_and_saved() {
+    let (_cluster, mapper) = shop().await;
+    mapper.schema().sync_table::<Pet>().await.unwrap();
+    mapper.insert_all::<Pet>(&[cat(), dog()]).await.unwrap();
+    assert_eq!(mapper.get::<Pet>((2,)).await.unwrap(), dog());
+    let hounds = mapper.select::<Pet>().filter(Pet::KIND.eq("hound")).all().await.unwrap();
+    assert_eq!(hounds, [dog()]);
+    mapper.update::<Pet>((1,)).set(Cat::LIVES.of(), 6).await.unwrap();
+    let Pet::Cat(tom) = mapper.get::<Pet>((1,)).await.unwrap() else { panic!("it was a cat") };
+    assert_eq!(tom.lives, 6);
+
+    // What the other variant had is deleted when a row becomes one of another.
+    let mut pet = mapper.get::<Pet>((2,)).tracked().await.unwrap();
+    *pet = Pet::Cat(Cat { animal: Animal { id: 2, name: "Rex".into() }, lives: 9 });
+    assert_eq!(pet.changed(), ["kind", "lives", "owner"]);
+    pet.save(&mapper).await.unwrap();
+    let result =
+        mapper.session().query("SELECT kind, lives, owner FROM shop.pets WHERE id = 2", ()).await.unwrap();
+    let row: (String, i32, Option<String>) = result.single_row().unwrap();
+    assert_eq!(row, ("cat".into(), 9, None));
+
+    let mut long = cat();
+    let Pet::Cat(inner) = &mut long else { unreachable!() };
+    inner.animal.name = "Bartholomew".into();
+    let error = mapper.insert(&long).await.unwrap_err();
+    assert!(error.to_string().contains("column name: has 11 characters, and takes 8 at most"), "{error}");
+}
+
 #[derive(Debug, Clone, PartialEq, ModelFields)]
 struct Circle {
     #[chorus(clustering_key)]
@@ -144,6 +173,20 @@ fn what_tells_variants_apart_may_lead_the_key() {
     assert_eq!(circle.primary_key(), ("circle".to_owned(), 3));
     assert_eq!(Shape::table().partition_key().map(|column| &*column.name).collect::<Vec<_>>(), ["shape"]);
     assert_eq!(Shape::Square(Square { id: 1, side: 2.0 }).partition_key(), ("square".to_owned(),));
+}
+
+#[tokio::test]
+async fn one_kind_is_a_partition_where_it_leads_the_key() {
+    let (_cluster, mapper) = shop().await;
+    mapper.schema().sync_table::<Shape>().await.unwrap();
+    let circles = [3, 4].map(|id| Shape::Circle(Circle { id, radius: 1.0 }));
+    mapper.insert_all::<Shape>(&circles).await.unwrap();
+    mapper.insert(&Shape::Square(Square { id: 3, side: 2.0 })).await.unwrap();
+    let found = mapper.select::<Shape>().filter(Shape::SHAPE.eq("circle")).all().await.unwrap();
+    assert_eq!(found, circles);
+    mapper.remove(&circles[0]).await.unwrap();
+    assert!(mapper.find::<Shape>(circles[0].primary_key()).await.unwrap().is_none());
+    assert!(mapper.find::<Shape>(("square".to_owned(), 3)).await.unwrap().is_some());
 }
 
 #[derive(Debug, Clone, ModelFields)]
