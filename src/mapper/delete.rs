@@ -54,7 +54,7 @@ impl Mapper {
     /// ```no_run
     /// # use chorus::mapper::{Column, Mapper, MapperError, Model};
     /// # async fn example<Reading: Model>(mapper: Mapper, sensor: Column<Reading, i64>, at: Column<Reading, i64>) -> Result<(), MapperError> {
-    /// mapper.delete_where([sensor.eq(7), at.lt(1_700_000_000_000)]).await?;
+    /// mapper.delete_where([sensor.eq(7), at.lt(1_700_000_000_000_i64)]).await?;
     /// # Ok(())
     /// # }
     /// ```

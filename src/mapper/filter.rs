@@ -39,7 +39,8 @@ impl<M> fmt::Debug for Filter<M> {
     }
 }
 
-/// Comparisons. What a column is compared with becomes its type by [`Into`]: text may be a `&str`.
+/// Comparisons. What a column is compared with becomes its type by [`Into`]: text may be a `&str`, and an `i32`, which a number without
+/// a suffix is, suits every wider column; for narrower ones write `5_i16`.
 impl<M, T: ToCql + Send + Sync + 'static> Column<M, T> {
     /// `column = value`
     pub fn eq(self, value: impl Into<T>) -> Filter<M> {

@@ -26,7 +26,8 @@ use crate::Error;
 /// The memory is the encoded value of each column, so that models need neither `Clone` nor `PartialEq` for this. Sets and maps are the same
 /// whatever the order of their elements.
 ///
-/// **After a failure** the memory is as it was before: what was to be written has still changed, and the next `save` sends it again. That holds
+/// **After a failure**, and when a saving is dropped, the memory is as it was before: what was to be written has still changed, and the next `save`
+/// sends it again. That holds
 /// for a write whose fate is unknown as well, such as one that timed out: counters, and what is appended to lists, may then count twice;
 /// read such rows again.
 #[derive(Debug, Clone)]

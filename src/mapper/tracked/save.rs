@@ -15,8 +15,8 @@ use crate::mapper::value::Value;
 use crate::mapper::{ColumnDefinition, Filter, Mapper, MapperError, Model, TableDefinition};
 use crate::statement::StatementOptions;
 
-/// The saving of a tracked row, made by [`Mapper::save`]. Sent when it is awaited, unless nothing has changed. The row's memory follows
-/// when it has been written.
+/// The saving of a tracked row, made by [`Mapper::save`]. Sent when it is awaited, unless nothing has changed, and then conditions are not
+/// looked at either. The row's memory follows when it has been written.
 ///
 /// # Errors
 ///
