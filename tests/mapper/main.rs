@@ -1,11 +1,12 @@
 //! The object mapper, against the embedded cluster, and in `real` against an Apache Cassandra.
 //!
-//! `definitions` is what derived models say of their tables; `schema` makes those tables; the others read and write them, most of them those
-//! of `tables`.
+//! `definitions` is what derived models say of their tables; `schema` makes those tables, and `indexes` what the embedded node does not
+//! have; the others read and write them, most of them those of `tables`.
 
 mod batches;
 mod bulk;
 mod definitions;
+mod indexes;
 mod named;
 mod real;
 mod schema;

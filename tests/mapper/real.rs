@@ -5,7 +5,7 @@ use std::time::Duration;
 use chorus::Session;
 use chorus::mapper::Mapper;
 
-use crate::{schema, servers, tables, values};
+use crate::{indexes, schema, servers, tables, values};
 
 async fn session() -> Session {
     let address =
@@ -34,7 +34,7 @@ async fn real_tables_are_made_grow_and_have_columns_of_every_type() {
     schema::a_table_is_made_once(&mapper).await;
     schema::a_table_grows(&mapper).await;
     schema::an_unknown_option_is_refused(&mapper).await;
-    schema::custom_indexes_are_made_once(&mapper).await;
+    indexes::custom_indexes_are_made_once(&mapper).await;
     values::everything_comes_back(&mapper).await;
     assert!(mapper.schema().drop_keyspace("shop").await.unwrap());
 }

@@ -361,44 +361,6 @@ async fn a_keyspace_is_made_once_and_stays_as_it_is() {
     assert!(!mapper.session().state().keyspace("Other").unwrap().durable_writes);
 }
 
-#[derive(Model)]
-#[chorus(table = "found")]
-struct Found {
-    #[chorus(partition_key)]
-    id: i32,
-    #[chorus(index(
-        name = "found_text",
-        class = "StorageAttachedIndex",
-        options = "{'case_sensitive': 'false'}"
-    ))]
-    text: String,
-    #[chorus(index(class = "sai", entries))]
-    map: BTreeMap<String, i32>,
-    #[chorus(index)]
-    place: [f32; 3],
-}
-
-const FOUND: [&str; 4] = [
-    "CREATE TABLE IF NOT EXISTS shop.found (id int, text text, map map<text, int>, place vector<float, 3>, PRIMARY KEY ((id)))",
-    "CREATE CUSTOM INDEX IF NOT EXISTS found_text ON shop.found (text) USING 'StorageAttachedIndex' \
-     WITH OPTIONS = {'case_sensitive': 'false'}",
-    "CREATE CUSTOM INDEX IF NOT EXISTS ON shop.found (entries(map)) USING 'sai'",
-    "CREATE INDEX IF NOT EXISTS ON shop.found (place)",
-];
-
-#[tokio::test]
-async fn statements_of_custom_indexes_are_written() {
-    let (_cluster, mapper) = shop().await;
-    assert_eq!(mapper.schema().create_statements::<Found>().unwrap(), FOUND);
-}
-
-/// Custom indexes, which the embedded node does not have.
-pub(crate) async fn custom_indexes_are_made_once(mapper: &Mapper) {
-    let schema = mapper.schema();
-    assert_eq!(schema.sync_table::<Found>().await.unwrap().statements, FOUND);
-    assert_eq!(schema.sync_table::<Found>().await.unwrap(), SyncReport::default());
-}
-
 pub(crate) async fn an_unknown_option_is_refused(mapper: &Mapper) {
     let error = refusal(mapper.schema().sync_table::<UnknownOption>().await);
     assert!(matches!(error, SchemaError::UnknownOption { .. }), "{error}");
