@@ -20,9 +20,9 @@ use chorus::{ClusterEvent, Consistency, PreparedStatement, Session};
 
 /// How many writers, each with at most one request under way.
 const WRITERS: u64 = 16;
-/// How long a writer rests between two rows. Some three hundred rows a second are a load, and leave nodes that share a small
+/// How long a writer rests between two rows. Some five hundred rows a second are a load, and leave nodes that share a small
 /// machine with it the processors that they need to start.
-const REST: Duration = Duration::from_millis(40);
+const REST: Duration = Duration::from_millis(10);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
