@@ -76,12 +76,13 @@ impl ExistingRow {
     }
 }
 
-/// Names and values of its columns.
+/// Names and values of its [columns](Self::columns).
 impl fmt::Debug for ExistingRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         if let Ok(Some(row)) = self.0.first_row::<chorus_protocol::Row>() {
             let cells = self.0.columns().iter().zip(&row.values);
+            let cells = cells.filter(|(column, _)| &*column.name != APPLIED);
             map.entries(cells.map(|(column, value)| (&column.name, value)));
         }
         map.finish()

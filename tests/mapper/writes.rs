@@ -73,6 +73,8 @@ async fn row_that_exists_is_not_inserted_again_and_is_told() {
     assert_eq!(existing.value::<String>("name").expect("shown"), "Io");
     assert_eq!(existing.read::<User>().expect("all of it"), Some(full()));
     assert!(existing.columns().all(|column| &*column.name != "[applied]"));
+    let shown = format!("{existing:?}");
+    assert!(shown.contains("Io") && !shown.contains("applied"), "{shown}");
     assert_eq!(user(&shop, 1).await, full());
 }
 
