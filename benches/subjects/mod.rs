@@ -9,6 +9,7 @@ pub(crate) mod encode;
 pub(crate) mod engine;
 pub(crate) mod in_memory;
 pub(crate) mod large;
+pub(crate) mod mapped;
 pub(crate) mod page;
 mod peer;
 pub(crate) mod requests;

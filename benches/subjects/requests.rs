@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chorus::{PreparedStatement, Session};
+use chorus::Session;
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 
@@ -59,13 +59,14 @@ pub(crate) fn bulk_rows() -> Subject {
 
 /// Callers that share the requests asked for, each a task of its own. They are started here, and wait between one call and
 /// the next, so that what is measured are requests only.
-fn crowd<F>(
+pub(super) fn crowd<S, F>(
     scene: InMemory,
     callers: u64,
-    statement: PreparedStatement,
-    requests: impl Fn(Session, PreparedStatement, Range<i64>) -> F + Clone + Send + 'static,
+    statement: S,
+    requests: impl Fn(Session, S, Range<i64>) -> F + Clone + Send + 'static,
 ) -> Subject
 where
+    S: Clone + Send + 'static,
     F: Future<Output = ()> + Send,
 {
     // As many at once as there will ever be, so that the pools have them.

@@ -76,10 +76,11 @@ impl Common {
 
 /// The places of the columns an INSERT writes.
 pub(super) fn inserted(table: &TableDefinition, only_static: bool) -> impl Iterator<Item = usize> {
-    table.columns.iter().enumerate().filter_map(move |(index, column)| {
+    let of_partition = |column: &ColumnDefinition| {
         let part = table.column_facts(&column.name).map(|facts| facts.part);
-        (!only_static || matches!(part, Some(Part::Partition | Part::Static))).then_some(index)
-    })
+        matches!(part, Some(Part::Partition | Part::Static))
+    };
+    (0..table.columns.len()).filter(move |index| !only_static || of_partition(&table.columns[*index]))
 }
 
 /// `INSERT INTO ks.t (a, b) VALUES (?, ?) IF NOT EXISTS USING TTL ? AND TIMESTAMP ?`
