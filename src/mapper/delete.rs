@@ -10,7 +10,7 @@ use super::operation::sealed::Writes;
 use super::operation::{Operation, Source, sent_when_awaited};
 use super::statement_text::StatementText;
 use super::update::{Condition, Target};
-use super::using::{Using, write_setters};
+use super::using::{Using, condition_setters, write_setters};
 use super::value::{Use, Value, Values};
 use super::{Column, Filter, Mapper, MapperError, Model, TableDefinition};
 use crate::statement::StatementOptions;
@@ -96,19 +96,7 @@ impl<'v, M: Model> Delete<'v, M> {
         self
     }
 
-    /// Fails with [`MapperError::NotApplied`] when the row does not exist. A lightweight transaction.
-    pub fn if_exists(mut self) -> Self {
-        self.condition = self.condition.and_exists();
-        self
-    }
-
-    /// Deletes only when this holds, and everything that was said before; otherwise this fails with
-    /// [`MapperError::NotApplied`]. A lightweight transaction. Columns of the primary key cannot be asked about.
-    pub fn if_(mut self, condition: Filter<M>) -> Self {
-        self.condition = self.condition.and(condition.relation);
-        self
-    }
-
+    condition_setters!("Deletes only when the row", "Deletes only when this");
     write_setters!();
 
     /// Whether static columns are all it deletes.

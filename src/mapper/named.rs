@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chorus_protocol::{FromRow, ToCql};
 
 use super::relation::{Left, Relation};
-use super::select::{Page, Query, SelectStream, all, count, first, one, page, stream};
+use super::select::{Page, Query, SelectStream, all, count, first, one, page, row_setters, stream};
 use super::statement_text::StatementText;
 use super::using::idempotent_setter;
 use super::value::Value;
@@ -115,23 +115,7 @@ impl NamedSelect {
         self
     }
 
-    /// At most this many rows; zero and `None` are as many as there are, which is the default.
-    pub fn limit(mut self, rows: impl Into<Option<u32>>) -> Self {
-        self.query.limit = rows.into().filter(|rows| *rows > 0);
-        self
-    }
-
-    /// At most this many rows of each partition; zero and `None` are as many as there are, which is the default.
-    pub fn per_partition_limit(mut self, rows: impl Into<Option<u32>>) -> Self {
-        self.query.per_partition_limit = rows.into().filter(|rows| *rows > 0);
-        self
-    }
-
-    /// Has the servers read rows only to leave them out, up to the whole table (`ALLOW FILTERING`).
-    pub fn allow_filtering(mut self) -> Self {
-        self.query.allow_filtering = true;
-        self
-    }
+    row_setters!();
 
     /// One row for each partition (`SELECT DISTINCT`): of [`only`](Self::only) columns of the partition key and static ones, by default
     /// the partition key.
@@ -182,7 +166,7 @@ impl NamedSelect {
     ///
     /// [`MapperError::MultipleRows`]; those of [`all`](Self::all).
     pub async fn at_most_one<R: for<'f> FromRow<'f>>(mut self) -> Result<Option<R>, MapperError> {
-        self.query.limit = Some(self.query.limit.unwrap_or(2).min(2));
+        self.query.read_two();
         one(self.request()?).await
     }
 

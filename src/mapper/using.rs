@@ -75,6 +75,28 @@ macro_rules! write_setters {
     };
 }
 
+/// The setters of conditions, for a type with a field `condition`; each with what its documentation begins with.
+macro_rules! condition_setters {
+    ($exists:literal, $holds:literal) => {
+        #[doc = $exists]
+        /// exists; otherwise it fails with [`MapperError::NotApplied`]($crate::mapper::MapperError::NotApplied). A lightweight
+        /// transaction.
+        pub fn if_exists(mut self) -> Self {
+            self.condition = self.condition.and_exists();
+            self
+        }
+
+        #[doc = $holds]
+        /// holds, and everything that was said before; otherwise it fails with
+        /// [`MapperError::NotApplied`]($crate::mapper::MapperError::NotApplied). A lightweight transaction. Columns of the
+        /// primary key cannot be asked about.
+        pub fn if_(mut self, condition: $crate::mapper::Filter<M>) -> Self {
+            self.condition = self.condition.and(condition.relation);
+            self
+        }
+    };
+}
+
 /// The setter of whatever may be said to be repeatable, for a type with a field `idempotent`.
 macro_rules! idempotent_setter {
     () => {
@@ -104,7 +126,7 @@ macro_rules! ttl_setter {
     };
 }
 
-pub(super) use {idempotent_setter, ttl_setter, write_setters};
+pub(super) use {condition_setters, idempotent_setter, ttl_setter, write_setters};
 
 #[cfg(test)]
 mod tests {

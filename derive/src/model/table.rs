@@ -1,20 +1,39 @@
 //! `impl Model`
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::LitStr;
 
+use super::keys::Key;
+use super::options::TableOption;
 use super::{Definition, keys, names};
 
 /// The implementation for a struct.
 pub(super) fn implementation(definition: &Definition) -> TokenStream {
-    let (record, mapper) = (&definition.record, definition.mapper());
-    let name = &record.name;
-    let attributes = &definition.attributes;
-    let table = attributes.table.as_ref().map_or_else(|| names::snake_case(&name.to_string()), LitStr::value);
-    let keyspace = keyspace(attributes.keyspace.as_ref());
-    let options = attributes.options.iter().map(|option| option.expression(&mapper));
-    let keys::Key { typ, value } = keys::primary(definition);
+    let (record, mapper, attributes) = (&definition.record, definition.mapper(), &definition.attributes);
+    let (table, keyspace) = (attributes.table.as_ref(), attributes.keyspace.as_ref());
+    let none = quote!(::core::option::Option::None);
+    let key = keys::primary(definition);
+    model(&record.name, &mapper, table, keyspace, &attributes.options, &none, &key)
+}
+
+/// `impl Model` for a type that has its columns already; `discriminator` is an expression.
+pub(super) fn model(
+    name: &Ident,
+    mapper: &TokenStream,
+    table: Option<&LitStr>,
+    keyspace: Option<&LitStr>,
+    options: &[TableOption],
+    discriminator: &TokenStream,
+    key: &Key,
+) -> TokenStream {
+    let table = table.map_or_else(|| names::snake_case(&name.to_string()), LitStr::value);
+    let keyspace = match keyspace {
+        Some(keyspace) => quote!(::core::option::Option::Some(::std::borrow::Cow::Borrowed(#keyspace))),
+        None => quote!(::core::option::Option::None),
+    };
+    let options = options.iter().map(|option| option.expression(mapper));
+    let Key { typ, value } = key;
 
     quote! {
         #[automatically_derived]
@@ -28,7 +47,7 @@ pub(super) fn implementation(definition: &Definition) -> TokenStream {
                     name: ::std::borrow::Cow::Borrowed(#table),
                     columns: <Self as #mapper::ModelFields>::columns().to_vec(),
                     options: ::std::vec![#(#options),*],
-                    discriminator: ::core::option::Option::None,
+                    discriminator: #discriminator,
                 })
             }
 
@@ -36,13 +55,5 @@ pub(super) fn implementation(definition: &Definition) -> TokenStream {
                 #value
             }
         }
-    }
-}
-
-/// The keyspace a model names, as an expression.
-pub(super) fn keyspace(name: Option<&LitStr>) -> TokenStream {
-    match name {
-        Some(name) => quote!(::core::option::Option::Some(::std::borrow::Cow::Borrowed(#name))),
-        None => quote!(::core::option::Option::None),
     }
 }

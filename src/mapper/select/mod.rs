@@ -13,7 +13,7 @@ mod selection;
 use std::marker::PhantomData;
 
 pub use order::Order;
-pub(super) use query::Query;
+pub(super) use query::{Query, row_setters};
 pub use rows::{Page, SelectStream};
 pub(super) use run::{Request, all, count, first, one, page, stream};
 pub use selection::{Fields, Kept, Optional, PartitionKeys, ReadColumn, Selection, Whole};
@@ -143,23 +143,7 @@ impl<M: Model, S> Select<'_, M, S> {
         self
     }
 
-    /// At most this many rows; zero and `None` are as many as there are, which is the default.
-    pub fn limit(mut self, rows: impl Into<Option<u32>>) -> Self {
-        self.query.limit = rows.into().filter(|rows| *rows > 0);
-        self
-    }
-
-    /// At most this many rows of each partition; zero and `None` are as many as there are, which is the default.
-    pub fn per_partition_limit(mut self, rows: impl Into<Option<u32>>) -> Self {
-        self.query.per_partition_limit = rows.into().filter(|rows| *rows > 0);
-        self
-    }
-
-    /// Has the servers read rows only to leave them out, up to the whole table (`ALLOW FILTERING`).
-    pub fn allow_filtering(mut self) -> Self {
-        self.query.allow_filtering = true;
-        self
-    }
+    row_setters!();
 
     /// One row for each partition (`SELECT DISTINCT`), of [`only`](Self::only) columns of the partition key and static ones.
     pub fn distinct(mut self) -> Self {
@@ -211,7 +195,7 @@ impl<M: Model, S: Selection<M>> Select<'_, M, S> {
     ///
     /// [`MapperError::MultipleRows`]; those of [`Select`]; the errors of requests.
     pub async fn at_most_one(mut self) -> Result<Option<S::Item>, MapperError> {
-        self.query.limit = Some(self.query.limit.unwrap_or(2).min(2));
+        self.query.read_two();
         Ok(one::<S::Row>(self.request()?).await?.map(S::item))
     }
 

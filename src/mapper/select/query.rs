@@ -22,6 +22,11 @@ pub(in crate::mapper) struct Query {
 }
 
 impl Query {
+    /// Reads no more rows than it takes to see that there is more than one.
+    pub(in crate::mapper) fn read_two(&mut self) {
+        self.limit = Some(self.limit.unwrap_or(2).min(2));
+    }
+
     /// `SELECT DISTINCT a, b FROM ks.t WHERE .. ORDER BY .. PER PARTITION LIMIT ? LIMIT ? ALLOW FILTERING`; all columns when none are
     /// named.
     pub(in crate::mapper) fn text(
@@ -68,3 +73,28 @@ impl Query {
         }
     }
 }
+
+/// The setters of how many rows are read, for a type with a field `query`.
+macro_rules! row_setters {
+    () => {
+        /// At most this many rows; zero and `None` are as many as there are, which is the default.
+        pub fn limit(mut self, rows: impl Into<Option<u32>>) -> Self {
+            self.query.limit = rows.into().filter(|rows| *rows > 0);
+            self
+        }
+
+        /// At most this many rows of each partition; zero and `None` are as many as there are, which is the default.
+        pub fn per_partition_limit(mut self, rows: impl Into<Option<u32>>) -> Self {
+            self.query.per_partition_limit = rows.into().filter(|rows| *rows > 0);
+            self
+        }
+
+        /// Has the servers read rows only to leave them out, up to the whole table (`ALLOW FILTERING`).
+        pub fn allow_filtering(mut self) -> Self {
+            self.query.allow_filtering = true;
+            self
+        }
+    };
+}
+
+pub(in crate::mapper) use row_setters;

@@ -10,9 +10,9 @@ use crate::mapper::insert::Nulls;
 use crate::mapper::operation::sealed::Writes;
 use crate::mapper::operation::{Operation, sent_when_awaited};
 use crate::mapper::update::{Assignment, Change, Changes, Condition, Target};
-use crate::mapper::using::{Using, ttl_setter, write_setters};
+use crate::mapper::using::{Using, condition_setters, ttl_setter, write_setters};
 use crate::mapper::value::Value;
-use crate::mapper::{ColumnDefinition, Filter, Mapper, MapperError, Model, TableDefinition};
+use crate::mapper::{ColumnDefinition, Mapper, MapperError, Model, TableDefinition};
 use crate::statement::StatementOptions;
 
 /// The saving of a tracked row, made by [`Mapper::save`]. Sent when it is awaited, unless nothing has changed, and then conditions are not
@@ -66,19 +66,10 @@ impl<'v, M: Model> Save<'v, M> {
         self
     }
 
-    /// For a row that is updated: only when it exists; otherwise it fails with [`MapperError::NotApplied`]. A lightweight transaction.
-    pub fn if_exists(mut self) -> Self {
-        self.condition = self.condition.and_exists();
-        self
-    }
-
-    /// For a row that is updated: only when this holds, and everything that was said before; otherwise it fails with
-    /// [`MapperError::NotApplied`]. A lightweight transaction.
-    pub fn if_(mut self, condition: Filter<M>) -> Self {
-        self.condition = self.condition.and(condition.relation);
-        self
-    }
-
+    condition_setters!(
+        "For a row that is updated: only when it",
+        "For a row that is updated: only when this"
+    );
     write_setters!();
     ttl_setter!();
 }

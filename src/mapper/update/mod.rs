@@ -18,7 +18,7 @@ use super::operation::sealed::Writes;
 use super::operation::sent_when_awaited;
 use super::relation::Relation;
 use super::tracked::encoded;
-use super::using::{Using, ttl_setter, write_setters};
+use super::using::{Using, condition_setters, ttl_setter, write_setters};
 use super::value::Value;
 use super::{Filter, Mapper, MapperError, Model, Operator};
 use crate::statement::StatementOptions;
@@ -90,19 +90,7 @@ impl Mapper {
 }
 
 impl<'v, M: Model> Update<'v, M> {
-    /// Only a row that exists is changed; otherwise this fails with [`MapperError::NotApplied`]. A lightweight transaction.
-    pub fn if_exists(mut self) -> Self {
-        self.condition = self.condition.and_exists();
-        self
-    }
-
-    /// The row is changed only when this holds, and everything that was said before; otherwise this fails with
-    /// [`MapperError::NotApplied`]. A lightweight transaction. Columns of the primary key cannot be asked about.
-    pub fn if_(mut self, condition: Filter<M>) -> Self {
-        self.condition = self.condition.and(condition.relation);
-        self
-    }
-
+    condition_setters!("Changes the row only when it", "Changes the row only when this");
     write_setters!();
     ttl_setter!();
 

@@ -7,11 +7,11 @@ mod fields;
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{DeriveInput, Error, LitStr, Type};
+use syn::{DeriveInput, Error, Type};
 
 use super::attributes::Role;
 use super::keys::{Key, joined};
-use super::{names, table};
+use super::table;
 use definition::{EnumAttributes, Variant, Variants};
 
 /// Everything for an enum.
@@ -103,9 +103,6 @@ impl Variants {
     fn model(&self) -> TokenStream {
         let (name, mapper, column) = (&self.name, self.mapper(), &self.discriminator.column);
         let EnumAttributes { table, keyspace, options, .. } = &self.attributes;
-        let table = table.as_ref().map_or_else(|| names::snake_case(&name.to_string()), LitStr::value);
-        let keyspace = table::keyspace(keyspace.as_ref());
-        let options = options.iter().map(|option| option.expression(&mapper));
         let values = self.values();
         let partition = Key {
             typ: quote!(<Self as #mapper::ModelFields>::PartitionKey),
@@ -115,31 +112,14 @@ impl Variants {
             typ: quote!(<Self as #mapper::ModelFields>::ClusteringKey),
             value: quote!(#mapper::ModelFields::clustering_key(self)),
         };
-        let Key { typ, value } = joined(&mapper, &partition, &clustering);
-        quote! {
-            #[automatically_derived]
-            impl #mapper::Model for #name {
-                type PrimaryKey = #typ;
-
-                fn table() -> &'static #mapper::TableDefinition {
-                    static TABLE: ::std::sync::OnceLock<#mapper::TableDefinition> = ::std::sync::OnceLock::new();
-                    TABLE.get_or_init(|| #mapper::TableDefinition {
-                        keyspace: #keyspace,
-                        name: ::std::borrow::Cow::Borrowed(#table),
-                        columns: <Self as #mapper::ModelFields>::columns().to_vec(),
-                        options: ::std::vec![#(#options),*],
-                        discriminator: ::core::option::Option::Some(#mapper::Discriminator {
-                            column: ::std::borrow::Cow::Borrowed(#column),
-                            values: ::std::vec![#(::std::borrow::Cow::Borrowed(#values)),*],
-                        }),
-                    })
-                }
-
-                fn primary_key(&self) -> Self::PrimaryKey {
-                    #value
-                }
-            }
-        }
+        let discriminator = quote! {
+            ::core::option::Option::Some(#mapper::Discriminator {
+                column: ::std::borrow::Cow::Borrowed(#column),
+                values: ::std::vec![#(::std::borrow::Cow::Borrowed(#values)),*],
+            })
+        };
+        let key = joined(&mapper, &partition, &clustering);
+        table::model(name, &mapper, table.as_ref(), keyspace.as_ref(), options, &discriminator, &key)
     }
 
     /// The handle on the discriminator.
