@@ -107,10 +107,13 @@ impl PoolActor {
                 // host knows.
                 if *told < term {
                     Lessons { statements, keyspace }.teach(&newcomer.handle).await;
-                    *told = term;
+                    // Where the connection was lost on the way, the next one tells it.
+                    if newcomer.is_alive() {
+                        *told = term;
+                    }
                 }
                 drop(told);
-                if newcomer.handle.is_closed() || !newcomer.handle.is_open() {
+                if !newcomer.is_alive() {
                     return (Err(ConnectError::Closed { during: Phase::Statements }), port_failed);
                 }
             }
@@ -216,6 +219,11 @@ struct Newcomer {
 }
 
 impl Newcomer {
+    /// Whether requests can be sent on it, as far as this side knows.
+    fn is_alive(&self) -> bool {
+        self.handle.is_open() && !self.handle.is_closed()
+    }
+
     /// Whether the server serves. One that leaves lets connections in, and refuses what is asked on them.
     async fn probe(&self) -> Result<(), ConnectError> {
         match ask(&self.handle, Ok(options_frame(&self.handle.shape)), PROBE_TIMEOUT).await {
