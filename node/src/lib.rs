@@ -38,7 +38,7 @@ pub use execute::{
     BatchMember, Database, DatabaseOptions, ExecContext, ExecResult, NoSystemTables, Outcome, Plan,
     PreparedPlan, RowSet, SystemKeyspace, SystemTables,
 };
-pub use server::{Fault, FaultRules, Limits, Requests, RuleId};
+pub use server::{Fault, FaultRules, Limits, Requests, RuleId, Watch};
 #[cfg(feature = "tls")]
 pub use server::{NodeTls, NodeTlsError};
 pub use system::{ClientRoute, RELEASE_VERSION, Release};

@@ -43,6 +43,7 @@ fn f79_callers_of_a_runtime_that_was_shut_down_are_told() {
         open(&cluster, Placement::Hosted).await
     });
     hold_answers(&cluster);
+    let sent = cluster.watch(Requests::containing("numbers"));
     away.block_on(async {
         let mut calls: Vec<_> = (0..100)
             .map(|id| {
@@ -50,7 +51,7 @@ fn f79_callers_of_a_runtime_that_was_shut_down_are_told() {
                 tokio::spawn(async move { session.execute(&insert, (id, id)).await })
             })
             .collect();
-        eventually("they are under way", async || cluster.requests(0) >= 100).await;
+        eventually("they are under way", async || sent.count() >= 100).await;
         let began = Instant::now();
         // Elsewhere, because a runtime must not be dropped inside another.
         std::thread::spawn(move || home.shutdown_timeout(Duration::from_secs(1))).join().expect("shut down");
@@ -79,7 +80,7 @@ fn f79_requests_of_a_session_that_ends_all_end_and_no_task_remains() {
             eventually("nothing runs", async || Handle::current().metrics().num_alive_tasks() == 0).await;
             let (session, insert) = open(&cluster, placement).await;
             hold_answers(&cluster);
-            let before = cluster.requests(0);
+            let sent = cluster.watch(Requests::containing("numbers"));
             let calls: Vec<_> = (0..100)
                 .map(|id| {
                     let (session, insert) = (session.clone(), insert.clone());
@@ -89,7 +90,7 @@ fn f79_requests_of_a_session_that_ends_all_end_and_no_task_remains() {
             let many = session.execute_concurrent_with_args(&insert, (0..50).map(|id| (id, id)));
             let load = session.bulk(&insert).errors_allowed(50).load((0..50).map(|id| (id, id)));
             let (many, load) = (tokio::spawn(many.run_all()), tokio::spawn(load));
-            eventually("they are under way", async || cluster.requests(0) - before >= 200).await;
+            eventually("they are under way", async || sent.count() >= 200).await;
             let report = session.shutdown(Duration::from_millis(20)).await;
             assert_eq!(
                 (report.abandoned, report.completed, report.in_time),
@@ -123,13 +124,13 @@ fn f79_a_session_that_is_dropped_with_its_callers_leaves_nothing() {
             lay_out(&cluster, 1).await;
             let (session, insert) = open(&cluster, placement).await;
             hold_answers(&cluster);
-            let before = cluster.requests(0);
+            let sent = cluster.watch(Requests::containing("numbers"));
             for id in 0..50 {
                 let (session, insert) = (session.clone(), insert.clone());
                 tokio::spawn(async move { session.execute(&insert, (id, id)).await });
             }
             drop((session, insert));
-            eventually("they are under way", async || cluster.requests(0) - before >= 50).await;
+            eventually("they are under way", async || sent.count() >= 50).await;
         });
         // The callers go with their runtime, and the last handles with them.
         drop(runtime);

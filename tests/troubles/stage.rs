@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chorus::{PreparedStatement, Session, SessionBuilder};
-use chorus_node::{EmbeddedCluster, Fault, Requests, RuleId};
+use chorus_node::{EmbeddedCluster, Fault, Requests, RuleId, Watch};
 
 pub(crate) struct Stage {
     pub(crate) cluster: EmbeddedCluster,
@@ -45,9 +45,10 @@ impl Stage {
         statement
     }
 
-    /// Requests that reached each node.
-    pub(crate) fn requests(&self) -> Vec<u64> {
-        (0..self.cluster.addresses().len()).map(|node| self.cluster.requests(node)).collect()
+    /// Counts from now on what reaches each node of the statements with `text`.
+    pub(crate) fn watch(&self, text: &str) -> Vec<Watch> {
+        let nodes = 0..self.cluster.addresses().len();
+        nodes.map(|node| self.cluster.watch(Requests::containing(text).on_node(node))).collect()
     }
 
     /// Lets the next `times` requests with `text` go wrong.

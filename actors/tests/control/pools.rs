@@ -135,15 +135,14 @@ async fn no_more_requests_are_on_the_wire_than_the_window_allows_and_the_rest_wa
     let limits = Limits { in_flight_per_connection: 5, ..Limits::default() };
     let (cluster, engine) = two_shards(|config| config.limits = limits).await;
     // A full window is held back for so long that nothing else can be sent while anybody looks.
-    cluster
-        .faults()
-        .add(Requests::containing("cluster_name").times(10), Fault::Delay(Duration::from_millis(400)));
-    let before = cluster.requests(0);
+    let marked = Requests::containing("cluster_name");
+    cluster.faults().add(marked.clone().times(10), Fault::Delay(Duration::from_millis(400)));
+    let sent = cluster.watch(marked);
     let all = join_all((0..100).map(|_| query(&engine, MARKED)));
     let (answers, seen) = tokio::join!(all, async {
         // Longer than everything takes to be sent.
         tokio::time::sleep(Duration::from_millis(15)).await;
-        cluster.requests(0) - before
+        sent.count()
     });
     assert!(seen <= 10, "{seen} requests were sent at once over two connections");
     assert!(answers.into_iter().all(|answer| is_rows(&answer.unwrap())));

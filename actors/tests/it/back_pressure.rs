@@ -61,20 +61,21 @@ async fn a_request_whose_host_is_full_goes_to_the_next_of_its_plan_at_once() {
     let engine = Engine::connect(config).await.expect("connects");
     let first = engine.state().host_at(cluster.address(0)).expect("it is a member").index;
     let preferring = move || RequestOptions { preferred: Some(first), ..reads(LONG) };
-    cluster.faults().add(Requests::containing("cluster_name").on_node(0), Fault::DropAnswer);
+    let stuck_there = Requests::containing("cluster_name").on_node(0);
+    cluster.faults().add(stuck_there.clone(), Fault::DropAnswer);
     let in_flight = async || {
         let metrics = engine.metrics().await.expect("metrics");
         metrics.hosts.iter().filter(|host| host.host == first).map(|host| host.in_flight).sum::<u64>()
     };
     // One on the wire, one waiting for it: more does not fit.
     let mut stuck = Vec::new();
-    let received = cluster.requests(0);
+    let received = cluster.watch(stuck_there);
     for count in 1..=2 {
         let engine = engine.clone();
         let name = "SELECT cluster_name FROM system.local";
         stuck.push(tokio::spawn(async move { query(&engine, name, preferring()).await }));
         // The second one finds the first on the wire: before that it would be the first that waits.
-        while in_flight().await < count || cluster.requests(0) == received {
+        while in_flight().await < count || received.count() == 0 {
             assert!(!stuck.iter().any(tokio::task::JoinHandle::is_finished), "nothing there is answered");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

@@ -12,7 +12,7 @@ use super::owners::RoutingReport;
 use super::tablets::{Tablet, TabletError, TabletMap};
 use crate::catalog::TableSchema;
 use crate::execute::Database;
-use crate::server::FaultRules;
+use crate::server::{FaultRules, Requests, Watch};
 
 impl EmbeddedCluster {
     /// The cluster's name.
@@ -42,6 +42,11 @@ impl EmbeddedCluster {
     /// What goes wrong, and when.
     pub fn faults(&self) -> &FaultRules {
         &self.shared.faults
+    }
+
+    /// Counts requests of a kind from now on, [`FaultRules::watch`].
+    pub fn watch(&self, requests: Requests) -> Watch {
+        self.shared.faults.watch(requests)
     }
 
     /// From now on a trace is written down that long after its request: until then it has no duration and no events, as servers
@@ -77,7 +82,8 @@ impl EmbeddedCluster {
         self.node(node).counters.connections.load(Ordering::Relaxed)
     }
 
-    /// How many requests of any kind a node has received since the cluster was started.
+    /// How many requests of any kind a node has received since the cluster was started, those that clients have for
+    /// themselves among them; [`watch`](Self::watch) counts those that one means.
     ///
     /// # Panics
     ///

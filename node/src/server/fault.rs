@@ -1,9 +1,9 @@
-//! Faults by rule: what a test wants to go wrong, and when.
+//! Faults by rule: what a test wants to go wrong, and when; and watches, which count requests and leave them alone.
 //!
 //! Rules are tried in the order they were added; the first that matches a request decides about it. All randomness
 //! comes from the seed of the rule set, so a run with one connection can be repeated exactly.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -152,9 +152,22 @@ pub enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RuleId(u64);
 
+/// Counts the requests of a kind, for as long as it is kept. Made by [`FaultRules::watch`].
+#[derive(Debug)]
+#[must_use = "it counts for as long as it is kept"]
+pub struct Watch(Arc<AtomicU64>);
+
+impl Watch {
+    /// How many such requests have arrived since it was made.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// The rules of a cluster. Cheap when there are none.
 #[derive(Debug)]
 pub struct FaultRules {
+    /// Of rules and watches.
     count: AtomicUsize,
     trickling: Arc<AtomicUsize>,
     state: Mutex<State>,
@@ -173,6 +186,7 @@ impl Drop for Trickling {
 #[derive(Debug)]
 struct State {
     rules: Vec<Rule>,
+    watches: Vec<Watched>,
     next_id: u64,
     random: u64,
 }
@@ -184,6 +198,12 @@ struct Rule {
     fault: Fault,
     seen: u64,
     fired: u64,
+}
+
+#[derive(Debug)]
+struct Watched {
+    requests: Requests,
+    count: Arc<AtomicU64>,
 }
 
 /// A request as rules see it.
@@ -207,7 +227,7 @@ impl FaultRules {
         Self {
             count: AtomicUsize::new(0),
             trickling: Arc::default(),
-            state: Mutex::new(State { rules: Vec::new(), next_id: 0, random }),
+            state: Mutex::new(State { rules: Vec::new(), watches: Vec::new(), next_id: 0, random }),
         }
     }
 
@@ -217,8 +237,21 @@ impl FaultRules {
         let id = RuleId(state.next_id);
         state.next_id += 1;
         state.rules.push(Rule { id, requests, fault, seen: 0, fired: 0 });
-        self.count.store(state.rules.len(), Ordering::Release);
+        self.recount(&state);
         id
+    }
+
+    /// Counts requests from now on, whatever rules do with them. A client has requests of its own (it reads the schema again
+    /// after a change, and asks connections whether they live): a test that counts says which ones it means.
+    ///
+    /// [`times`](Requests::times), [`after`](Requests::after) and [`with_probability`](Requests::with_probability) have no
+    /// effect here.
+    pub fn watch(&self, requests: Requests) -> Watch {
+        let mut state = self.state.lock().expect("no code panics with the lock held");
+        let count = Arc::new(AtomicU64::new(0));
+        state.watches.push(Watched { requests, count: Arc::clone(&count) });
+        self.recount(&state);
+        Watch(count)
     }
 
     /// Removes a rule and says how many requests it was applied to; `None` when it is not there.
@@ -226,15 +259,19 @@ impl FaultRules {
         let mut state = self.state.lock().expect("no code panics with the lock held");
         let position = state.rules.iter().position(|rule| rule.id == id)?;
         let rule = state.rules.remove(position);
-        self.count.store(state.rules.len(), Ordering::Release);
+        self.recount(&state);
         Some(rule.fired)
     }
 
-    /// Removes every rule.
+    /// Removes every rule. Watches go on.
     pub fn clear(&self) {
         let mut state = self.state.lock().expect("no code panics with the lock held");
         state.rules.clear();
-        self.count.store(0, Ordering::Release);
+        self.recount(&state);
+    }
+
+    fn recount(&self, state: &State) {
+        self.count.store(state.rules.len() + state.watches.len(), Ordering::Release);
     }
 
     /// How many requests a rule was applied to; `None` when it is not there.
@@ -264,6 +301,18 @@ impl FaultRules {
     pub(crate) fn decide(&self, request: &Seen<'_>) -> Option<Fault> {
         let mut guard = self.state.lock().expect("no code panics with the lock held");
         let state = &mut *guard;
+        let watches = state.watches.len();
+        state.watches.retain(|watched| {
+            // Whoever watched holds the other one.
+            let is_kept = Arc::strong_count(&watched.count) > 1;
+            if is_kept && watched.requests.hold_for(request) {
+                watched.count.fetch_add(1, Ordering::Release);
+            }
+            is_kept
+        });
+        if state.watches.len() < watches {
+            self.recount(state);
+        }
         for rule in &mut state.rules {
             if !rule.requests.hold_for(request) {
                 continue;
@@ -380,6 +429,22 @@ mod tests {
         rules.add(Requests::all(), Fault::DropAnswer);
         assert!(matches!(rules.decide(&query(&[])), Some(Fault::DropRequest)));
         assert!(matches!(rules.decide(&query(&[])), Some(Fault::DropAnswer)));
+    }
+
+    #[test]
+    fn a_watch_counts_what_it_is_about_whatever_rules_do_and_for_as_long_as_it_is_kept() {
+        let rules = FaultRules::new(1);
+        rules.add(Requests::all().times(1), Fault::DropRequest);
+        let watch = rules.watch(Requests::containing("insert into t"));
+        assert!(fires(&rules, &query(&["INSERT INTO t (a) VALUES (1)"])));
+        rules.clear();
+        assert!(!rules.is_empty(), "somebody watches");
+        assert!(!fires(&rules, &query(&["INSERT INTO t (a) VALUES (2)"])));
+        assert!(!fires(&rules, &query(&["SELECT a FROM t"])));
+        assert_eq!(watch.count(), 2);
+        drop(watch);
+        assert!(!fires(&rules, &query(&[])));
+        assert!(rules.is_empty(), "nobody does any more");
     }
 
     #[test]

@@ -34,7 +34,7 @@ mod traced;
 #[cfg(unix)]
 mod unix;
 
-pub use fault::{Fault, FaultRules, Requests, RuleId};
+pub use fault::{Fault, FaultRules, Requests, RuleId, Watch};
 pub use limits::Limits;
 #[cfg(feature = "tls")]
 pub use tls::{NodeTls, NodeTlsError};
