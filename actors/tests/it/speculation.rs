@@ -97,11 +97,14 @@ async fn f61_a_request_that_is_not_idempotent_is_not_speculated() {
 #[tokio::test]
 async fn a_request_for_one_host_and_a_request_in_time_are_not_speculated() {
     let cluster = cluster(2);
-    let engine = speculating(&cluster, ConstantSpeculation::new(Duration::from_millis(400), 1)).await;
+    let engine = speculating(&cluster, ConstantSpeculation::new(LONG / 2, 1)).await;
     for _ in 0..50 {
         query(&engine, LOCAL, reads(LONG)).await.expect("in time");
     }
-    first_one_is_late(&cluster, 1, Duration::from_millis(600));
+    assert_eq!(metrics(&engine).await.speculative_sent, 0);
+
+    let engine = speculating(&cluster, after_20_ms()).await;
+    first_one_is_late(&cluster, 1, Duration::from_millis(150));
     let host = engine.state().hosts[0].index;
     let targeted = RequestOptions { host: Some(host), ..reads(LONG) };
     let reply = query(&engine, NAME, targeted).await.expect("that host answers");
