@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chorus::Session;
 use chorus::metrics::{PrometheusEndpoint, SeriesLimits};
+use chorus::policy::RoundRobin;
 use chorus_node::EmbeddedCluster;
 use serde_json::Value;
 
@@ -23,8 +25,13 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) async fn start() -> Self {
         let cluster = EmbeddedCluster::builder().nodes(3).racks(3).start().expect("a cluster");
-        let session =
-            Session::builder().contact_point(cluster.address(0)).connect().await.expect("a session");
+        let session = Session::builder()
+            .contact_point(cluster.address(0))
+            // One host after the other, however slow: reports tell of each.
+            .load_balancing(Arc::new(RoundRobin::new()))
+            .connect()
+            .await
+            .expect("a session");
         for cql in [
             "CREATE KEYSPACE ks WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 3}",
             "CREATE TABLE ks.t (id int PRIMARY KEY, value text)",
