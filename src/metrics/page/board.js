@@ -3,13 +3,16 @@
 // Rates are taken over so many seconds, or over more where points are farther apart.
 const RATE_SECONDS = 10;
 const MOST_GAPS = 64;
+// Where a picture ends that has shown nothing yet.
+const NEVER = 1;
 
 class Board {
   constructor(catalogue, history, places) {
     this.history = history;
+    this.held = false;
     this.pointer = new Pointer(places.tip, places.spoken);
     this.pointer.moved = () => this.cards().forEach((card) => card.chart?.point(this.pointer.time));
-    this.view = { span: 300, stride: 1, range: RATE_SECONDS, host: "", from: 0, to: 1, gaps: [], admits: () => true, pointed: () => this.pointer.time };
+    this.view = { span: 300, stride: 1, range: RATE_SECONDS, host: "", from: 0, to: NEVER, gaps: [], admits: () => true, pointed: () => this.pointer.time };
     const colours = new Colours(catalogue.metrics);
     this.seen = new IntersectionObserver((entries) => entries.forEach((entry) => this.sight(entry)), { rootMargin: "200px" });
     this.sized = new ResizeObserver((entries) => entries.forEach((entry) => this.size(entry)));
@@ -104,10 +107,13 @@ class Board {
     if (gaps.length > MOST_GAPS) gaps.shift();
   }
 
-  // Draws what there is, up to now as the server counts time; while it is paused, up to when that began.
+  // From now on the picture ends where it does, whatever is chosen; until it is let go.
+  hold(on) { this.held = on; }
+
+  // Draws what there is, up to now as the server counts time; while the picture is held, up to where it ended.
   update(now) {
     if (this.history.next === 0) return;
-    this.view.to = Math.max(now ?? this.view.to, this.history.time(this.history.newest));
+    if (!this.held || this.view.to === NEVER) this.view.to = Math.max(now ?? this.view.to, this.history.time(this.history.newest));
     this.view.from = this.view.to - this.view.span;
     this.cards().forEach((card) => card.update(this.history, this.view));
   }

@@ -14,7 +14,6 @@ function wantedOf({ metrics }) {
 
 const history = new History(SCRAPES, wantedOf(catalogue));
 const board = new Board(catalogue, history, { tabs: place("tabs"), main: place("main"), tip: place("tip"), spoken: place("spoken") });
-let paused = false;
 // Whether the last sample is a hole.
 let holed = false;
 
@@ -31,7 +30,7 @@ const poll = new Poll(
   () => {
     offerHosts();
     tellState();
-    if (!paused) board.update(poll.now());
+    if (!board.held) board.update(poll.now());
   },
 );
 
@@ -44,7 +43,7 @@ function tellState() {
     lost: "no answer",
     stale: "no news",
   };
-  const shown = paused && state === "live" ? "paused" : state;
+  const shown = board.held && state === "live" ? "paused" : state;
   place("state").dataset.state = shown;
   place("state").lastElementChild.textContent = shown === "paused" ? "paused" : words[state];
   const banners = {
@@ -71,7 +70,7 @@ function offerHosts() {
 }
 
 function pause(on) {
-  paused = on;
+  board.hold(on);
   place("pause").setAttribute("aria-pressed", String(on));
   place("pause").lastElementChild.textContent = on ? "Go on" : "Pause";
   tellState();
@@ -134,7 +133,7 @@ function start() {
   const known = Number(kept.read("window"));
   choose(WINDOWS.some(([seconds]) => seconds === known) ? known : 300);
   place("host").addEventListener("change", (event) => board.host(event.target.value));
-  place("pause").addEventListener("click", () => pause(!paused));
+  place("pause").addEventListener("click", () => pause(!board.held));
   place("theme").addEventListener("click", () => {
     theme(isDark() ? "light" : "dark");
     kept.write("theme", document.documentElement.dataset.theme);

@@ -18,14 +18,14 @@ class Track {
     this.upTo = 0;
   }
 
-  // Brings it up to date with a view of the history (see board): `span` seconds, rates over `range` seconds, every `stride`th scrape.
+  // Brings it up to date with a view of the history (see board): `from` one time `to` another, rates over `range` seconds, every
+  // `stride`th scrape.
   follow(history, view) {
-    const settings = `${history.era} ${view.stride} ${view.range} ${view.host}`;
+    const settings = `${history.era} ${view.span} ${view.stride} ${view.range} ${view.host}`;
     if (settings !== this.settings) this.begin(settings);
-    const from = history.time(history.newest) - view.span;
     let scrape = Math.max(this.upTo, history.oldest);
-    for (; scrape < history.next; scrape += 1) {
-      if (scrape % view.stride !== 0 || history.time(scrape) < from) continue;
+    for (; scrape < history.next && history.time(scrape) <= view.to; scrape += 1) {
+      if (scrape % view.stride !== 0 || history.time(scrape) < view.from) continue;
       const values = new Map();
       const range = reach(history, scrape, view.range);
       for (const [key, { labels, value }] of evaluate(this.query, history, scrape, range, view.admits)) {
@@ -35,8 +35,8 @@ class Track {
       }
       this.points.push({ time: history.time(scrape), values });
     }
-    this.upTo = history.next;
-    const old = this.points.findIndex((point) => point.time >= from);
+    this.upTo = scrape;
+    const old = this.points.findIndex((point) => point.time >= view.from);
     if (old > 0) this.points.splice(0, old);
     if (this.upTo % 32 === 0) this.forget();
   }

@@ -176,6 +176,12 @@ fn a_pause_holds_the_picture(chromium: &mut Chromium) {
     let samples = chromium.value("history.next").as_u64().expect("a count");
     chromium.wait_for(&format!("history.next > {}", samples + 1));
     assert_eq!(chromium.value(path), held, "samples are taken, and nothing moves");
+    let end = chromium.value("board.view.to");
+    for tab in ["hosts", "overview"] {
+        show(chromium, tab);
+        assert_eq!(chromium.value("board.view.to"), end, "nor does it when another picture is looked at");
+    }
+    assert_eq!(chromium.value(path), held);
     chromium.value("place('pause').click()");
     assert_ne!(chromium.value(path), held);
 }

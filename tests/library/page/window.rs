@@ -67,7 +67,7 @@ fn browser_reads_what_servers_may_say_and_keeps_a_bounded_window() {
             const window = new History(100, new Set(['chorus_attempts_total']));
             for (const [time, value] of [[900, 5], [100, 0], [160, 60], [161, 70]]) window.add(time, `chorus_attempts_total ${value}`);
             const track = new Track({ ask: 'rate', metric: 'chorus_attempts_total', by: [] });
-            track.follow(window, { stride: 1, range: 10, host: '', span: 300, admits: () => true });
+            track.follow(window, { stride: 1, range: 10, host: '', span: 300, from: -139, to: 161, admits: () => true });
             return [window.next, window.era, track.points.map((point) => point.values.get('') ?? null)];
         })()",
     );
@@ -77,6 +77,27 @@ fn browser_reads_what_servers_may_say_and_keeps_a_bounded_window() {
     assert_eq!(rates[0], None);
     assert!((rates[1].expect("over the minute") - 1.0).abs() < 0.4, "{rates:?}");
     assert_eq!(rates[2].map(f64::round), Some(2.0));
+
+    // A longer window has what was before the shorter one; a view of the past has nothing that came after it.
+    let windows = chromium.value(
+        "(() => {
+            const window = new History(400, new Set(['x']));
+            const track = new Track({ ask: 'now', metric: 'x', by: [] });
+            const look = (span, to) => {
+                track.follow(window, { stride: 1, range: 10, host: '', span, from: to - span, to, admits: () => true });
+                return [track.points.length, track.points[0].time, track.points.at(-1).time];
+            };
+            const add = (from, to) => {
+                for (let time = from; time <= to; time += 1) window.add(time, `x ${time}`);
+            };
+            add(1, 350);
+            const looks = [look(60, 350), look(300, 350)];
+            add(351, 360);
+            return [...looks, look(300, 350), look(60, 350), look(60, 360)];
+        })()",
+    );
+    let expected = json!([[61, 290, 350], [301, 50, 350], [301, 50, 350], [61, 290, 350], [61, 300, 360]]);
+    assert_eq!(windows, expected);
 
     let written = chromium.value(
         "[formatted(0, 'seconds'), formatted(0.0000123, 'seconds'), formatted(0.9996, 'seconds'), formatted(75, 'seconds'),
