@@ -35,6 +35,8 @@ struct Connection {
     limits: Limits,
     stopped: watch::Receiver<bool>,
     frozen: watch::Receiver<bool>,
+    /// Changes whenever a fault rule goes.
+    removals: watch::Receiver<()>,
     events: Option<broadcast::Receiver<Arc<Event>>>,
     /// When the client must have finished its handshake; `None` afterwards.
     handshake_until: Option<Instant>,
@@ -71,6 +73,7 @@ pub(crate) async fn serve(socket: Accepted, peer: SocketAddr, mut admission: Adm
         outbound: Outbound::default(),
         stopped: node.stopped.subscribe(),
         frozen: node.frozen.subscribe(),
+        removals: node.shared.faults.removals(),
         events: None,
         handshake_until: Some(Instant::now() + limits.handshake_timeout),
         write_until: None,
@@ -121,6 +124,10 @@ impl Connection {
                 return End::Now;
             }
             self.outbound.release(Instant::now());
+            if self.outbound.keeps() {
+                let rules = &self.admission.node().shared.faults;
+                self.outbound.let_go(|rule| rules.fired(rule).is_some());
+            }
             if let Err(end) = self.take_events() {
                 return end;
             }
@@ -168,6 +175,7 @@ impl Connection {
             }
             _ = self.stopped.changed() => Ok(()),
             _ = self.frozen.changed() => Ok(()),
+            _ = self.removals.changed(), if self.outbound.keeps() => Ok(()),
             event = next_event(&mut self.events) => self.send_event(event),
             () = sleep_until(timer) => self.check_deadlines(),
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chorus_protocol::{CustomPayload, DbError, Opcode};
+use tokio::sync::watch;
 
 /// Which requests a rule is about. Every condition that is set must hold.
 #[derive(Debug, Clone, Default)]
@@ -114,6 +115,9 @@ impl Requests {
 pub enum Fault {
     /// The request is carried out, and its answer held back for that long.
     Delay(Duration),
+    /// The request is carried out, and its answer held back for as long as the rule is there. When it is removed, the answers
+    /// go out in the order of their requests, connection by connection.
+    Hold,
     /// The request is carried out, and never answered.
     DropAnswer,
     /// The request is not carried out, and never answered.
@@ -170,6 +174,8 @@ pub struct FaultRules {
     /// Of rules and watches.
     count: AtomicUsize,
     trickling: Arc<AtomicUsize>,
+    /// Changes whenever a rule goes.
+    removals: watch::Sender<()>,
     state: Mutex<State>,
 }
 
@@ -227,6 +233,7 @@ impl FaultRules {
         Self {
             count: AtomicUsize::new(0),
             trickling: Arc::default(),
+            removals: watch::Sender::new(()),
             state: Mutex::new(State { rules: Vec::new(), watches: Vec::new(), next_id: 0, random }),
         }
     }
@@ -260,6 +267,7 @@ impl FaultRules {
         let position = state.rules.iter().position(|rule| rule.id == id)?;
         let rule = state.rules.remove(position);
         self.recount(&state);
+        self.removals.send_replace(());
         Some(rule.fired)
     }
 
@@ -268,6 +276,7 @@ impl FaultRules {
         let mut state = self.state.lock().expect("no code panics with the lock held");
         state.rules.clear();
         self.recount(&state);
+        self.removals.send_replace(());
     }
 
     fn recount(&self, state: &State) {
@@ -278,6 +287,11 @@ impl FaultRules {
     pub fn fired(&self, id: RuleId) -> Option<u64> {
         let state = self.state.lock().expect("no code panics with the lock held");
         state.rules.iter().find(|rule| rule.id == id).map(|rule| rule.fired)
+    }
+
+    /// Changes whenever a rule is removed.
+    pub(crate) fn removals(&self) -> watch::Receiver<()> {
+        self.removals.subscribe()
     }
 
     /// On how many connections an answer trickles now, or waits to. A connection is free again when its last answer is
@@ -297,8 +311,8 @@ impl FaultRules {
         self.count.load(Ordering::Acquire) == 0
     }
 
-    /// What shall go wrong with this request.
-    pub(crate) fn decide(&self, request: &Seen<'_>) -> Option<Fault> {
+    /// What shall go wrong with this request, and the rule that says so.
+    pub(crate) fn decide(&self, request: &Seen<'_>) -> Option<(RuleId, Fault)> {
         let mut guard = self.state.lock().expect("no code panics with the lock held");
         let state = &mut *guard;
         let watches = state.watches.len();
@@ -326,7 +340,7 @@ impl FaultRules {
                 continue;
             }
             rule.fired += 1;
-            return Some(rule.fault.clone());
+            return Some((rule.id, rule.fault.clone()));
         }
         None
     }
@@ -427,8 +441,8 @@ mod tests {
         let rules = FaultRules::new(1);
         rules.add(Requests::all().times(1), Fault::DropRequest);
         rules.add(Requests::all(), Fault::DropAnswer);
-        assert!(matches!(rules.decide(&query(&[])), Some(Fault::DropRequest)));
-        assert!(matches!(rules.decide(&query(&[])), Some(Fault::DropAnswer)));
+        assert!(matches!(rules.decide(&query(&[])), Some((_, Fault::DropRequest))));
+        assert!(matches!(rules.decide(&query(&[])), Some((_, Fault::DropAnswer))));
     }
 
     #[test]

@@ -8,14 +8,19 @@ use chorus_protocol::response::{DbError, Envelope};
 use chorus_protocol::wire::Reader;
 use chorus_protocol::{CustomPayload, FrameHeader, Opcode, flags};
 
-use super::fault::{Fault, Seen};
+use super::fault::{Fault, RuleId, Seen};
 use super::outbound::Outbound;
 use super::session::{Flow, Session};
 use crate::cluster::Place;
 
 impl Session {
-    /// What shall go wrong with a request.
-    pub(super) fn fault(&mut self, header: &FrameHeader, opcode: Opcode, body: &[u8]) -> Option<Fault> {
+    /// What shall go wrong with a request, and the rule that says so.
+    pub(super) fn fault(
+        &mut self,
+        header: &FrameHeader,
+        opcode: Opcode,
+        body: &[u8],
+    ) -> Option<(RuleId, Fault)> {
         let (payload, body) = split_payload(header, body);
         let texts = self.texts(opcode, &body);
         let statements: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -64,10 +69,10 @@ impl Session {
         Some(String::from(&*statement.query))
     }
 
-    /// Answers a request wrongly.
+    /// Answers a request wrongly, as a rule has it.
     pub(super) fn fail(
         &mut self,
-        fault: Fault,
+        (rule, fault): (RuleId, Fault),
         header: &FrameHeader,
         opcode: Opcode,
         body: &[u8],
@@ -75,14 +80,19 @@ impl Session {
     ) -> Flow {
         let start = out.envelopes().len();
         match fault {
+            Fault::Delay(_) | Fault::Hold if out.delayed() >= self.node.shared.limits.max_delayed => {
+                let message = "Too many answers are held back on this connection".to_owned();
+                self.reply(header, out).error(DbError::Overloaded, message);
+                Flow::Continue
+            }
             Fault::Delay(delay) => {
-                if out.delayed() >= self.node.shared.limits.max_delayed {
-                    let message = "Too many answers are held back on this connection".to_owned();
-                    self.reply(header, out).error(DbError::Overloaded, message);
-                    return Flow::Continue;
-                }
                 let flow = self.dispatch(header, opcode, body, out);
                 out.delay(start, Instant::now() + delay);
+                flow
+            }
+            Fault::Hold => {
+                let flow = self.dispatch(header, opcode, body, out);
+                out.hold(start, rule);
                 flow
             }
             Fault::DropAnswer => {

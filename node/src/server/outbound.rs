@@ -8,7 +8,7 @@ use chorus_protocol::response::Envelope;
 use chorus_protocol::segment::SegmentEncoder;
 use chorus_protocol::{Compression, HEADER_LEN, LENGTH_OFFSET, STREAM_OFFSET, flags};
 
-use super::fault::Trickling;
+use super::fault::{RuleId, Trickling};
 
 /// Where the flags of an envelope are.
 const FLAGS_OFFSET: usize = 1;
@@ -31,6 +31,9 @@ pub(crate) struct Outbound {
     segments: Option<SegmentEncoder>,
     scratch: Vec<u8>,
     delayed: BinaryHeap<Reverse<Delayed>>,
+    /// Held back until their rules are gone, in the order they came.
+    kept: Vec<(RuleId, Vec<u8>)>,
+    /// Of delayed and kept ones together.
     delayed_bytes: usize,
     delayed_count: u64,
     slow: Option<Slow>,
@@ -111,9 +114,34 @@ impl Outbound {
         self.delayed_count += 1;
     }
 
+    /// Holds every envelope from `start` on back until that rule is gone.
+    pub(crate) fn hold(&mut self, start: usize, rule: RuleId) {
+        let envelopes = self.envelopes.split_off(start);
+        self.delayed_bytes += envelopes.len();
+        self.kept.push((rule, envelopes));
+    }
+
     /// How many answers are held back.
     pub(crate) fn delayed(&self) -> usize {
-        self.delayed.len()
+        self.delayed.len() + self.kept.len()
+    }
+
+    /// Whether any is held back by a rule.
+    pub(crate) fn keeps(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// Lets go of the answers whose rules are gone.
+    pub(crate) fn let_go(&mut self, is_there: impl Fn(RuleId) -> bool) {
+        let (envelopes, bytes) = (&mut self.envelopes, &mut self.delayed_bytes);
+        self.kept.retain(|(rule, answer)| {
+            let stays = is_there(*rule);
+            if !stays {
+                *bytes -= answer.len();
+                envelopes.extend_from_slice(answer);
+            }
+            stays
+        });
     }
 
     /// When the next answer that is held back is due.

@@ -29,6 +29,27 @@ fn a_delayed_answer_comes_late_and_lets_others_pass() {
 }
 
 #[test]
+fn held_answers_come_when_their_rule_is_gone_and_let_others_pass() {
+    let cluster = EmbeddedCluster::start(1).unwrap();
+    for version in ProtocolVersion::ALL {
+        let mut client = Client::connect(cluster.address(0), version, None);
+        let held = cluster.faults().add(Requests::containing("keyspaces"), Fault::Hold);
+        let other = cluster.faults().add(Requests::containing("types"), Fault::Hold);
+        for (stream, text) in [(1, "keyspaces"), (2, "types"), (3, "keyspaces"), (4, "cluster")] {
+            client.send(stream, &query(&format!("DESCRIBE {text}")));
+        }
+        assert_eq!(client.answer().0, 4);
+        assert_eq!(cluster.faults().remove(held), Some(2));
+        assert_eq!([client.answer().0, client.answer().0], [1, 3]);
+        client.send(5, &query("DESCRIBE KEYSPACES"));
+        assert_eq!(client.answer().0, 5, "nothing is held any more");
+        assert_eq!(cluster.faults().fired(other), Some(1));
+        cluster.faults().clear();
+        assert_eq!(client.answer().0, 2);
+    }
+}
+
+#[test]
 fn a_dropped_answer_never_comes_though_the_request_was_carried_out() {
     let cluster = EmbeddedCluster::start(1).unwrap();
     let mut client = Client::v4(cluster.address(0));
