@@ -1,10 +1,15 @@
 //! Short ways to say what the tests say often.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use chorus_actors::{Engine, EngineConfig, Preparation, Reply, RequestError, RequestKind, RequestOptions};
-use chorus_node::EmbeddedCluster;
+use chorus_actors::{
+    Engine, EngineConfig, MetricsSnapshot, Preparation, Reply, RequestError, RequestKind, RequestOptions,
+};
+use chorus_node::{EmbeddedCluster, Watch};
 use chorus_protocol::{
     Consistency, FrameShape, Opcode, begin_frame, finish_frame,
     request::{Execute, Prepare, Query, QueryParameters},
@@ -13,6 +18,9 @@ use chorus_protocol::{
 
 /// A statement every node can answer without any schema.
 pub(crate) const LOCAL: &str = "SELECT key FROM system.local";
+
+/// Far more than anything takes, for a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn cluster(nodes: usize) -> EmbeddedCluster {
     EmbeddedCluster::start(nodes).expect("an embedded cluster starts")
@@ -31,6 +39,33 @@ pub(crate) fn config(cluster: &EmbeddedCluster) -> EngineConfig {
 
 pub(crate) async fn engine(cluster: &EmbeddedCluster) -> Engine {
     Engine::connect(config(cluster)).await.expect("the engine connects")
+}
+
+/// Waits until one of the requests that are watched has reached its node.
+pub(crate) async fn arrived(watched: &Watch) {
+    let arrival = async {
+        while watched.count() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, arrival).await.expect("it is sent");
+}
+
+/// Waits until the engine has counted what is wanted.
+pub(crate) async fn counted(
+    engine: &Engine,
+    what: &str,
+    wanted: impl Fn(&MetricsSnapshot) -> bool,
+) -> MetricsSnapshot {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let metrics = engine.metrics().await.expect("the engine runs");
+        if wanted(&metrics) {
+            return metrics;
+        }
+        assert!(Instant::now() < until, "not within {PATIENCE:?}: {what}: {metrics:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 /// Appends a QUERY.
