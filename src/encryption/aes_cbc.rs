@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn what_it_cannot_have_made_is_refused() {
-        let policy = policy();
+        // Nothing but the padding tells that a key is the wrong one: with a vector of chance it would fit once in 256 times.
+        let policy = policy().fixed_iv([7; 16]);
         let whole = encrypted(&policy, b"a value");
         for length in (0..whole.len()).chain([whole.len() + 1]) {
             let bytes: Vec<u8> = whole.iter().copied().chain([0]).take(length).collect();
