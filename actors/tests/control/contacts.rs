@@ -13,7 +13,7 @@ use chorus_topology::ExponentialReconnection;
 
 use crate::embedded::query;
 use crate::scripted::{Member, Script, ScriptedHost};
-use crate::support::{eventually, up};
+use crate::support::{eventually, nobody, up};
 
 /// Names as a test has them, which it may change.
 #[derive(Debug, Clone, Default)]
@@ -45,10 +45,6 @@ fn config(points: &[&str], names: &Names) -> EngineConfig {
     config.reconnection =
         Arc::new(ExponentialReconnection::new(Duration::from_millis(100), Duration::from_secs(1)).unwrap());
     config
-}
-
-async fn nobody() -> SocketAddr {
-    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 #[tokio::test]
@@ -88,7 +84,7 @@ async fn f65_a_cluster_that_moved_as_a_whole_is_found_behind_its_name_and_keeps_
 async fn f66_the_session_starts_on_whatever_address_of_whatever_name_works() {
     let cluster = EmbeddedCluster::start(1).unwrap();
     let names = Names::default();
-    names.set("db", &[nobody().await, cluster.address(0)]);
+    names.set("db", &[nobody(), cluster.address(0)]);
     let mut config = config(&["unknown", "hanging", "db"], &names);
     config.connect_timeout = Duration::from_secs(20);
     let began = Instant::now();

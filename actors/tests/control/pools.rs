@@ -52,7 +52,7 @@ async fn f21_a_connection_with_too_many_orphans_serves_until_its_replacement_is_
         .await;
     cluster.faults().remove(lost);
     // The replacement takes its time: nothing may fail meanwhile, on either shard.
-    cluster.faults().add(Requests::opcode(Opcode::Startup), Fault::Delay(Duration::from_millis(300)));
+    let held = cluster.faults().add(Requests::opcode(Opcode::Startup), Fault::Hold);
     let before = cluster.accepted(0);
     eventually_async("a replacement is dialled", || async {
         assert!(is_rows(&query(&engine, READ).await.unwrap()));
@@ -60,6 +60,7 @@ async fn f21_a_connection_with_too_many_orphans_serves_until_its_replacement_is_
     })
     .await;
     assert_eq!((connected(&cluster), metrics(&engine).await.connections), (4, 2), "the old one still serves");
+    cluster.faults().remove(held);
     eventually_async("the old one has left", || async {
         assert!(is_rows(&query(&engine, READ).await.unwrap()));
         metrics(&engine).await.hosts[0].orphans == 0
@@ -79,11 +80,15 @@ async fn a_connection_that_is_drained_answers_what_it_has_first() {
     join_all((0..40).map(|_| tokio::time::timeout(Duration::from_millis(50), query(&engine, MARKED)))).await;
     // Slow ones on every connection, the one about to be replaced included.
     cluster.faults().clear();
-    cluster.faults().add(Requests::containing("cluster_name"), Fault::Delay(Duration::from_millis(3_500)));
-    let accepted = cluster.accepted(0);
+    let held = cluster.faults().add(Requests::containing("cluster_name"), Fault::Hold);
+    let replacement = cluster.watch(Requests::opcode(Opcode::Startup));
     let slow = join_all((0..20).map(|_| query(&engine, MARKED)));
-    let (answers, ()) =
-        tokio::join!(slow, eventually("a replacement was dialled", || cluster.accepted(0) > accepted),);
+    let (answers, ()) = tokio::join!(slow, async {
+        eventually("a replacement was dialled", || replacement.count() > 0).await;
+        // Time for it to take over.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cluster.faults().remove(held);
+    });
     assert!(answers.into_iter().all(|answer| is_rows(&answer.unwrap())));
     eventually("the old one is closed", || connected(&cluster) == 3).await;
 }
@@ -98,7 +103,8 @@ async fn f8_a_shard_that_falls_silent_is_found_by_its_heartbeat_and_dialled_agai
     assert!(cluster.faults().remove(silent).is_some_and(|fired| fired > 0));
     eventually("both shards are connected", || connected(&cluster) == 3).await;
     let disconnects = metrics(&engine).await.disconnects;
-    assert!(disconnects.contains(&("heartbeat", 1)), "{disconnects:?}");
+    // Others that were slow for a fifth of a second may be among them.
+    assert!(disconnects.iter().any(|(reason, _)| *reason == "heartbeat"), "{disconnects:?}");
     assert!(is_rows(&query(&engine, READ).await.unwrap()));
 }
 
@@ -134,17 +140,16 @@ async fn every_connection_of_every_shard_uses_the_keyspace_replacements_included
 async fn no_more_requests_are_on_the_wire_than_the_window_allows_and_the_rest_waits() {
     let limits = Limits { in_flight_per_connection: 5, ..Limits::default() };
     let (cluster, engine) = two_shards(|config| config.limits = limits).await;
-    // A full window is held back for so long that nothing else can be sent while anybody looks.
     let marked = Requests::containing("cluster_name");
-    cluster.faults().add(marked.clone().times(10), Fault::Delay(Duration::from_millis(400)));
-    let sent = cluster.watch(marked);
+    let (sent, held) = (cluster.watch(marked.clone()), cluster.faults().add(marked, Fault::Hold));
     let all = join_all((0..100).map(|_| query(&engine, MARKED)));
-    let (answers, seen) = tokio::join!(all, async {
-        // Longer than everything takes to be sent.
-        tokio::time::sleep(Duration::from_millis(15)).await;
-        sent.count()
+    let (answers, ()) = tokio::join!(all, async {
+        eventually("both windows are full", || sent.count() >= 10).await;
+        // Time for more, if it were sent.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert_eq!(sent.count(), 10, "requests were sent at once over two connections");
+        cluster.faults().remove(held);
     });
-    assert!(seen <= 10, "{seen} requests were sent at once over two connections");
     assert!(answers.into_iter().all(|answer| is_rows(&answer.unwrap())));
 }
 
