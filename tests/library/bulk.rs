@@ -6,7 +6,7 @@ use chorus::{DbError, ErrorKind, IntoRow};
 use chorus_node::{Fault, Requests};
 use futures::stream;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, answered, eventually};
 
 #[tokio::test]
 async fn every_row_is_written_and_counted() {
@@ -188,8 +188,7 @@ async fn a_session_that_ends_under_an_insert_gives_every_row_back_that_may_not_b
         .concurrency(64)
         .load_returning(stream::iter((0..1_000).map(|id| (id, id))));
     let end = async {
-        crate::stage::eventually("two hundred rows are written", async || stage.numbers().await.len() >= 200)
-            .await;
+        eventually("two hundred rows are written", async || stage.numbers().await.len() >= 200).await;
         stage.session.shutdown(Duration::ZERO).await
     };
     let (outcome, _) = futures::join!(load, end);
@@ -209,11 +208,14 @@ async fn an_insert_that_is_dropped_leaves_word_of_how_far_it_was() {
     let stage = Stage::with_numbers().await;
     let insert = stage.insert().await;
     stage.cluster.faults().add(Requests::containing("insert").after(100), Fault::DropAnswer);
+    let sent = stage.cluster.watch(Requests::containing("insert"));
     let load = stage.session.bulk(&insert).concurrency(32);
     let progress = load.progress();
     let rows = stream::iter((0..1_000).map(|id| (id, id)));
-    let cut = tokio::time::timeout(Duration::from_millis(300), load.load_stream(rows)).await;
-    assert!(cut.is_err(), "answers are missing");
+    tokio::select! {
+        _ = load.load_stream(rows) => panic!("answers are missing"),
+        () = answered(&stage.session, &sent, 100) => {}
+    }
     // Pieces that were not answered as a whole count as unsettled.
     assert!((90..=100).contains(&progress.written()) && progress.failed() == 0, "{progress:?}");
     // As many as may be under way, and none of the rest was taken.
@@ -234,7 +236,14 @@ async fn a_stream_is_asked_for_no_more_than_there_is_room_for() {
     });
     use futures::StreamExt as _;
     let load = stage.session.bulk(&insert).concurrency(50).load_stream(rows);
-    let _ = tokio::time::timeout(Duration::from_millis(100), load).await;
+    tokio::select! {
+        _ = load => panic!("nobody answers"),
+        () = async {
+            eventually("there is room for so many", async || asked.load(Ordering::Relaxed) >= 51).await;
+            // Time for more, if it were asked for.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        } => {}
+    }
     // One more waits for room.
     assert_eq!(asked.load(Ordering::Relaxed), 51);
 }

@@ -8,7 +8,7 @@ use chorus::{AnyStatement, Batch, DbError, ErrorKind, Scalar};
 use chorus_node::{Fault, Requests};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, answered};
 
 fn refused() -> Fault {
     Fault::Error(DbError::Invalid, "refused".into())
@@ -227,21 +227,18 @@ async fn slow_consumer_holds_back_requests_instead_of_piling_up_results() {
 async fn unordered_stream_does_not_wait_for_a_slow_item() {
     let stage = Stage::with_numbers().await;
     stage.session.execute(&stage.insert().await, (0, 0)).await.expect("written");
-    stage.cluster.faults().add(Requests::containing("id = 0"), Fault::Delay(Duration::from_millis(200)));
+    let held = stage.cluster.faults().add(Requests::containing("id = 0"), Fault::Hold);
     let selects = || (0..50).map(|id| format!("SELECT value FROM numbers WHERE id = {id}"));
-    let arrivals: Vec<u64> = stage
-        .session
-        .execute_concurrent(selects())
-        .concurrency(8)
-        .ordered(false)
-        .stream()
-        .expect("valid")
-        .map_ok(|(index, _)| index)
-        .try_collect()
-        .await
-        .expect("all read");
+    let stream = stage.session.execute_concurrent(selects()).concurrency(8).ordered(false).stream();
+    let mut arriving = stream.expect("valid").map_ok(|(index, _)| index);
+    let mut arrivals = Vec::new();
+    while let Some(index) = arriving.try_next().await.expect("read") {
+        arrivals.push(index);
+        stage.cluster.faults().remove(held);
+    }
     assert_eq!(arrivals.len(), 50);
     assert!(arrivals[0] != 0, "others came before the slow one");
+    stage.cluster.faults().add(Requests::containing("id = 0"), Fault::Delay(Duration::from_millis(50)));
     let ordered: Vec<u64> = stage
         .session
         .execute_concurrent(selects())
@@ -375,10 +372,11 @@ async fn a_session_that_ends_in_the_middle_gives_every_item_that_was_taken_an_ou
     let stage = Stage::with_numbers().await;
     let insert = stage.insert().await;
     stage.cluster.faults().add(Requests::containing("insert").after(100), Fault::DropAnswer);
+    let sent = stage.cluster.watch(Requests::containing("insert"));
     let (taken, rows) = counted((0..10_000).map(|id| (id, id)));
     let run = stage.session.execute_concurrent_with_args(&insert, rows).concurrency(32).run_all();
     let end = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        answered(&stage.session, &sent, 100).await;
         stage.session.shutdown(Duration::ZERO).await;
     };
     let (outcomes, ()) = futures::join!(run, end);

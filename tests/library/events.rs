@@ -16,7 +16,7 @@ pub(crate) async fn attentive(cluster: &EmbeddedCluster) -> Session {
     builder.wait_for_all_hosts(true).connect().await.expect("the nodes are reachable")
 }
 
-/// The first event that `wanted` takes, of those that come within five seconds.
+/// The first event that `wanted` takes, of those that come within thirty seconds.
 pub(crate) async fn first<T>(
     events: &mut ClusterEvents,
     mut wanted: impl FnMut(ClusterEvent) -> Option<T>,
@@ -29,7 +29,7 @@ pub(crate) async fn first<T>(
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), search).await.expect("it is told within five seconds")
+    tokio::time::timeout(Duration::from_secs(30), search).await.expect("it is told within thirty seconds")
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use chorus::{ErrorKind, PagingState, Row};
 use chorus_node::{Fault, Requests};
 use futures::TryStreamExt;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, eventually};
 
 async fn stage_with_rows(rows: i32) -> Stage {
     let stage = Stage::with_numbers().await;
@@ -86,15 +86,36 @@ async fn next_page_is_fetched_while_the_current_one_is_read() {
     assert_eq!(first.row_count(), 10);
 }
 
+fn selects() -> Requests {
+    Requests::containing("select id")
+}
+
 #[tokio::test]
 async fn every_page_has_the_whole_timeout() {
     let stage = stage_with_rows(40).await;
-    stage.cluster.faults().add(Requests::containing("select"), Fault::Delay(Duration::from_millis(60)));
-    let select =
-        stage.prepare("SELECT id FROM numbers").await.page_size(10).timeout(Duration::from_millis(150));
-    let rows = stage.session.execute_iter(&select, ()).await.expect("the first page");
-    let rows: Vec<(i32,)> =
-        rows.rows::<(i32,)>().expect("ints").try_collect().await.expect("four pages of 60 ms each");
+    let limit = Duration::from_secs(30);
+    let select = stage.prepare("SELECT id FROM numbers").await.page_size(10).timeout(limit);
+    let faults = stage.cluster.faults();
+    let (asked, held) = (stage.cluster.watch(selects()), faults.add(selects(), Fault::Hold));
+    let read = async {
+        let rows = stage.session.execute_iter(&select, ()).await.expect("the first page");
+        rows.rows::<(i32,)>().expect("ints").try_collect::<Vec<_>>().await.expect("every page")
+    };
+    // More than half of the time passes before each of the pages is answered.
+    let answer = async {
+        let mut held = held;
+        for page in 1..=4 {
+            eventually("the next page is asked for", async || asked.count() >= page).await;
+            tokio::time::pause();
+            tokio::time::advance(limit * 2 / 3).await;
+            tokio::time::resume();
+            let next = faults.add(selects(), Fault::Hold);
+            faults.remove(held);
+            held = next;
+        }
+        faults.remove(held);
+    };
+    let (rows, ()) = tokio::join!(read, answer);
     assert_eq!(rows.len(), 40);
 }
 

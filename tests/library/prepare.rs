@@ -66,14 +66,19 @@ async fn a_host_that_cannot_prepare_or_does_not_answer_does_not_fail_the_stateme
     }
 }
 
-/// Lets node 1 of two go and come back, and returns how many statements it knew when the session called it up.
-async fn known_on_return(stage: &Stage, session: &Session) -> usize {
-    // A connection that is only just being made could be ready after the others were lost, before it is known to be lost too.
+/// Waits for every connection to both hosts: one that is only just being made could be ready after the others were lost, before
+/// it is known to be lost too.
+async fn all_connected(session: &Session) {
     eventually("every reactor is connected to both", async || {
         let hosts = session.metrics().await.expect("open").hosts;
         hosts.len() == 2 && hosts.iter().all(|host| host.connections == host.target)
     })
     .await;
+}
+
+/// Lets node 1 of two go and come back, and returns how many statements it knew when the session called it up.
+async fn known_on_return(stage: &Stage, session: &Session) -> usize {
+    all_connected(session).await;
     let mut events = session.events();
     let address = stage.cluster.address(1);
     stage.cluster.stop_node(1);
@@ -314,6 +319,7 @@ async fn a_host_of_many_shards_is_told_each_statement_once_when_it_comes_back() 
         let text = format!("SELECT cluster_name FROM system.local WHERE key = ? LIMIT {}", n + 1);
         statements.push(session.prepare(text).await.expect("prepared"));
     }
+    all_connected(&session).await;
     let prepares = Requests::opcode(Opcode::Prepare).on_node(1);
     let rule = cluster.faults().add(prepares, Fault::Delay(Duration::from_millis(5)));
     let mut events = session.events();

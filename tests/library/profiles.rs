@@ -17,12 +17,14 @@ async fn profiles_are_found_by_name_and_derived_from() {
     let names: Vec<String> = stage.session.profile_names().iter().map(|name| name.to_string()).collect();
     assert_eq!(names, ["default", "hasty"]);
 
-    stage.cluster.faults().add(Requests::containing("select"), Fault::Delay(Duration::from_millis(300)));
+    let held = stage.cluster.faults().add(Requests::containing("select"), Fault::Hold);
     let select = |profile: &ExecutionProfile| Statement::new("SELECT id FROM numbers").profile(profile);
     let hasty = stage.session.profile("hasty").expect("given");
     let error = stage.session.query(select(&hasty), ()).await.expect_err("too late");
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    let patient = hasty.clone().timeout(Duration::from_secs(5));
+    stage.cluster.faults().remove(held);
+    stage.cluster.faults().add(Requests::containing("select"), Fault::Delay(Duration::from_millis(100)));
+    let patient = hasty.clone().timeout(Duration::from_secs(30));
     stage.session.query(select(&patient), ()).await.expect("the derived profile waits");
     stage.session.query(select(&stage.session.profile("default").expect("there")), ()).await.expect("10 s");
 

@@ -1,5 +1,7 @@
 //! The schema as sessions know it, what it looks like as CQL, and where rows are.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chorus::{ErrorKind, Host, SchemaScope, Session};
@@ -87,7 +89,7 @@ async fn a_statement_tells_the_replicas_of_its_values() {
         .await;
     let state = stage.session.state();
     let insert = stage.insert().await;
-    let ids = |hosts: &[std::sync::Arc<Host>]| hosts.iter().map(|host| host.id).collect::<Vec<_>>();
+    let ids = |hosts: &[Arc<Host>]| hosts.iter().map(|host| host.id).collect::<Vec<_>>();
     for id in 0..50 {
         let replicas = insert.replicas(&state, (id, 1)).expect("the values fit");
         assert_eq!(replicas.len(), 2, "{id}");
@@ -159,7 +161,8 @@ async fn f72_a_schema_change_that_not_all_hosts_know_returns_after_the_wait_and_
     let began = std::time::Instant::now();
     let result = stage.session.query(NUMBERS, ()).await.expect("the change itself worked");
     assert!(!result.schema_agreed());
-    assert!((limit..limit * 4).contains(&began.elapsed()), "{:?}", began.elapsed());
+    // Not the ten seconds that are the default.
+    assert!((limit..limit * 20).contains(&began.elapsed()), "{:?}", began.elapsed());
     let error = stage.session.refresh_schema().await.expect_err("nobody knows which schema to read");
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     stage.cluster.faults().remove(silence);
@@ -176,18 +179,27 @@ async fn f75_requests_to_a_keyspace_that_is_dropped_fail_and_others_go_on() {
     stage.run("CREATE TABLE gone.t (id int PRIMARY KEY, v int)").await;
     let doomed = stage.prepare("INSERT INTO gone.t (id, v) VALUES (?, ?)").await.idempotent(true);
     let insert = stage.insert().await;
-    let session = stage.session.clone();
-    let statement = doomed.clone();
+    let (session, statement) = (stage.session.clone(), doomed.clone());
+    let written = stage.cluster.watch(Requests::containing("into gone.t"));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
     let writer = tokio::spawn(async move {
         let mut outcomes = Vec::new();
-        for id in 0..2000 {
+        for id in 0.. {
             outcomes.push(session.execute(&statement, (id, 1)).await.map(drop));
+            if over.load(Ordering::Relaxed) && outcomes.last().is_some_and(Result::is_err) {
+                break;
+            }
             tokio::task::yield_now().await;
         }
         outcomes
     });
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    eventually("some are written", || written.count() > 20).await;
     stage.run("DROP KEYSPACE gone").await;
+    // Some more after those that were under way.
+    let before = written.count();
+    eventually("others are sent", || written.count() > before + 20).await;
+    is_over.store(true, Ordering::Relaxed);
     let outcomes = writer.await.expect("nothing panics");
     let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
     assert!(
@@ -219,12 +231,12 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 async fn schema_agreement_is_asked_of_every_host_in_scope() {
     use chorus::AgreementScope;
     let stage = Stage::of(3).await;
-    let second = Duration::from_secs(1);
+    let patience = Duration::from_secs(30);
     let ask = |session: Session, scope, limit| async move {
         session.await_schema_agreement_among(scope, limit).await
     };
-    let all = ask(stage.session.clone(), AgreementScope::Cluster, second).await.expect("asked");
-    let near = ask(stage.session.clone(), AgreementScope::Datacenter, second).await.expect("asked");
+    let all = ask(stage.session.clone(), AgreementScope::Cluster, patience).await.expect("asked");
+    let near = ask(stage.session.clone(), AgreementScope::Datacenter, patience).await.expect("asked");
     assert!(all.is_some() && all == near);
     // The default policy prefers no rack, so there is nobody in it.
     let none =
@@ -243,10 +255,11 @@ async fn schema_agreement_is_asked_of_every_host_in_scope() {
     stage.cluster.stop_node(2);
     let state = || stage.session.state();
     eventually("it is down", || state().hosts.iter().filter(|host| state().is_up(host)).count() == 2).await;
-    assert_eq!(ask(stage.session.clone(), AgreementScope::Cluster, second).await.expect("asked"), all);
+    assert_eq!(ask(stage.session.clone(), AgreementScope::Cluster, patience).await.expect("asked"), all);
     stage.cluster.faults().remove(silence);
 
-    stage.session.shutdown(second).await;
-    let error = ask(stage.session.clone(), AgreementScope::Cluster, second).await.expect_err("it has ended");
+    stage.session.shutdown(patience).await;
+    let error =
+        ask(stage.session.clone(), AgreementScope::Cluster, patience).await.expect_err("it has ended");
     assert_eq!(error.kind(), ErrorKind::SessionClosed);
 }

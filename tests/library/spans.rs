@@ -188,10 +188,7 @@ async fn speculation_is_counted_and_told() {
     let policy: Arc<dyn SpeculativePolicy> = Arc::new(ConstantSpeculation::new(Duration::from_millis(5), 1));
     let select =
         stage.prepare("SELECT value FROM numbers WHERE id = ?").await.idempotent(true).speculation(policy);
-    stage
-        .cluster
-        .faults()
-        .add(Requests::containing("value FROM").times(1), Fault::Delay(Duration::from_secs(1)));
+    stage.cluster.faults().add(Requests::containing("value FROM").times(1), Fault::Hold);
     let (recorder, _listening) = Recorder::listen();
     stage.session.execute(&select, (1,)).await.expect("the second host is fast");
     let tape = recorder.take();

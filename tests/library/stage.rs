@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chorus::{PreparedStatement, Session, SessionBuilder};
-use chorus_node::EmbeddedCluster;
+use chorus_node::{EmbeddedCluster, Watch};
 
 /// Keep it for as long as the session is used.
 pub(crate) struct Stage {
@@ -79,6 +79,15 @@ impl Stage {
     }
 }
 
+/// Waits until so many of the requests that are watched are answered, and all others that were sent are not.
+pub(crate) async fn answered(session: &Session, sent: &Watch, count: u64) {
+    eventually("so many are answered", async || {
+        let in_flight = session.metrics().await.expect("open").in_flight;
+        sent.count() > count && in_flight == sent.count() - count
+    })
+    .await;
+}
+
 /// Waits until the node has noticed that nobody is connected.
 pub(crate) async fn disconnected(cluster: &EmbeddedCluster) {
     let noticed = async {
@@ -86,14 +95,14 @@ pub(crate) async fn disconnected(cluster: &EmbeddedCluster) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), noticed).await.expect("every connection is closed");
+    tokio::time::timeout(Duration::from_secs(30), noticed).await.expect("every connection is closed");
 }
 
-/// Waits for something that must become true.
+/// Waits for something that must become true, for far longer than anything takes.
 pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let patience = std::time::Instant::now() + Duration::from_secs(10);
+    let patience = std::time::Instant::now() + Duration::from_secs(30);
     while !holds().await {
-        assert!(std::time::Instant::now() < patience, "not within ten seconds: {what}");
+        assert!(std::time::Instant::now() < patience, "not within thirty seconds: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -307,11 +307,13 @@ async fn write_timestamps_come_from_the_statement_or_the_generator() {
 #[tokio::test]
 async fn profile_applies_where_the_statement_says_nothing() {
     let stage = Stage::with_numbers().await;
-    stage.cluster.faults().add(Requests::containing("select"), Fault::Delay(Duration::from_millis(300)));
+    let held = stage.cluster.faults().add(Requests::containing("select"), Fault::Hold);
     let hasty = ExecutionProfile::new().timeout(Duration::from_millis(20)).consistency(Consistency::One);
     let hurried = Statement::new("SELECT id FROM numbers").profile(&hasty);
     let error = stage.session.query(hurried.clone(), ()).await.expect_err("too late");
     assert_eq!(error.kind(), ErrorKind::Timeout);
+    stage.cluster.faults().remove(held);
+    stage.cluster.faults().add(Requests::containing("select"), Fault::Delay(Duration::from_millis(60)));
     stage.session.query(hurried.timeout(None), ()).await.expect("the statement waits");
 }
 
