@@ -60,7 +60,7 @@ async fn f3_the_end_in_the_middle_of_a_header_is_noticed_at_once() {
     let began = Instant::now();
     let error = session.query("BAD", ()).await.expect_err("half a header");
     assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
-    assert!(began.elapsed() < Duration::from_secs(2), "not at the timeout");
+    assert!(began.elapsed() < LONG / 2, "not at the timeout");
     assert_eq!(closed.recv().await, Some(true), "the socket is closed");
     ask_again(&session, 4).await;
 }
@@ -101,21 +101,18 @@ async fn f9_a_contact_point_that_never_answers_costs_the_timeout_and_the_next_on
     let began = Instant::now();
     let session = Session::builder()
         .contact_points([silent.local_addr().expect("bound"), server.address])
-        .connect_timeout(Duration::from_millis(300))
+        .connect_timeout(Duration::from_secs(1))
         .fetch_schema(false)
         .connect()
         .await
         .expect("the second one answers");
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < LONG / 2, "not the five seconds that are the default");
     assert_eq!(ask(&session, 1).await.expect("served"), 1);
 }
 
 #[tokio::test]
 async fn f10_a_contact_point_that_refuses_gives_way_to_the_next() {
-    let gone = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
-        listener.local_addr().expect("bound")
-    };
+    let gone = "127.0.0.1:1".parse().expect("an address where nobody listens");
     let server = server(|_, _| Then::GoOn);
     let session = Session::builder()
         .contact_points([gone, server.address])

@@ -57,6 +57,10 @@ async fn f43_a_result_without_an_end_is_fetched_one_page_ahead_and_ends_when_its
     for round in 0..100 {
         assert_eq!(rows.try_next().await.expect("a page"), Some((round,)));
     }
+    // Until the one ahead has come, and time for more, if it were asked for.
+    while session.metrics().await.expect("metrics").in_flight > 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(asked.load(Ordering::Relaxed) <= 101, "one page ahead");
     drop(rows);

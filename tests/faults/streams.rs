@@ -77,6 +77,10 @@ async fn f20_a_late_answer_is_dropped_and_frees_its_stream_then_and_only_then() 
     let patient = Statement::new("LATE").timeout(Duration::from_millis(50));
     let error = session.query(patient, ()).await.expect_err("nobody answers");
     assert_eq!(error.kind(), ErrorKind::Timeout);
+    // It may not have arrived yet.
+    while streams.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let orphaned = streams.lock().unwrap()[0];
     for round in 0..20 {
         assert_eq!(ask(&session, round).await.expect("answered"), round);

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chorus::policy::{ConstantReconnection, DefaultRetry, RetryPolicy};
 use chorus::protocol::response::{FailureReason, ReplicaFailures, WriteType};
-use chorus::{Batch, Consistency, DbError, Error, ErrorKind, PreparedStatement, QueryResult, SessionBuilder};
+use chorus::{
+    Batch, Consistency, DbError, Error, ErrorKind, PreparedStatement, QueryResult, SessionBuilder, Statement,
+};
 use chorus_node::{Fault, Watch};
 
 use crate::stage::{Stage, eventually};
@@ -179,7 +181,9 @@ async fn f60_what_must_not_be_done_twice_is_not_sent_again_when_its_answer_is_lo
             })
             .await;
         }
-        let read = |cql: String| stage.session.query(cql, ());
+        // For whom nothing is lost there is time enough.
+        let read =
+            |cql: String| stage.session.query(Statement::new(cql).timeout(Duration::from_secs(30)), ());
         let claimed = read(format!("SELECT value FROM ks.numbers WHERE id = {id}")).await.expect("read");
         assert_eq!(claimed.single_row::<(i32,)>().expect("one row"), (7,));
         let counted = read(format!("SELECT n FROM ks.counters WHERE id = {id}")).await.expect("read");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chorus::Limits;
 use chorus_node::{Fault, Requests};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, eventually};
 
 #[tokio::test]
 async fn f80_a_slow_consumer_stops_the_pages_and_nobody_else() {
@@ -27,6 +27,7 @@ async fn f80_a_slow_consumer_stops_the_pages_and_nobody_else() {
         // Others are served on the same connection.
         stage.session.query("SELECT key FROM system.local", ()).await.expect("served");
     }
+    eventually("the page after it is asked for", async || asked() == 2).await;
     assert_eq!(asked(), 2, "the page that is read and the one after it");
     let held = stage.session.metrics().await.expect("metrics").traffic.bytes_received - received;
     assert!(held < 4 * 100 * 1_100, "{held} bytes for a consumer that has read one page");
