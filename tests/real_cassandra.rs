@@ -101,6 +101,26 @@ async fn real_servers_speak_the_beta_version_when_it_is_allowed() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn a_table_made_anew_with_other_types_is_never_written_in_the_old_ones() -> Outcome {
+    let session = in_keyspace(server(), "real_anew").await?;
+    session.query("CREATE TABLE numbers (id int PRIMARY KEY, value int)", ()).await?;
+    let text = "INSERT INTO numbers (id, value) VALUES (?, ?)";
+    let insert = session.prepare(text).await?;
+    session.execute(&insert, (1, 11)).await?;
+    session.query(text, (2, 22)).await?;
+    session.query("DROP TABLE numbers", ()).await?;
+    session.query("CREATE TABLE numbers (id int PRIMARY KEY, value text)", ()).await?;
+    let error = session.execute(&insert, (3, 33)).await.expect_err("an int is no text");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    assert!(error.to_string().contains("was of type int, and is of type text now"), "{error}");
+    session.query(text, (4, "44")).await?;
+    let rows = session.query("SELECT id, value FROM numbers", ()).await?;
+    assert_eq!(rows.single_row::<(i32, &str)>()?, (4, "44"));
+    Ok(())
+}
+
 /// A type, and one of its values as Cassandra writes it.
 const VALUES: &[(&str, &str)] = &[
     ("ascii", "'plain'"),

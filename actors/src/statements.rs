@@ -55,12 +55,8 @@ mod tests {
     use super::*;
 
     fn statement(cql: &str, keyspace: Option<&str>) -> Arc<Preparation> {
-        Arc::new(Preparation {
-            id: cql.as_bytes().to_vec().into(),
-            cql: cql.into(),
-            keyspace: None,
-            session_keyspace: keyspace.map(Arc::from),
-        })
+        let id = cql.as_bytes().to_vec().into();
+        Arc::new(Preparation::new(id, cql.into(), None, keyspace.map(Arc::from), Arc::new([])))
     }
 
     #[test]

@@ -210,6 +210,15 @@ pub enum UsageProblem {
 }
 
 impl Cause {
+    /// Whether a prepared statement was refused because its text means something else now. Nothing was sent then.
+    pub(super) fn is_of_outdated_statement(&self) -> bool {
+        let Cause::Request(error) = self else { return false };
+        matches!(
+            error.kind(),
+            RequestErrorKind::PreparedIdChanged { .. } | RequestErrorKind::MarkerChanged { .. }
+        )
+    }
+
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Cause::Config(_) => ErrorKind::Config,
@@ -226,9 +235,9 @@ impl Cause {
                 RequestErrorKind::Overloaded { .. } => ErrorKind::Overloaded,
                 RequestErrorKind::SessionClosed | RequestErrorKind::EngineLost => ErrorKind::SessionClosed,
                 RequestErrorKind::TooLarge { .. } => ErrorKind::Values,
-                RequestErrorKind::PreparedIdChanged { .. } | RequestErrorKind::UnknownPrepared { .. } => {
-                    ErrorKind::Usage
-                }
+                RequestErrorKind::PreparedIdChanged { .. }
+                | RequestErrorKind::MarkerChanged { .. }
+                | RequestErrorKind::UnknownPrepared { .. } => ErrorKind::Usage,
                 _ => ErrorKind::Protocol,
             },
             Cause::Control(ControlError::ShutDown) | Cause::Keyspace(UseKeyspaceError::ShutDown) => {

@@ -154,6 +154,11 @@ impl Error {
 
 /// Questions that callers ask.
 impl Error {
+    /// Whether a prepared statement was refused because its text means something else by now. Nothing was written then.
+    pub(crate) fn is_of_outdated_statement(&self) -> bool {
+        self.cause().is_of_outdated_statement()
+    }
+
     /// Whether time ran out, here or among the replicas.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout

@@ -65,8 +65,8 @@ pub(super) async fn prepare(
         Source::Common(common, table) => (common, table),
     };
     let known = match mapper.common.get(common) {
-        Some(known) => known,
-        None => {
+        Some(known) if !known.is_outdated() => known,
+        _ => {
             let prepared = mapper.session.prepare(common.text(table)).await?.idempotent(true);
             mapper.common.keep(common.clone(), prepared.clone());
             prepared

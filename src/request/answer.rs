@@ -253,12 +253,8 @@ mod tests {
             timestamps: None,
             encryption: Encryption::default(),
         };
-        let preparation = Preparation {
-            id: Bytes::from_static(b"id"),
-            cql: "SELECT * FROM t".into(),
-            keyspace: None,
-            session_keyspace: None,
-        };
+        let statement_id = Bytes::from_static(b"id");
+        let preparation = Preparation::new(statement_id, "SELECT * FROM t".into(), None, None, Arc::new([]));
         let described = Described {
             preparation: Arc::new(preparation),
             bind: Arc::new([]),

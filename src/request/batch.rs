@@ -60,6 +60,7 @@ pub(super) fn encode(session: &Session, batch: &Batch, frame: &mut Vec<u8>) -> R
             BatchMember::Bound(bound) => bound,
         };
         let prepared = &bound.prepared.shared;
+        prepared.check_current()?;
         // Binding has counted the values against the markers, which the protocol counts in a short.
         BatchStatement::Prepared(&prepared.preparation.id).encode(prepared.bind.len() as u16, frame)?;
         frame.extend_from_slice(&bound.values);

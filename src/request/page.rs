@@ -68,6 +68,15 @@ pub(crate) async fn query_iter(
     statement: crate::Statement,
     values: impl IntoRow,
 ) -> Result<Pages, Error> {
-    let statement = query::with_values(session, statement, values).await?;
-    Pages::open(session.clone(), statement).await
+    if query::has_no_values(&values) {
+        return Pages::open(session.clone(), AnyStatement::Text(statement)).await;
+    }
+    let mut anew = false;
+    loop {
+        let bound = query::prepare_kept(session, statement.clone()).await?.bind(&values)?;
+        match Pages::open(session.clone(), AnyStatement::Bound(bound)).await {
+            Err(error) if !anew && error.is_of_outdated_statement() => anew = true,
+            outcome => return outcome,
+        }
+    }
 }

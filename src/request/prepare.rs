@@ -34,6 +34,7 @@ pub(crate) async fn prepare(session: &Session, statement: Statement) -> Result<P
 
 /// The prepared form of a text, asked for once however many callers want it.
 pub(crate) async fn prepare_shared(session: &Session, statement: &Statement) -> Result<Arc<Prepared>, Error> {
+    keep_up_with_schema(session);
     let key = StatementKey {
         text: Arc::clone(&statement.text),
         keyspace: statement.keyspace.clone().or_else(|| session.keyspace()),
@@ -51,6 +52,23 @@ pub(crate) async fn prepare_shared(session: &Session, statement: &Statement) -> 
         }
     };
     session.inner.statements.get_or_prepare(key, request).await
+}
+
+/// Forgets statements whose columns are of other types by now, once for each change of the schema: who asks for such a text
+/// wants values of the new types bound.
+fn keep_up_with_schema(session: &Session) {
+    let inner = &session.inner;
+    if inner.engine.has_schema(&inner.schema_seen.load()) {
+        return;
+    }
+    let state = session.state();
+    let is_other = |marker: &ColumnSpec| {
+        let table = state.table(&marker.keyspace, &marker.table);
+        table.and_then(|table| table.column(&marker.name)).is_some_and(|column| column.typ != marker.typ)
+    };
+    inner.statements.forget(|known| known.preparation.markers.iter().any(is_other));
+    inner.described.forget(|known| known.preparation.markers.iter().any(is_other));
+    inner.schema_seen.store(Arc::clone(&state.keyspaces));
 }
 
 /// What servers tell about a statement: to this session, or to another one of its cluster that asked before.
@@ -107,12 +125,13 @@ async fn send(session: &Session, statement: &Statement) -> Result<Described, Err
         // v3 leaves the key to the client: the markers named like the columns of the table's key.
         key_markers_by_name(session, &body.bind.columns).unwrap_or_default()
     };
-    let preparation = Arc::new(Preparation {
-        id: body.id,
-        cql: Arc::clone(&statement.text),
-        keyspace: statement.keyspace.clone(),
+    let preparation = Arc::new(Preparation::new(
+        body.id,
+        Arc::clone(&statement.text),
+        statement.keyspace.clone(),
         session_keyspace,
-    });
+        Arc::clone(&body.bind.columns),
+    ));
     engine.remember(&preparation);
     engine.prepare_elsewhere(&preparation, host, limit).await;
     Ok(Described {

@@ -24,20 +24,19 @@ pub(crate) async fn query(
     values: impl IntoRow,
     page: Option<PagingState>,
 ) -> Result<QueryResult, Error> {
-    let statement = with_values(session, statement, values).await?;
-    send(session, &statement, page.as_ref(), SpanOf::Request)?.finish(session).await
-}
-
-/// The statement that carries the values: the text itself when there are none.
-pub(super) async fn with_values(
-    session: &Session,
-    statement: Statement,
-    values: impl IntoRow,
-) -> Result<AnyStatement, Error> {
     if has_no_values(&values) {
-        return Ok(AnyStatement::Text(statement));
+        let statement = AnyStatement::Text(statement);
+        return send(session, &statement, page.as_ref(), SpanOf::Request)?.finish(session).await;
     }
-    Ok(AnyStatement::Bound(bind(session, statement, values).await?))
+    let mut anew = false;
+    loop {
+        let bound = AnyStatement::Bound(prepare_kept(session, statement.clone()).await?.bind(&values)?);
+        match send(session, &bound, page.as_ref(), SpanOf::Request)?.finish(session).await {
+            // The caller never saw a prepared statement, so it is ours to prepare it anew. Nothing was written.
+            Err(error) if !anew && error.is_of_outdated_statement() => anew = true,
+            outcome => return outcome,
+        }
+    }
 }
 
 /// The prepared form of a text with its values.
@@ -60,7 +59,7 @@ pub(crate) async fn prepare_kept(
 }
 
 /// Whether a row has no values at all. A row cannot be asked, but one that is offered a column says how many values it has.
-fn has_no_values(values: &impl IntoRow) -> bool {
+pub(super) fn has_no_values(values: &impl IntoRow) -> bool {
     static PROBE: LazyLock<[ColumnSpec; 1]> = LazyLock::new(|| [ColumnSpec::new("", "", "", CqlType::Blob)]);
     match encode_row(values, &*PROBE, &mut Vec::new()) {
         Ok(()) => false,

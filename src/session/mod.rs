@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use chorus_actors::{Engine, ExecutionPolicies, MetricsSnapshot, ShutdownReport};
 use chorus_protocol::{Consistency, IntoRow, ProtocolVersion, Uuid};
+use chorus_topology::metadata::Schema;
 
 use crate::SessionBuilder;
 use crate::concurrent::{Concurrent, StatementSource, ValueSource};
@@ -47,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) defaults: Arc<Defaults>,
     pub(crate) statements: StatementCache<Prepared>,
+    /// The schema that the statements known were last compared with.
+    pub(crate) schema_seen: ArcSwap<Schema>,
     /// What servers told the sessions of the cluster.
     pub(crate) described: Arc<StatementCache<Described>>,
     /// The keyspace in use, as it is spelled in the schema.
@@ -95,6 +98,7 @@ impl Session {
                 engine,
                 defaults: Arc::new(defaults),
                 statements: StatementCache::new(),
+                schema_seen: ArcSwap::default(),
                 described: config.described,
                 keyspace: ArcSwap::from_pointee(keyspace.map(Arc::from)),
                 schema_agreement_timeout,

@@ -38,6 +38,12 @@ enum Known<T> {
     Ready(Weak<T>),
 }
 
+/// What is remembered of a statement.
+pub(crate) trait Remembered: Send + Sync + 'static {
+    /// Whether a server has said that the text means something else by now.
+    fn is_outdated(&self) -> bool;
+}
+
 /// See the module documentation.
 pub(crate) struct StatementCache<T> {
     statements: DashMap<StatementKey, Known<T>>,
@@ -46,7 +52,7 @@ pub(crate) struct StatementCache<T> {
     next_sweep: AtomicUsize,
 }
 
-impl<T: Send + Sync + 'static> StatementCache<T> {
+impl<T: Remembered> StatementCache<T> {
     pub(crate) fn new() -> Self {
         Self {
             statements: DashMap::with_shard_amount(8),
@@ -90,7 +96,9 @@ impl<T: Send + Sync + 'static> StatementCache<T> {
         };
         match entry.get() {
             Known::Ready(weak) => {
-                if let Some(ready) = weak.upgrade() {
+                if let Some(ready) = weak.upgrade()
+                    && !ready.is_outdated()
+                {
                     return Ok(ready);
                 }
             }
@@ -123,6 +131,16 @@ impl<T: Send + Sync + 'static> StatementCache<T> {
                 entry.remove();
             }
         }
+    }
+
+    /// Forgets statements: whoever asks for one of them has it prepared anew. Those who hold it keep it.
+    pub(crate) fn forget(&self, mut is_gone: impl FnMut(&T) -> bool) {
+        self.statements.retain(|_, known| match known {
+            Known::Ready(weak) => weak.upgrade().is_some_and(|ready| !is_gone(&ready)),
+            Known::Preparing(_) => true,
+        });
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|ready| !is_gone(ready));
     }
 
     /// Keeps a statement alive for its next use, until many others were kept after it.

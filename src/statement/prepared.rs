@@ -12,6 +12,7 @@ use chorus_protocol::{ColumnSpec, CustomPayload, FrameShape, IntoRow};
 use chorus_topology::{Route, TableId};
 
 use super::BoundStatement;
+use super::cache::Remembered;
 use super::options::{StatementOptions, page_size_setter, statement_setters};
 use super::template::Template;
 use crate::encryption::EncryptedMarkers;
@@ -53,9 +54,10 @@ impl PreparedStatement {
         Ok(Self { shared, options, template })
     }
 
-    /// The template, or why the options cannot be sent.
+    /// The template; or why the options cannot be sent, or the statement not any more.
     #[inline]
     pub(crate) fn template(&self) -> Result<&Template, Error> {
+        self.shared.check_current()?;
         self.template.as_deref().map_err(Clone::clone)
     }
 
@@ -65,6 +67,12 @@ impl PreparedStatement {
     /// The CQL text.
     pub fn text(&self) -> &str {
         &self.shared.preparation.cql
+    }
+
+    /// Whether a server has said that the text means something else by now, because its table was made anew with other types or
+    /// its name stands for another table. It cannot be executed any more then; preparing the text again gives the one that can.
+    pub fn is_outdated(&self) -> bool {
+        self.shared.preparation.is_outdated()
     }
 
     /// The server's id of the statement.
@@ -196,6 +204,18 @@ impl ResultMetadata {
     }
 }
 
+impl Remembered for Described {
+    fn is_outdated(&self) -> bool {
+        self.preparation.is_outdated()
+    }
+}
+
+impl Remembered for Prepared {
+    fn is_outdated(&self) -> bool {
+        self.preparation.is_outdated()
+    }
+}
+
 impl Prepared {
     /// A session's statement of what servers told, and which of its markers are encrypted.
     pub(crate) fn new(
@@ -225,6 +245,17 @@ impl Prepared {
     #[inline]
     pub(crate) fn table(&self, engine: &Engine) -> Option<TableId> {
         self.table.get_or_find(|| self.find_table(&engine.peek_route()))
+    }
+
+    /// # Errors
+    ///
+    /// What the server said, when the statement is outdated.
+    #[inline]
+    pub(crate) fn check_current(&self) -> Result<(), Error> {
+        match self.preparation.is_outdated() {
+            false => Ok(()),
+            true => self.preparation.outdated().map_or(Ok(()), |error| Err(error.into())),
+        }
     }
 
     /// The statement without its values.

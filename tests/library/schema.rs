@@ -75,7 +75,7 @@ async fn a_change_has_its_own_part_of_the_schema_read_and_nothing_else() {
 }
 
 /// Events are not acted upon.
-fn deaf() -> chorus::EventWindows {
+pub(crate) fn deaf() -> chorus::EventWindows {
     let mut windows = chorus::EventWindows::default();
     (windows.schema, windows.topology, windows.status) = (None, None, None);
     windows

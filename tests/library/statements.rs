@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use chorus::protocol::Opcode;
 use chorus::{
-    Batch, Consistency, ErrorKind, ExecutionProfile, FromRow, IntoRow, ProtocolVersion, Row, RowView, Scalar,
-    SerialConsistency, Statement, TimestampGenerator, Unset,
+    Batch, Consistency, CqlType, ErrorKind, ExecutionProfile, FromRow, IntoRow, ProtocolVersion, Row,
+    RowView, Scalar, SerialConsistency, Session, Statement, TimestampGenerator, Unset,
 };
 use chorus_node::{Fault, Requests};
 use futures::TryStreamExt as _;
 
-use crate::stage::Stage;
+use crate::schema::deaf;
+use crate::stage::{NUMBERS, Stage};
 
 #[tokio::test]
 async fn text_with_values_is_prepared_behind_the_scenes_and_once() {
@@ -57,7 +58,7 @@ async fn failed_prepare_is_not_remembered() {
     let text = "SELECT value FROM numbers WHERE id = ?";
     let error = stage.session.prepare(text).await.expect_err("there is no such table");
     assert!(error.is_invalid_statement(), "{error}");
-    stage.run(crate::stage::NUMBERS).await;
+    stage.run(NUMBERS).await;
     stage.session.prepare(text).await.expect("there is one now");
 }
 
@@ -78,7 +79,7 @@ async fn prepared_statement_knows_its_markers_columns_and_key() {
     stage.run("CREATE TABLE pairs (a int, b text, c int, PRIMARY KEY ((a, b)))").await;
     for version in ProtocolVersion::ALL {
         let stage = Stage {
-            session: chorus::Session::builder()
+            session: Session::builder()
                 .contact_points(stage.cluster.addresses())
                 .protocol_version(version)
                 .keyspace("ks")
@@ -114,9 +115,101 @@ async fn null_deletes_and_unset_leaves_alone() {
 #[tokio::test]
 async fn unset_is_refused_before_protocol_v4() {
     let stage = Stage::with(|builder| builder.protocol_version(ProtocolVersion::V3)).await;
-    stage.run(crate::stage::NUMBERS).await;
+    stage.run(NUMBERS).await;
     let error = stage.session.execute(&stage.insert().await, (1, Unset)).await.expect_err("it would be null");
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+const AS_TEXT: &str = "CREATE TABLE numbers (id int PRIMARY KEY, value text)";
+
+#[tokio::test]
+async fn a_table_made_anew_with_other_types_is_never_written_in_the_old_ones() {
+    // By somebody else, of whom this session does not hear in time.
+    let stage = Stage::with(|builder| builder.event_windows(deaf())).await;
+    stage.run(NUMBERS).await;
+    let other = Session::builder().contact_points(stage.cluster.addresses()).keyspace("ks");
+    let other = other.connect().await.expect("reachable");
+    let insert = stage.insert().await;
+    let bound = insert.bind((3, 33)).expect("two ints");
+    stage.session.execute(&insert, (1, 11)).await.expect("written");
+    other.query("DROP TABLE numbers", ()).await.expect("dropped");
+    other.query(AS_TEXT, ()).await.expect("made");
+    stage.cluster.forget_prepared(0);
+
+    assert!(!insert.is_outdated());
+    let error = stage.session.execute(&insert, (2, 22)).await.expect_err("an int is no text");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    assert!(error.to_string().contains("\"value\" was of type int, and is of type text"), "{error}");
+    assert!(!error.may_have_been_applied());
+    // Nor later, though the server knows the id by now; nor on any other way.
+    assert!(insert.is_outdated());
+    let mut batch = Batch::unlogged();
+    batch.push(bound.clone());
+    let errors = [
+        stage.session.execute(&insert, (2, 22)).await.expect_err("outdated"),
+        stage.session.run(bound).await.expect_err("outdated"),
+        stage.session.batch(&batch).await.expect_err("outdated"),
+        stage.session.bulk(&insert).load([(2, 22)]).await.expect_err("outdated"),
+        stage.session.execute_concurrent_with_args(&insert, [(2, 22)]).run().await.expect_err("outdated"),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert!(error.to_string().contains("prepare it again"), "{error}");
+    }
+    let rows = other.query("SELECT id FROM numbers", ()).await.expect("read").row_count();
+    assert_eq!(rows, 0, "nothing was written");
+
+    let insert = stage.insert().await;
+    assert_eq!(insert.bind_columns()[1].typ, CqlType::Text);
+    stage.session.execute(&insert, (2, "22")).await.expect("written");
+}
+
+#[tokio::test]
+async fn text_with_values_follows_a_table_made_anew() {
+    for hears in [true, false] {
+        let windows = if hears { chorus::EventWindows::default() } else { deaf() };
+        let stage = Stage::with(|builder| builder.event_windows(windows)).await;
+        stage.run(NUMBERS).await;
+        let insert = "INSERT INTO numbers (id, value) VALUES (?, ?)";
+        stage.session.query(insert, (1, 11)).await.expect("two ints");
+        let made = async |session: &Session| {
+            session.query("DROP TABLE numbers", ()).await.expect("dropped");
+            session.query(AS_TEXT, ()).await.expect("made");
+        };
+        if hears {
+            made(&stage.session).await;
+        } else {
+            let other = Session::builder().contact_points(stage.cluster.addresses()).keyspace("ks");
+            made(&other.connect().await.expect("reachable")).await;
+            stage.cluster.forget_prepared(0);
+            // What was prepared as two ints is sent, refused, and prepared anew; and then a number is no text.
+            let error = stage.session.query(insert, (1, 11)).await.expect_err("an int is no text");
+            assert_eq!((error.kind(), error.column()), (ErrorKind::Values, Some((1, "value"))), "{error}");
+        }
+        stage.session.query(insert, (1, "eleven")).await.expect("an int and a text");
+        let select = "SELECT value FROM numbers WHERE id = ?";
+        let mut rows = stage
+            .session
+            .query_iter(select, (1,))
+            .await
+            .expect("read")
+            .rows::<Scalar<String>>()
+            .expect("text");
+        assert_eq!(rows.try_next().await.expect("reads").expect("a row"), Scalar("eleven".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_table_made_anew_with_the_same_types_is_written_as_before() {
+    let stage = Stage::with_numbers().await;
+    let insert = stage.insert().await;
+    stage.session.execute(&insert, (1, 11)).await.expect("written");
+    stage.run("DROP TABLE numbers").await;
+    stage.run("CREATE TABLE numbers (value int, more text, id int PRIMARY KEY)").await;
+    stage.cluster.forget_prepared(0);
+    stage.session.execute(&insert, (2, 22)).await.expect("written");
+    assert!(!insert.is_outdated());
+    assert_eq!(stage.numbers().await, [(2, Some(22))]);
 }
 
 #[tokio::test]
@@ -195,7 +288,7 @@ async fn conditional_statements_say_whether_they_were_applied() {
 async fn select_after_alter_reads_the_new_columns() {
     for version in [ProtocolVersion::V4, ProtocolVersion::V5] {
         let stage = Stage::with(|builder| builder.protocol_version(version)).await;
-        stage.run(crate::stage::NUMBERS).await;
+        stage.run(NUMBERS).await;
         stage.session.execute(&stage.insert().await, (1, 10)).await.expect("written");
         let select = stage.prepare("SELECT * FROM numbers WHERE id = ?").await;
         let result = stage.session.execute(&select, (1,)).await.expect("read");
@@ -243,7 +336,7 @@ async fn what_has_expired_is_decided_by_the_time_that_the_statement_names() {
     );
 
     let stage = Stage::with(|builder| builder.protocol_version(ProtocolVersion::V4)).await;
-    stage.run(crate::stage::NUMBERS).await;
+    stage.run(NUMBERS).await;
     let select = stage.prepare("SELECT id FROM numbers").await.now_in_seconds(1);
     let error = stage.session.execute(&select, ()).await.expect_err("v4 cannot say it");
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
@@ -257,7 +350,7 @@ async fn what_has_expired_is_decided_by_the_time_that_the_statement_names() {
 async fn reads_ask_the_generator_for_no_timestamp() {
     let frozen = Arc::new(Frozen::default());
     let stage = Stage::with(|builder| builder.timestamp_generator(frozen.clone())).await;
-    stage.run(crate::stage::NUMBERS).await;
+    stage.run(NUMBERS).await;
     let (insert, select) = (stage.insert().await, stage.prepare("SELECT id FROM numbers WHERE id = ?").await);
     let taken = || frozen.0.load(Ordering::Relaxed);
     let before = taken();
@@ -286,7 +379,7 @@ impl TimestampGenerator for Frozen {
 async fn write_timestamps_come_from_the_statement_or_the_generator() {
     let frozen = Arc::new(Frozen::default());
     let stage = Stage::with(|builder| builder.timestamp_generator(frozen.clone())).await;
-    stage.run(crate::stage::NUMBERS).await;
+    stage.run(NUMBERS).await;
     let insert = stage.insert().await;
     let select = stage.prepare("SELECT value, WRITETIME(value) FROM numbers WHERE id = ?").await;
     let stored = async || {

@@ -1,15 +1,15 @@
 //! Statements that a server had forgotten, being prepared there again.
 //!
 //! The first request to find out makes the coordinator send a PREPARE of its own on the same connection; requests that
-//! find out while that is under way join it. When the answer names the same id, all of them are sent again on that
-//! connection; when it names another, the text means something else there now and they fail, unless the keyspace of the
-//! connection is the reason.
+//! find out while that is under way join it. When the answer names the same id and has markers of the same types, all of
+//! them are sent again on that connection; when it does not, the text means something else there now and they fail, unless
+//! the keyspace of the connection is the reason. A statement that failed so is outdated: sessions prepare its text anew.
 
 use bytes::Bytes;
 use chorus_protocol::{
     Opcode, begin_frame, finish_frame,
     request::Prepare,
-    response::{Envelope, Response, ResultBody},
+    response::{Envelope, PreparedBody, Response, ResultBody},
 };
 
 use std::sync::Arc;
@@ -126,9 +126,9 @@ impl CoordinatorActor {
         for Reprepared { request: prepare, connection } in settled {
             let Preparations::One(preparation) = &prepare.options.prepared else { continue };
             let waiting = self.reprepares.take(prepare.progress.connection, &preparation.id);
-            let verdict = connection.as_ref().map(|connection| prepared_id(&prepare, connection));
-            if let (Some(Ok(id)), Some(connection)) = (&verdict, &connection)
-                && *id != preparation.id
+            let verdict = connection.as_ref().map(|connection| prepared_body(&prepare, connection));
+            if let (Some(Ok(answer)), Some(connection)) = (&verdict, &connection)
+                && answer.id != preparation.id
                 && self.prepare_aside(preparation, connection)
             {
                 self.reprepares.waiting.push(Waiting {
@@ -139,20 +139,26 @@ impl CoordinatorActor {
                 });
                 continue;
             }
+            let refusal = match &verdict {
+                Some(Ok(answer)) => preparation.refusal(answer),
+                _ => None,
+            };
+            if let Some(refusal) = &refusal {
+                preparation.set_outdated(refusal.clone());
+            }
             for request in waiting {
-                match (&verdict, &connection) {
-                    (Some(Ok(id)), Some(connection)) if *id == preparation.id => {
-                        if connection.has_room() {
-                            self.hand_over(request, connection);
-                        } else {
-                            self.resend(request, Some(connection.host));
-                        }
+                match (&verdict, &refusal, &connection) {
+                    (Some(Ok(_)), Some(refusal), _) => self.port.fail(request, refusal.clone()),
+                    (Some(Ok(_)), None, Some(connection)) if connection.has_room() => {
+                        self.hand_over(request, connection);
                     }
-                    (Some(Ok(_)), _) => self.fail_changed(request, preparation),
-                    (Some(Err(what)), _) => {
+                    (Some(Ok(_)), None, connection) => {
+                        self.resend(request, connection.as_ref().map(|connection| connection.host));
+                    }
+                    (Some(Err(what)), ..) => {
                         self.port.fail(request, RequestErrorKind::Protocol(what.clone()));
                     }
-                    (None, _) => self.resend(request, None),
+                    (None, ..) => self.resend(request, None),
                 }
             }
         }
@@ -181,15 +187,10 @@ impl CoordinatorActor {
                         let host = request.progress.host;
                         self.resend(request, host);
                     }
-                    false => self.fail_changed(request, &statement),
+                    false => self.port.fail(request, id_changed(&statement)),
                 }
             }
         }
-    }
-
-    fn fail_changed(&self, request: Box<Request>, preparation: &Preparation) {
-        let cql = preparation.cql.to_string();
-        self.port.fail(request, RequestErrorKind::PreparedIdChanged { cql });
     }
 
     /// The PREPARE itself failed: so do those that wait for it, except that a lost connection, and a host that serves nobody, only
@@ -218,8 +219,12 @@ impl CoordinatorActor {
     }
 }
 
-/// The id in the answer to a PREPARE.
-fn prepared_id(prepare: &Request, connection: &ConnectionHandle) -> Result<Bytes, String> {
+fn id_changed(preparation: &Preparation) -> RequestErrorKind {
+    RequestErrorKind::PreparedIdChanged { cql: preparation.cql.to_string() }
+}
+
+/// The answer to a PREPARE.
+fn prepared_body(prepare: &Request, connection: &ConnectionHandle) -> Result<PreparedBody, String> {
     let crate::request::Outcome::Answered { opcode, flags, .. } = prepare.outcome else {
         return Err("PREPARE was not answered".into());
     };
@@ -227,7 +232,7 @@ fn prepared_id(prepare: &Request, connection: &ConnectionHandle) -> Result<Bytes
     let body = connection.decompress(flags, body)?;
     let envelope = Envelope::split(flags, body).map_err(|error| error.to_string())?;
     match Response::decode(opcode, envelope.body, &connection.shape) {
-        Ok(Response::Result(ResultBody::Prepared(prepared))) => Ok(prepared.id),
+        Ok(Response::Result(ResultBody::Prepared(prepared))) => Ok(prepared),
         Ok(_) => Err("the answer to PREPARE is not a prepared statement".into()),
         Err(error) => Err(error.to_string()),
     }

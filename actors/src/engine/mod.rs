@@ -16,7 +16,7 @@ use std::{
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use chorus_protocol::{Compression, FrameShape, ProtocolVersion};
-use chorus_topology::{ClusterState, Route};
+use chorus_topology::{ClusterState, Route, metadata::Schema};
 use tokio::sync::oneshot;
 pub use views::PolicyViews;
 
@@ -164,6 +164,11 @@ impl Engine {
     /// What is known of the cluster now.
     pub fn state(&self) -> Arc<ClusterState> {
         self.shared.published.state.load_full()
+    }
+
+    /// Whether the schema is still the one that was seen in an earlier [`state`](Self::state). Cheap.
+    pub fn has_schema(&self, seen: &Arc<Schema>) -> bool {
+        Arc::ptr_eq(&self.shared.published.state.load().keyspaces, seen)
     }
 
     /// How requests find their way now.

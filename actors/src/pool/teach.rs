@@ -92,9 +92,19 @@ async fn prepare(connection: &ConnectionHandle, statement: &Preparation, limit: 
         frame(&connection.shape, Opcode::Prepare, |body| message.encode(&connection.shape, body));
     let (address, cql) = (connection.address, &statement.cql);
     match ask(connection, text, limit).await {
-        Ok(Response::Result(ResultBody::Prepared(answer))) if answer.id == statement.id => Outcome::Learned,
+        Ok(Response::Result(ResultBody::Prepared(answer))) => match statement.refusal(&answer) {
+            None => Outcome::Learned,
+            Some(refusal) => {
+                debug!(%address, %cql, ?refusal, "a host understands a statement differently");
+                if answer.id == statement.id {
+                    // It knows the id now, and would take values of the old types under it.
+                    statement.set_outdated(refusal);
+                }
+                Outcome::Refused
+            }
+        },
         Ok(_) => {
-            debug!(%address, %cql, "a host understands a statement differently");
+            debug!(%address, %cql, "the answer to PREPARE is none");
             Outcome::Refused
         }
         Err(error) => {

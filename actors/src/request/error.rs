@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
+use chorus_protocol::CqlType;
 use chorus_protocol::response::{DbError, ErrorBody};
 
 use super::Effort;
@@ -54,6 +55,18 @@ pub enum RequestErrorKind {
     PreparedIdChanged {
         /// The statement.
         cql: String,
+    },
+    /// The server forgot a prepared statement and prepared it again, and a marker is of another type now: the table was made
+    /// anew. The values, which were encoded as the old type, were not sent.
+    MarkerChanged {
+        /// The statement.
+        cql: String,
+        /// The marker's name.
+        marker: String,
+        /// Its type when the statement was prepared.
+        was: CqlType,
+        /// Its type now; `None` where there is no such marker any more.
+        is: Option<CqlType>,
     },
     /// The server does not know a prepared statement that the request does not carry either.
     UnknownPrepared {
@@ -285,6 +298,17 @@ impl fmt::Display for RequestErrorKind {
                 f,
                 "the server prepared `{cql}` again under another id: its keyspace or schema changed; prepare it again"
             ),
+            Self::MarkerChanged { cql, marker, was, is } => {
+                write!(
+                    f,
+                    "the server prepared `{cql}` again: its marker \"{marker}\" was of type {was}, and "
+                )?;
+                match is {
+                    Some(is) => write!(f, "is of type {is} now")?,
+                    None => write!(f, "is not there any more")?,
+                }
+                write!(f, "; prepare it again and bind values of that type")
+            }
             Self::UnknownPrepared { id } => {
                 write!(f, "the server does not know the prepared statement ")?;
                 id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

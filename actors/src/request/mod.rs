@@ -10,6 +10,7 @@ mod builder;
 mod effort;
 mod error;
 mod lost;
+mod meaning;
 mod options;
 mod pending;
 mod pool;

@@ -1,10 +1,15 @@
 //! What a caller asks of the engine besides the bytes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use chorus_protocol::{Consistency, FrameShape, token::Token};
+use chorus_protocol::{ColumnSpec, Consistency, FrameShape, response::PreparedBody, token::Token};
 use chorus_topology::{HostIndex, LoadBalancingPolicy, RetryPolicy, SpeculativePolicy, TableId, ViewId};
+
+use super::{RequestError, RequestErrorKind, meaning};
 
 /// What a request does, for metrics and policies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -44,9 +49,51 @@ pub struct Preparation {
     pub keyspace: Option<Arc<str>>,
     /// The keyspace that connections used when it was prepared, in which unqualified names were looked up otherwise.
     pub session_keyspace: Option<Arc<str>>,
+    /// Its markers. Values are encoded as these say.
+    pub markers: Arc<[ColumnSpec]>,
+    outdated: OnceLock<RequestErrorKind>,
 }
 
 impl Preparation {
+    /// A statement as a server described it.
+    pub fn new(
+        id: Bytes,
+        cql: Arc<str>,
+        keyspace: Option<Arc<str>>,
+        session_keyspace: Option<Arc<str>>,
+        markers: Arc<[ColumnSpec]>,
+    ) -> Self {
+        Self { id, cql, keyspace, session_keyspace, markers, outdated: OnceLock::new() }
+    }
+
+    /// Whether a server has said that the text means something else now: it was prepared under another id, or its markers are
+    /// of other types. Requests that find out fail, and nobody should send others; the text must be prepared anew.
+    #[inline]
+    pub fn is_outdated(&self) -> bool {
+        self.outdated.get().is_some()
+    }
+
+    /// What the server said, once the statement [is outdated](Self::is_outdated).
+    pub fn outdated(&self) -> Option<RequestError> {
+        self.outdated.get().cloned().map(RequestError::from)
+    }
+
+    /// Why values bound for this statement cannot be sent where it has just been prepared again; `None` if they can.
+    pub(crate) fn refusal(&self, answer: &PreparedBody) -> Option<RequestErrorKind> {
+        let cql = self.cql.to_string();
+        if answer.id != self.id {
+            return Some(RequestErrorKind::PreparedIdChanged { cql });
+        }
+        let change = meaning::changed(&self.markers, &answer.bind.columns)?;
+        Some(RequestErrorKind::MarkerChanged { cql, marker: change.marker, was: change.was, is: change.is })
+    }
+
+    /// From now on it is. The first reason stays.
+    pub(crate) fn set_outdated(&self, why: RequestErrorKind) {
+        // Another connection may have found out at the same time.
+        let _ = self.outdated.set(why);
+    }
+
     /// The keyspace that a PREPARE of it names: the one it was prepared in, where the protocol can say that.
     pub(crate) fn keyspace_in_message(&self, shape: &FrameShape) -> Option<&str> {
         let keyspace = self.keyspace.as_deref().or(self.session_keyspace.as_deref());

@@ -125,12 +125,7 @@ pub(crate) async fn prepare(engine: &Engine, cql: &str) -> Prepared {
     let reply = request.send().await.expect("the statement is prepared");
     match decode(engine, reply) {
         ResultBody::Prepared(body) => Prepared {
-            preparation: Arc::new(Preparation {
-                id: body.id,
-                cql: cql.into(),
-                keyspace: None,
-                session_keyspace: None,
-            }),
+            preparation: Arc::new(Preparation::new(body.id, cql.into(), None, None, body.bind.columns)),
             metadata_id: body.result_metadata_id,
         },
         other => panic!("{other:?} is not a prepared statement"),

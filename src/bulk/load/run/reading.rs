@@ -6,7 +6,7 @@ use super::Run;
 use crate::bulk::csv::{Advance, Record};
 use crate::bulk::load::lane::PutError;
 use crate::bulk::rejects::{RejectStage, Rejection};
-use crate::bulk::report::clock_micros;
+use crate::bulk::report::{Ending, clock_micros};
 use crate::bulk::row::RowPlan;
 use crate::bulk::source::{Block, SourceError};
 
@@ -126,6 +126,12 @@ impl Run {
                 }
                 true
             }
+            Err(PutError::Row(error)) if error.is_of_outdated_statement() => {
+                // No fault of the row, which is left for another try.
+                self.flight.begin(record.place(), self.last_timestamp, sent_us);
+                self.stop(self.now(), Ending::Refused(error));
+                false
+            }
             Err(error) => {
                 let rejection = unsendable(&self.passage.rows, &record, &error);
                 let kept = self.log.add(rejection, record.raw());
@@ -148,15 +154,20 @@ impl Run {
             let Some(row) = self.flight.row(tag) else { continue };
             let raw = self.flight.raw(&row, &self.reader).unwrap_or_default().to_vec();
             let record = self.reader.split_again(&raw, row.place);
-            // It was encoded once, so it can be again.
-            if let Ok(token) =
-                self.passage.lane.put(row.timestamp, |out| self.passage.rows.put_values(&record, out))
-            {
-                self.counts.retried += 1;
-                if let Err(error) = self.passage.lane.commit(tag, token) {
-                    self.lose(error);
+            match self.passage.lane.put(row.timestamp, |out| self.passage.rows.put_values(&record, out)) {
+                Ok(token) => {
+                    self.counts.retried += 1;
+                    if let Err(error) = self.passage.lane.commit(tag, token) {
+                        self.lose(error);
+                        return;
+                    }
+                }
+                Err(PutError::Row(error)) if error.is_of_outdated_statement() => {
+                    self.stop(now, Ending::Refused(error));
                     return;
                 }
+                // It was encoded once, so it can be again.
+                Err(_) => {}
             }
         }
     }
