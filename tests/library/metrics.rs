@@ -62,17 +62,22 @@ fn agree(one: f64, other: f64) -> bool {
 
 #[tokio::test]
 async fn requests_in_flight_are_their_rate_times_their_mean_latency() {
-    const CALLERS: u64 = 32;
+    const CALLERS: u32 = 32;
+    const ANSWERED_AFTER: Duration = Duration::from_millis(100);
     let stage = Stage::with_numbers().await;
     let insert = stage.insert().await;
     stage
         .cluster
         .faults()
-        .add(Requests::opcode(chorus::protocol::Opcode::Execute), Fault::Delay(Duration::from_millis(100)));
+        .add(Requests::opcode(chorus::protocol::Opcode::Execute), Fault::Delay(ANSWERED_AFTER));
     let (session, over) = (&stage.session, &std::sync::atomic::AtomicBool::new(false));
-    let callers = (0..CALLERS as i32).map(|id| {
+    let callers = (0..CALLERS).map(|caller| {
         let insert = &insert;
         async move {
+            // One after the other, so that no beginning or end of a look has all of them on one side, and no look finds them all
+            // between two requests.
+            tokio::time::sleep(ANSWERED_AFTER * caller / CALLERS).await;
+            let id = caller as i32;
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
                 session.execute(insert, (id, id)).await.expect("written");
             }
@@ -94,7 +99,7 @@ async fn requests_in_flight_are_their_rate_times_their_mean_latency() {
         let by_law = rate * recent.mean_us() / 1e6;
         let seen = seen as f64 / looks as f64;
         assert!(agree(seen, by_law), "{seen} requests are in flight, {by_law} by rate and latency");
-        assert!(agree(by_law, CALLERS as f64), "{CALLERS} callers, {by_law} by rate and latency");
+        assert!(agree(by_law, f64::from(CALLERS)), "{CALLERS} callers, {by_law} by rate and latency");
     };
     futures::future::join(futures::future::join_all(callers), watcher).await;
 }
