@@ -22,6 +22,7 @@
 //! * [`Session`]: one request, and the place from which everything else is reached.
 //! * [`Session::execute_concurrent_with_args`]: thousands of requests with a bounded number in flight.
 //! * [`Session::bulk`]: as many rows as the servers take.
+//! * [`Session::scan`]: whole tables, by token ranges; and how many rows they have.
 //! * `bulk`, with the feature of that name: files into tables; what the `chorus` command does.
 //! * `arrow`, with the feature of that name: results as Arrow record batches.
 //! * [`mapper`]: structs as rows of tables, and the tables themselves.
@@ -74,6 +75,7 @@ mod pool_state;
 mod replica_groups;
 mod request;
 mod result;
+pub mod scan;
 pub mod schema;
 mod session;
 mod statement;

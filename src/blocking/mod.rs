@@ -29,6 +29,7 @@ mod iter;
 mod many;
 mod park;
 mod publisher;
+mod scan;
 
 use chorus_protocol::{IntoRow, Uuid};
 
@@ -47,6 +48,7 @@ pub use cluster::Cluster;
 pub use iter::{ConcurrentIter, EventIter, PageIter, RowIter};
 pub use many::{BulkInsert, BulkSink, Concurrent};
 pub use publisher::Publisher;
+pub use scan::{Scan, TableScan};
 
 /// Waits for a future on this thread, which sleeps meanwhile: for what has no method of its own here, as the operations of a
 /// [mapper](crate::mapper) over the session behind a blocking one ([`as_async`](Session::as_async)).

@@ -33,6 +33,8 @@ pub(crate) enum Cause {
         column: Box<str>,
         error: crate::encryption::EncryptionError,
     },
+    /// What ended a scan, and where.
+    Scan(Box<crate::scan::ScanFailure>),
     /// An error that several callers share.
     Shared(Error),
 }
@@ -194,6 +196,43 @@ pub enum UsageProblem {
         /// The one that uses it.
         here: u32,
     },
+    /// A table to be scanned is not part of the schema.
+    #[error("there is no table {keyspace}.{table}")]
+    UnknownTable {
+        /// Its keyspace.
+        keyspace: Box<str>,
+        /// Its name.
+        table: Box<str>,
+    },
+    /// A column to be scanned is not part of its table.
+    #[error("the table {keyspace}.{table} has no column {column:?}")]
+    UnknownColumn {
+        /// The table's keyspace.
+        keyspace: Box<str>,
+        /// The table.
+        table: Box<str>,
+        /// The column.
+        column: Box<str>,
+    },
+    /// A table of which every host has rows of its own, such as those of keyspace `system`: no token says where they are.
+    #[error(
+        "every host has rows of its own in {keyspace}.{table}, so that it cannot be scanned as one table: query it on one host (Statement::on_host)"
+    )]
+    LocalTable {
+        /// Its keyspace.
+        keyspace: Box<str>,
+        /// Its name.
+        table: Box<str>,
+    },
+    /// A scan of no columns at all.
+    #[error("no column is to be read: name one, or leave all to be read")]
+    NothingSelected,
+    /// The filter of a scan, or what it selects, has bind markers, which nobody has values for.
+    #[error("what a scan selects and filters by must not have bind markers: write the values into it")]
+    MarkersInFilter,
+    /// The program stopped a scan, and asked it for another page.
+    #[error("the scan was stopped before its end")]
+    ScanStopped,
     /// A timestamp below zero, which the protocol forbids.
     #[error("the timestamp {0} is negative")]
     NegativeTimestamp(i64),
@@ -264,6 +303,7 @@ impl Cause {
                     ErrorKind::Values
                 }
             }
+            Cause::Scan(failure) => failure.error.kind(),
             Cause::Shared(error) => error.kind(),
         }
     }
@@ -282,6 +322,7 @@ impl Cause {
             Cause::Bundle(_) => None,
             #[cfg(feature = "encryption")]
             Cause::Encryption { error, .. } => Some(error),
+            Cause::Scan(failure) => Some(&failure.error),
             Cause::Shared(error) => std::error::Error::source(error),
         }
     }
@@ -324,6 +365,7 @@ impl fmt::Display for Cause {
                 let verb = if *reading { "decrypted" } else { "encrypted" };
                 write!(f, "the value of column {column:?} (position {position}) could not be {verb}")
             }
+            Cause::Scan(failure) => failure.fmt(f),
             Cause::Shared(error) => error.fmt(f),
         }
     }

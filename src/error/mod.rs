@@ -59,9 +59,19 @@ impl Error {
         }
     }
 
+    /// What happened in the end, wherever: what questions about the error are answered by.
     fn cause(&self) -> &Cause {
         match &self.0.cause {
             Cause::Shared(error) => error.cause(),
+            Cause::Scan(failure) => failure.error.cause(),
+            cause => cause,
+        }
+    }
+
+    /// The same as it was met on the outside: what is shown.
+    fn outermost(&self) -> &Cause {
+        match &self.0.cause {
+            Cause::Shared(error) => error.outermost(),
             cause => cause,
         }
     }
@@ -220,7 +230,7 @@ impl fmt::Display for Error {
         if let Some(index) = self.0.index {
             write!(f, "item {index}: ")?;
         }
-        self.cause().fmt(f)
+        self.outermost().fmt(f)
     }
 }
 
@@ -240,7 +250,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause().source()
+        self.outermost().source()
     }
 }
 

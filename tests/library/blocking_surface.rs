@@ -98,7 +98,7 @@ fn every_method_of_an_asynchronous_session_has_its_blocking_twin_and_the_reverse
     sources(&root.join("src"), &mut paths);
     paths.push(root.join("actors/src/cluster/feed.rs"));
     let asynchronous = Surface::of(&paths);
-    let blocking = ["mod.rs", "cluster.rs", "iter.rs", "many.rs", "publisher.rs", "batches.rs"]
+    let blocking = ["mod.rs", "cluster.rs", "iter.rs", "many.rs", "publisher.rs", "batches.rs", "scan.rs"]
         .map(|file| root.join("src/blocking").join(file));
     let mut there = Surface::of(&blocking);
     for (own, other) in NAMES {

@@ -33,6 +33,7 @@ mod profiles;
 mod recorder;
 mod routing;
 mod runtimes;
+mod scan;
 mod schema;
 mod session;
 mod shapes;
