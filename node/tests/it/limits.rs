@@ -1,4 +1,4 @@
-//! F109 and F110: clients that want too much.
+//! F109, F110 and F114: clients that want too much.
 
 use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
@@ -190,4 +190,45 @@ fn prepare_many(client: &mut Client, first: usize, count: usize) {
             assert!(matches!(client.answer().1, Response::Result(_)));
         }
     }
+}
+
+#[test]
+fn f114_a_full_node_refuses_writes_as_overloaded_and_reads_go_on() {
+    const LIMIT: u64 = 200_000;
+    let cluster = EmbeddedCluster::builder().memory_limit(LIMIT).start().unwrap();
+    let mut client = Client::v4(cluster.address(0));
+    let is_done = |response: Response| assert!(matches!(response, Response::Result(_)), "{response:?}");
+    is_done(
+        client.query(
+            "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+        ),
+    );
+    is_done(client.query("CREATE TABLE ks.t (id int PRIMARY KEY, value text)"));
+    let statement = client.prepare("INSERT INTO ks.t (id, value) VALUES (?, 'a value of some length')");
+    let written =
+        (0..).find(|id| !matches!(client.execute_int(&statement, *id), Response::Result(_))).unwrap();
+    assert!(written > 100, "{written} rows were written");
+    let used = cluster.database().memory_used();
+    assert!((LIMIT..LIMIT + 1_000).contains(&used), "{used} bytes");
+
+    // On every way, and nothing of it is kept.
+    let insert = format!("INSERT INTO ks.t (id, value) VALUES ({written}, '')");
+    for refused in [
+        client.execute_int(&statement, written),
+        client.query(&insert),
+        client.query("UPDATE ks.t SET value = 'x' WHERE id = 1"),
+        client.query(&format!("BEGIN BATCH {insert}; APPLY BATCH")),
+        client.query(&format!("{insert} IF NOT EXISTS")),
+    ] {
+        let (code, message) = error(refused);
+        assert_eq!(code, 0x1001, "{message}");
+        assert!(message.contains("200000 bytes"), "{message}");
+    }
+    assert_eq!(cluster.database().memory_used(), used);
+    for read in ["SELECT * FROM ks.t WHERE id = 1", "SELECT count(*) FROM ks.t", "SELECT * FROM system.local"]
+    {
+        is_done(client.query(read));
+    }
+    is_done(client.query("TRUNCATE ks.t"));
+    is_done(client.query(&insert));
 }

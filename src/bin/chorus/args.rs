@@ -213,6 +213,11 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) shards: Option<u16>,
 
+    /// Refuse writes as overloaded when the data takes that many bytes, as the node estimates it; with KiB, MiB or GiB.
+    /// Without it the data may take all memory there is.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) memory_limit: Option<u64>,
+
     /// Speak TLS, and show the certificate in this PEM file.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -289,6 +294,23 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit {
+        "" | "B" => Some(0),
+        "KiB" => Some(10),
+        "MiB" => Some(20),
+        "GiB" => Some(30),
+        _ => None,
+    };
+    let bytes =
+        number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("{text:?} is not a size such as 500000, 64MiB or 2GiB"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,6 +373,27 @@ mod tests {
         let args = load(&["--checkpoint", "never", "--resume", "auto", "g.csv"]).unwrap();
         assert_eq!(args.checkpoint, Every(None));
         assert_eq!(args.files, [PathBuf::from("f.csv"), PathBuf::from("g.csv")]);
+    }
+
+    #[test]
+    fn sizes_have_units_or_none() {
+        assert_eq!(
+            ["1", "7B", "2KiB", "64MiB", "3GiB"].map(bytes),
+            [Ok(1), Ok(7), Ok(2 << 10), Ok(64 << 20), Ok(3 << 30)]
+        );
+        for wrong in [
+            "",
+            "0",
+            "-1",
+            "MiB",
+            "1.5GiB",
+            "2 GiB",
+            "1GB",
+            "18446744073709551615KiB",
+            "99999999999999999999",
+        ] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub(crate) fn many(args: &NodeArgs) -> Result<EmbeddedCluster, Failure> {
     if let Some(shards) = args.shards {
         cluster = cluster.shards(shards);
     }
+    if let Some(bytes) = args.memory_limit {
+        cluster = cluster.memory_limit(bytes);
+    }
     if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
         cluster = cluster.tls(tls(certificate, key, args.tls_client_ca.as_deref())?);
     }
