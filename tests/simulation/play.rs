@@ -23,6 +23,10 @@ use crate::{healing, report, verify, workload};
 
 /// Requests that must all succeed when the faults are over.
 const FAREWELL: i64 = 96;
+/// A machine that stood still for longer than this while something was tried is reason to try it again: it has taken the time
+/// that heartbeats and requests of a story have. How often, at the most.
+const STANDSTILL: Duration = Duration::from_millis(30);
+const ATTEMPTS: usize = 10;
 /// No story takes longer, whatever happens in it.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -79,17 +83,21 @@ impl<'s> Play<'s> {
         let stage_hand = stage_hand.request_timeout(CALM).connect().await?;
         workload::lay_out(&stage_hand, story.seed, &story.shape.keyspaces()).await?;
         stage_hand.shutdown(CALM).await;
-        let session = self.connect().await?;
-        let statements = Statements::prepare(&session).await?;
+        let (session, statements) = self.connect().await?;
         let (punctuality, pulse) = Punctuality::start(findings, story.schedule.suspended());
 
         let ledger = Arc::new(Ledger::default());
         let swallowed = self.let_it_happen(&session, &statements, &punctuality, &ledger).await;
         healing::heal(story, self.cluster, &session, swallowed, findings).await;
-        self.everything_succeeds(&session, &statements).await;
+        let healed = async || healing::heal(story, self.cluster, &session, swallowed, findings).await;
+        let succeeds = async || Self::everything_succeeds(&session, &statements).await;
+        for error in Self::in_fair_weather(&punctuality, succeeds, Vec::is_empty, &healed).await {
+            findings.add(format!("after the faults: {error:?}"));
+        }
         let books = ledger.with(std::mem::take);
-        verify::verify(&session, &books, story.seed, findings).await?;
-        healing::heal(story, self.cluster, &session, swallowed, findings).await;
+        let verified = async || verify::verify(&session, &books, story.seed, findings).await;
+        Self::in_fair_weather(&punctuality, verified, Result::is_ok, &healed).await?;
+        healed().await;
 
         self.end(session, &statements, &punctuality).await;
         drop(statements);
@@ -100,14 +108,37 @@ impl<'s> Play<'s> {
     }
 
     /// Opens the session of the story. A slow machine may need several attempts.
-    async fn connect(&self) -> Result<Session, Error> {
+    async fn connect(&self) -> Result<(Session, Statements), Error> {
+        let attempt = async || {
+            let session = self.story.client.builder(self.cluster, &self.clock).connect().await?;
+            let statements = Statements::prepare(&session).await?;
+            Ok((session, statements))
+        };
         let mut attempts = 0;
         loop {
-            match self.story.client.builder(self.cluster, &self.clock).connect().await {
-                Err(_) if attempts < 10 => attempts += 1,
+            match attempt().await {
+                Err(_) if attempts < ATTEMPTS => attempts += 1,
                 outcome => return outcome,
             }
         }
+    }
+
+    /// What comes of an attempt at something that must succeed: of another one where the machine stood still meanwhile.
+    async fn in_fair_weather<T>(
+        punctuality: &Punctuality,
+        mut attempt: impl AsyncFnMut() -> T,
+        succeeded: impl Fn(&T) -> bool,
+        healed: &impl AsyncFn(),
+    ) -> T {
+        for _ in 1..ATTEMPTS {
+            let before = punctuality.lateness();
+            let outcome = attempt().await;
+            if succeeded(&outcome) || punctuality.lateness() - before < STANDSTILL {
+                return outcome;
+            }
+            healed().await;
+        }
+        attempt().await
     }
 
     /// Callers call while the schedule takes its course. Returns how many requests will never be answered.
@@ -165,13 +196,11 @@ impl<'s> Play<'s> {
         })
     }
 
-    async fn everything_succeeds(&self, session: &Session, statements: &Statements) {
-        for error in workload::all_read(session, &statements.whole_echo, FAREWELL).await {
-            self.findings.add(format!("after the faults: {error:?}"));
-        }
-        for error in workload::every_host_writes(session, statements).await {
-            self.findings.add(format!("after the faults: {error:?}"));
-        }
+    /// Reads and writes of which none may fail; the errors of those that do.
+    async fn everything_succeeds(session: &Session, statements: &Statements) -> Vec<Error> {
+        let mut errors = workload::all_read(session, &statements.whole_echo, FAREWELL).await;
+        errors.extend(workload::every_host_writes(session, statements).await);
+        errors
     }
 
     /// Ends the session while requests are under way; each must end too.

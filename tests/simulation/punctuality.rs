@@ -82,6 +82,11 @@ impl Punctuality {
         (Self { findings: Arc::clone(findings), runtime: pulse, jumps }, task)
     }
 
+    /// How late the machine was so far, all together; only differences mean something.
+    pub(crate) fn lateness(&self) -> Duration {
+        self.runtime.lateness() + MACHINE.lateness()
+    }
+
     /// Waits for a call that has `limit` to end; `None` when it does not.
     pub(crate) async fn watch<T>(
         &self,

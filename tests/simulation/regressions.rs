@@ -13,7 +13,7 @@ use crate::mishaps::{Kind, Mishap};
 use crate::report::{self, Findings};
 use crate::schedule::{Schedule, Step};
 use crate::story::Story;
-use crate::workload::{self, Statements};
+use crate::workload::{self, CALM, Statements};
 use crate::{healing, play};
 
 /// Tells the story of a seed with another course of events; times are milliseconds.
@@ -84,8 +84,9 @@ fn a_connection_to_a_foreign_shard_is_given_up_when_its_own_are_there() {
 #[test]
 fn a_session_is_not_healed_while_an_answer_trickles() {
     let mut story = Story::draw(106);
-    // One connection to each host, so that everything to that host is behind the answer.
+    // One connection to each host, so that everything to that host is behind the answer; and time enough for all else.
     story.client.pool = PoolSize::PerHost(NonZeroU16::MIN);
+    story.client.timeout = CALM;
     let findings = Findings::default();
     let cluster = Arc::new(story.shape.start(story.seed));
     story.client.runtime().block_on(async {
