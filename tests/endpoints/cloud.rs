@@ -177,7 +177,7 @@ async fn a_service_that_refuses_or_talks_nonsense_is_told_apart_from_a_bad_bundl
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert!(error.to_string().contains(said), "{error}");
     }
-    let nobody = TcpListener::bind(ANYWHERE).unwrap().local_addr().unwrap();
+    let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     let error = builder_error(&bundle(nobody, "", &authority)).await;
     assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
     let bad = SecureBundle::open("/nowhere/secure-connect.zip").unwrap_err();

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use chorus_node::EmbeddedCluster;
 
-use crate::harness::{Folder, Node};
+use crate::harness::{Folder, NOBODY, Node};
 
 const TABLE: &str = "t (id int PRIMARY KEY, name text)";
 
@@ -53,8 +53,7 @@ async fn counters_are_refused_by_name() {
 fn nobody_listening_is_one_message() {
     let folder = Folder::new();
     folder.write("f.csv", "id,name\n1,a\n");
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let run = folder.chorus(&["load", "f.csv", "--to", "ks.t", "--host", &free]);
+    let run = folder.chorus(&["load", "f.csv", "--to", "ks.t", "--host", NOBODY]);
     run.ended(4, "cannot connect");
     assert_eq!(run.stderr.lines().count(), 1, "{run:#?}");
 }

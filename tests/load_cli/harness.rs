@@ -1,9 +1,10 @@
 //! The binary, a folder to run it in, and an embedded node to load into.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use chorus::Session;
@@ -193,6 +194,17 @@ impl Node {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// Where nobody listens, ever. A port that was free a moment ago may be somebody else's by now.
+pub(crate) const NOBODY: &str = "127.0.0.1:1";
+
+/// An address to listen at, on a host of its own: whoever else looks for a free port does not get this one.
+pub(crate) fn own_address() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let host = [127, 0, 97, NEXT.fetch_add(1, Ordering::Relaxed)];
+    let listener = TcpListener::bind((Ipv4Addr::from(host), 0)).expect("all of loopback is ours");
+    listener.local_addr().expect("it is bound")
 }
 
 /// Writes numbered rows `id,value` into a pipe.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chorus_node::{Fault, Requests};
 use chorus_protocol::Opcode;
 
-use crate::harness::{Folder, Node, Run};
+use crate::harness::{Folder, Node, Run, own_address};
 
 const TABLE: &str = "t (id int PRIMARY KEY, value text)";
 const ROWS: u32 = 3000;
@@ -193,7 +193,7 @@ async fn f102_a_full_disk_costs_the_checkpoint_and_not_the_load_and_shows_in_the
     folder.write("f.csv", rows());
     let some = Requests::all().with_opcode(Opcode::Execute);
     node.cluster.faults().add(some, Fault::Delay(Duration::from_millis(20)));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = own_address();
     // No file may have a byte: the system refuses as a full disk does.
     let command = format!(
         "trap '' XFSZ; ulimit -f 0; exec {} load f.csv --to ks.t --host {} --concurrency 16 --checkpoint 50ms \
@@ -218,7 +218,7 @@ async fn a_run_directory_that_is_removed_comes_back_with_the_next_checkpoint() {
     folder.write("f.csv", rows());
     let some = Requests::all().with_opcode(Opcode::Execute);
     node.cluster.faults().add(some, Fault::Delay(Duration::from_millis(20)));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = own_address();
     let (host, metrics) = (node.address.to_string(), port.to_string());
     let started = folder.start(&[
         "load",

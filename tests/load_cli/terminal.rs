@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
+use crate::harness::NOBODY;
 use crate::top::Program;
 
 /// Nothing here takes this long.
@@ -213,8 +214,7 @@ async fn signals_and_ctrl_c_leave_the_terminal_as_it_was_too() {
 
 #[test]
 fn an_endpoint_that_was_never_there_is_waited_for() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let mut screen = Screen::start(&[&silent.expect("an address").to_string(), "--interval", "300ms"]);
+    let mut screen = Screen::start(&[NOBODY, "--interval", "300ms"]);
     screen.shows(&["no answer since", "trying on", "cannot connect"]);
     screen.press("q", &[]);
     assert_eq!(screen.ends(), Some(0));

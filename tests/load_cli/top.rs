@@ -11,7 +11,7 @@ use chorus::policy::RoundRobin;
 use chorus_node::EmbeddedCluster;
 use serde_json::Value;
 
-use crate::harness::Folder;
+use crate::harness::{Folder, NOBODY, own_address};
 
 /// A program that does something all the time, and serves its metrics.
 pub(crate) struct Program {
@@ -48,8 +48,8 @@ impl Program {
             }
         });
         let limits = SeriesLimits::new().session("orders");
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let endpoint = PrometheusEndpoint::start_limited(any, &session, limits, || {}).expect("an endpoint");
+        let endpoint =
+            PrometheusEndpoint::start_limited(own_address(), &session, limits, || {}).expect("an endpoint");
         let address = endpoint.address();
         Self { cluster, session, endpoint: Some(endpoint), work, address }
     }
@@ -143,10 +143,7 @@ async fn one_report_tells_of_a_host_that_is_down_and_of_every_actor() {
 #[test]
 fn what_is_no_endpoint_is_told_with_a_code() {
     let folder = Folder::new();
-    // Nobody listens where somebody did.
-    let silent =
-        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("an address");
-    folder.chorus(&["top", &silent.to_string(), "--once"]).ended(4, "cannot connect");
+    folder.chorus(&["top", NOBODY, "--once"]).ended(4, "cannot connect");
     for (answer, reason) in [
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "404 Not Found"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "no report"),
