@@ -27,7 +27,9 @@ impl Stage {
         let builder = Session::builder()
             .contact_point(cluster.address(0))
             .port(cluster.address(0).port())
-            .wait_for_all_hosts(true);
+            .wait_for_all_hosts(true)
+            // Each replica gets its share, however slow the machine makes it.
+            .load_balancing(Arc::new(TokenAware::default().slow_hosts(None)));
         let session = configure(builder).connect().await.expect("the nodes are reachable");
         session.query(keyspace, ()).await.expect("made");
         session.query("CREATE TABLE ks.t (k int PRIMARY KEY, v int)", ()).await.expect("made");
@@ -156,7 +158,7 @@ async fn leaders_of_strongly_consistent_tablets_are_asked_first_unless_one_repli
 async fn leaders_are_replicas_like_others_when_that_is_asked_for() {
     let keyspace = format!("{KEYSPACE} AND consistency = 'global'");
     let stage = Stage::new(versioned(), &keyspace, |builder| {
-        let policy = TokenAware::default().prefer_leader(false);
+        let policy = TokenAware::default().slow_hosts(None).prefer_leader(false);
         builder.tablet_versions(true).load_balancing(Arc::new(policy))
     })
     .await;
