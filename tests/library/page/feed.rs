@@ -58,7 +58,8 @@ impl Feed {
             runtime.spawn(async move { loader.load(source).await });
         }
         let mut feed = Self { cluster, endpoint: None, session, progress, runtime, _file: folder };
-        feed.serve("127.0.0.1:0".parse().expect("an address"));
+        // A host of its own: nobody else gets its port while it is silent.
+        feed.serve("127.0.96.1:0".parse().expect("an address"));
         feed
     }
 
