@@ -86,10 +86,10 @@ pub(super) fn varint(cell: &[u8]) -> Result<Vec<u8>, CellReason> {
 /// Scale and unscaled value: `12.50` keeps its two places, `1e3` has scale -3.
 pub(super) fn decimal(cell: &[u8]) -> Result<Vec<u8>, CellReason> {
     const EXPECTED: CellReason = CellReason::Expected("a decimal number");
-    const RANGE: CellReason = CellReason::OutOfRange("the exponent must fit 32 bits");
+    const RANGE: CellReason = CellReason::OutOfRange("the places behind the point must fit 32 bits");
     let (negative, rest) = sign(cell);
     let (mantissa, exponent) = match rest.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-        Some(at) => (&rest[..at], narrow::<i32>(&rest[at + 1..], "").map_err(|_| EXPECTED)?),
+        Some(at) => (&rest[..at], integer(&rest[at + 1..]).map_err(|_| EXPECTED)?),
         None => (rest, 0),
     };
     let (whole, fraction) = match mantissa.iter().position(|&byte| byte == b'.') {
@@ -100,7 +100,8 @@ pub(super) fn decimal(cell: &[u8]) -> Result<Vec<u8>, CellReason> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(EXPECTED);
     }
-    let scale = i32::try_from(fraction.len()).ok().and_then(|places| places.checked_sub(exponent));
+    let scale = i64::try_from(fraction.len()).ok().and_then(|places| places.checked_sub(exponent));
+    let scale = scale.and_then(|scale| i32::try_from(scale).ok());
     let mut bytes = scale.ok_or(RANGE)?.to_be_bytes().to_vec();
     bytes.extend(unscaled(negative, &digits)?);
     Ok(bytes)
@@ -227,6 +228,7 @@ mod tests {
             ("1243878957943.1234124191998", "0000000d0a4a04225e91048ab118fe"),
             ("-112233.441191", "00000006e5de5d9859"),
             ("64206e100", "ffffff9c00face"),
+            ("1.5E+2147483649", "800000000f"),
         ];
         for (text, hex) in cases {
             assert_eq!(bytes(&CqlType::Decimal, text).unwrap(), hex, "{text}");
@@ -234,7 +236,9 @@ mod tests {
         for bad in ["", ".", "1e", "e5", "1.2.3", "1,5", "NaN"] {
             assert!(bytes(&CqlType::Decimal, bad).is_err(), "{bad}");
         }
-        assert!(matches!(bytes(&CqlType::Decimal, "1.5e-2147483648"), Err(CellReason::OutOfRange(_))));
+        for far in ["1.5e-2147483648", "1e2147483649"] {
+            assert!(matches!(bytes(&CqlType::Decimal, far), Err(CellReason::OutOfRange(_))), "{far}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! ISO 8601 in the forms CQL knows. A timestamp without a zone is UTC: a file must mean the same on every machine.
 
+use chorus_protocol::CqlDate;
 use chrono::{Datelike, NaiveDate};
 
 use super::number::integer;
@@ -81,20 +82,20 @@ pub(super) fn duration(cell: &[u8]) -> Result<Vec<u8>, CellReason> {
         _ => unit_duration(body)?,
     };
     let [months, days, nanoseconds] = parts.map(|part| if negative { -part } else { part });
-    let fits = |part: i64| i32::try_from(part).is_ok();
+    let fits = |part: i128| i32::try_from(part).is_ok();
     if !fits(months) || !fits(days) {
         return Err(CellReason::OutOfRange("months and days must fit 32 bits"));
     }
     let mut out = Vec::with_capacity(16);
     for part in [months, days, nanoseconds] {
-        put_vint(&mut out, part);
+        put_vint(&mut out, i64::try_from(part).map_err(|_| RANGE)?);
     }
     Ok(out)
 }
 
 /// `1y2mo3w4d5h6m7s8ms9us10ns`, in any order, each at most once or more; they add up.
-fn unit_duration(body: &[u8]) -> Result<[i64; 3], CellReason> {
-    let mut total = [0i64; 3];
+fn unit_duration(body: &[u8]) -> Result<[i128; 3], CellReason> {
+    let mut total = [0i128; 3];
     let mut text = Cursor { rest: body };
     if body.is_empty() {
         return Err(DURATION);
@@ -124,8 +125,8 @@ fn unit_duration(body: &[u8]) -> Result<[i64; 3], CellReason> {
 }
 
 /// What follows the `P`: `1Y2M3DT4H5M6S` or `4W`.
-fn iso_duration(body: &[u8]) -> Result<[i64; 3], CellReason> {
-    let mut total = [0i64; 3];
+fn iso_duration(body: &[u8]) -> Result<[i128; 3], CellReason> {
+    let mut total = [0i128; 3];
     let mut text = Cursor { rest: body };
     let mut in_time = false;
     let mut any = false;
@@ -158,8 +159,10 @@ fn iso_duration(body: &[u8]) -> Result<[i64; 3], CellReason> {
     if any { Ok(total) } else { Err(DURATION) }
 }
 
-fn add(total: &mut i64, amount: i64, factor: i64) -> Result<(), CellReason> {
-    let sum = amount.checked_mul(factor).and_then(|more| total.checked_add(more));
+/// The parts are wider than a duration's: the lowest number of nanoseconds has no positive counterpart that would fit.
+fn add(total: &mut i128, amount: i64, factor: i64) -> Result<(), CellReason> {
+    let more = i128::from(amount) * i128::from(factor);
+    let sum = total.checked_add(more);
     *total = sum.ok_or(RANGE)?;
     Ok(())
 }
@@ -236,13 +239,13 @@ impl Cursor<'_> {
         Some(value)
     }
 
-    /// Days since 1970. Years have four digits, or up to six with a sign.
+    /// Days since 1970. Years have four digits, or up to seven with a sign.
     #[inline]
     fn date(&mut self) -> Option<i32> {
         let negative = self.take(b'-');
         let signed = negative || self.take(b'+');
         let year_digits = self.rest.iter().position(|&byte| byte == b'-')?;
-        if year_digits != 4 && !(signed && (5..=6).contains(&year_digits)) {
+        if year_digits != 4 && !(signed && (5..=7).contains(&year_digits)) {
             return None;
         }
         let year = self.digits(year_digits)? as i32;
@@ -252,8 +255,11 @@ impl Cursor<'_> {
             return None;
         }
         let day = self.digits(2)?;
-        let date = NaiveDate::from_ymd_opt(if negative { -year } else { year }, month, day)?;
-        Some(date.num_days_from_ce() - EPOCH_FROM_CE)
+        let year = if negative { -year } else { year };
+        match NaiveDate::from_ymd_opt(year, month, day) {
+            Some(date) => Some(date.num_days_from_ce() - EPOCH_FROM_CE),
+            None => far_date(year, month, day),
+        }
     }
 
     /// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…`, as nanoseconds since midnight.
@@ -301,6 +307,13 @@ impl Cursor<'_> {
         let offset = hours * 60 + minutes;
         Some(if west { -offset } else { offset })
     }
+}
+
+/// A date that no calendar but CQL's reaches, or none.
+#[cold]
+fn far_date(year: i32, month: u32, day: u32) -> Option<i32> {
+    let date = CqlDate::from_ymd(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?).ok()?;
+    i32::try_from(date.days_since_epoch()).ok()
 }
 
 /// A date and a time of day, as programs write them. A bare number is not one.
@@ -375,6 +388,11 @@ mod tests {
         assert!(bytes(&CqlType::Date, "2015-02-29").is_err());
         assert!(bytes(&CqlType::Date, "2015-02-28T00:00").is_err());
         assert!(bytes(&CqlType::Date, "+12015-02-28").is_ok());
+        assert_eq!(bytes(&CqlType::Date, "+5881580-07-11").unwrap(), "ffffffff");
+        assert_eq!(bytes(&CqlType::Date, "-5877641-06-23").unwrap(), "00000000");
+        for bad in ["+5881580-07-12", "+300000-02-30", "+300000-99-01", "5881580-07-11"] {
+            assert!(bytes(&CqlType::Date, bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
@@ -395,6 +413,11 @@ mod tests {
         assert_eq!(bytes(&CqlType::Duration, "P1Y30DT1H").unwrap(), "183cfc068c61714000");
         assert_eq!(bytes(&CqlType::Duration, "PT0.000000003S").unwrap(), "000006");
         assert_eq!(bytes(&CqlType::Duration, "P2W").unwrap(), "001c00");
+        assert_eq!(
+            bytes(&CqlType::Duration, "-2562047h47m16s854ms775us808ns").unwrap(),
+            "0000ffffffffffffffffff"
+        );
+        assert!(bytes(&CqlType::Duration, "2562047h47m16s854ms775us808ns").is_err());
         for bad in ["", "-", "1", "h", "1x", "P", "PT", "P1H", "1h-2m", "99999999999y"] {
             assert!(bytes(&CqlType::Duration, bad).is_err(), "{bad}");
         }
