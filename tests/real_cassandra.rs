@@ -13,6 +13,9 @@ use futures::TryStreamExt as _;
 
 #[path = "contention/mod.rs"]
 mod contention;
+#[cfg(feature = "bulk")]
+#[path = "unloading/mod.rs"]
+mod unloading;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -434,4 +437,12 @@ async fn real_f115_changes_under_requests() -> Outcome {
     let session = in_keyspace(server(), "real_changes").await?;
     contention::the_schema_changes_while_requests_run(&session, "real_changes").await?;
     contention::a_table_dropped_under_a_scan_ends_the_scan(&session).await
+}
+
+#[cfg(feature = "bulk")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a Cassandra in CHORUS_CASSANDRA"]
+async fn an_unloaded_table_is_what_the_server_says_and_comes_back() -> Outcome {
+    let session = in_keyspace(server(), "real_unload").await?;
+    unloading::a_table_of_all_types_goes_out_and_comes_back(&session, "real_unload").await
 }

@@ -1,5 +1,7 @@
 //! What is counted, and what is too much.
 
+use chorus::bulk::TextStyle;
+
 use crate::subjects::Subject;
 use crate::subjects::csv::csv_rows;
 use crate::subjects::encode::encode_execute;
@@ -7,6 +9,7 @@ use crate::subjects::engine::{connection_round_trip, coordinator_hop, histogram_
 use crate::subjects::page::decode_page;
 use crate::subjects::requests::{bulk_rows, concurrent_rows, inserts, reads};
 use crate::subjects::route::hash_and_route;
+use crate::subjects::text::row_text;
 
 /// A subject with a name and a number.
 pub(crate) struct Workload {
@@ -55,4 +58,5 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     Workload::new("concurrent_row", 100_000, concurrent_rows).allocations(FEW),
     Workload::new("bulk_row", 200_000, bulk_rows).instructions(800).allocations(FEW),
     Workload::new("csv_row", 100_000, csv_rows).allocations(FEW),
+    Workload::new("row_text", 100_000, || row_text(TextStyle::csv())).allocations(NONE),
 ];

@@ -15,6 +15,8 @@ mod peer;
 pub(crate) mod requests;
 pub(crate) mod route;
 pub(crate) mod server_side;
+#[cfg(feature = "bulk")]
+pub(crate) mod text;
 
 use std::time::{Duration, Instant};
 

@@ -76,7 +76,7 @@ impl RowSet {
     }
 
     /// The cells of all rows, one after the other.
-    #[cfg(any(feature = "arrow", feature = "encryption"))]
+    #[cfg(any(feature = "arrow", feature = "bulk", feature = "encryption"))]
     pub(crate) fn content(&self) -> &[u8] {
         &self.content
     }

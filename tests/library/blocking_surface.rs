@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Methods that are called otherwise there, or are not there, and what is instead: in `Type::method`.
-const OTHERWISE: [(&str, &str); 15] = [
+const OTHERWISE: [(&str, &str); 17] = [
     ("Session::builder", "Session::connect takes the builder"),
     ("Cluster::builder", "Cluster::new takes the builder"),
     ("Concurrent::stream", "Concurrent::iter"),
@@ -20,6 +20,8 @@ const OTHERWISE: [(&str, &str); 15] = [
     ("BulkLoader::load_blocking", "it blocks itself"),
     ("BulkLoader::load_all", "BulkLoader::load_all_blocking"),
     ("BulkLoader::load_all_blocking", "it blocks itself"),
+    ("Unloader::unload", "Unloader::unload_blocking"),
+    ("Unloader::unload_blocking", "it blocks itself"),
     ("ClusterEvents::next", "EventIter is an iterator"),
 ];
 

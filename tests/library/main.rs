@@ -44,3 +44,5 @@ mod statements;
 #[cfg(feature = "unstable-tablets-v2")]
 mod tablet_versions;
 mod traces;
+#[cfg(feature = "bulk")]
+mod unloading;
