@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -111,6 +111,11 @@ impl Started {
     /// Its standard input, to write rows into.
     pub(crate) fn stdin(&mut self) -> ChildStdin {
         self.child.stdin.take().expect("taken once")
+    }
+
+    /// Its standard output, to read before it ends.
+    pub(crate) fn stdout(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("taken once")
     }
 
     /// Sends it a signal by name, as `kill -NAME` does.

@@ -1,4 +1,4 @@
-//! `chorus load` and `chorus top` from the outside: the binary, real files, an embedded node, and what scripts and people see.
+//! `chorus load`, `chorus unload` and `chorus top` from the outside: the binary, real files, an embedded node, and what scripts and people see.
 
 mod bad_rows;
 mod bad_sources;
@@ -12,3 +12,4 @@ mod resume;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod top;
+mod unload;

@@ -9,6 +9,7 @@ use chorus::bulk::{EpochUnit, PrimaryKey, RejectLimit, TableName};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::top::TopArgs;
+use crate::unload::UnloadArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -46,7 +47,7 @@ Examples:
   chorus node
   chorus node --listen 127.0.0.1:19042 --nodes 3";
 
-/// A CQL bulk loader for ScyllaDB and Apache Cassandra.
+/// Bulk loads and unloads for ScyllaDB and Apache Cassandra.
 #[derive(Debug, Parser)]
 #[command(name = "chorus", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -59,6 +60,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Load a CSV file into a table.
     Load(Box<LoadArgs>),
+    /// Unload a table into files: CSV that a load reads back, or JSON lines.
+    Unload(Box<UnloadArgs>),
     /// Run the embedded in-memory CQL node alone, until Ctrl-C.
     Node(NodeArgs),
     /// Watch a running program by host and by actor: what its metrics endpoint tells, in the terminal.
@@ -270,7 +273,7 @@ impl From<Epoch> for EpochUnit {
     }
 }
 
-fn delimiter(text: &str) -> Result<u8, String> {
+pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         _ if text == "\\t" => Ok(b'\t'),
         [b'"' | b'\n' | b'\r'] => Err("a quote or line end cannot separate fields".to_owned()),

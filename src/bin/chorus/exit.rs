@@ -14,11 +14,11 @@ pub(crate) enum Exit {
     Rejected,
     /// Wrong usage.
     Usage,
-    /// Too many rows rejected, or the rejects file cannot be written.
+    /// Too many rows rejected, or the rejects file cannot be written; a value that cannot be unloaded.
     TooManyErrors,
     /// Cannot connect, authenticate, or fit the table; or the cluster went away.
     Cluster,
-    /// The source cannot be read, or has changed since the checkpoint.
+    /// The source cannot be read, or has changed since the checkpoint; an unload cannot write.
     Source,
     /// Ctrl-C.
     Interrupted,

@@ -13,6 +13,7 @@ mod sample;
 mod screen;
 mod signals;
 mod top;
+mod unload;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     log();
     let outcome = match cli.command {
         Command::Load(args) => load::load(*args),
+        Command::Unload(args) => unload::unload(&args),
         Command::Node(args) => node::node(&args),
         Command::Top(args) => top::top(&args),
     };

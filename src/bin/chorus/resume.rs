@@ -96,7 +96,7 @@ fn command(arguments: impl Iterator<Item = OsString>, folder: &Path) -> OsString
 }
 
 /// A word as a POSIX shell reads it.
-fn quoted(word: &OsStr) -> OsString {
+pub(crate) fn quoted(word: &OsStr) -> OsString {
     let bytes = word.as_encoded_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:=,@%+".contains(byte);
     if !bytes.is_empty() && bytes.iter().all(plain) {
