@@ -61,6 +61,13 @@ async fn census(session: &Session) -> (u64, u64, u64, Vec<(&'static str, u64)>, 
     (metrics.in_flight, queued, metrics.connections, actors, tasks)
 }
 
+/// Waits until the nodes have noticed that those who laid everything out and prepared statements have left: of the session of the
+/// stage there are the control connection and one to each node.
+async fn settled(stage: &Stage) {
+    let connections = || stage.cluster.connections(0) + stage.cluster.connections(1);
+    eventually("only the session of the stage is connected", async || connections() == 3).await;
+}
+
 #[tokio::test]
 async fn f81_a_call_may_be_dropped_at_every_await_point() {
     let stage = Stage::of(2).await;
@@ -68,6 +75,7 @@ async fn f81_a_call_may_be_dropped_at_every_await_point() {
     let insert = stage.prepare("INSERT INTO ks.numbers (id, value) VALUES (?, ?)").await.idempotent(true);
     let select = stage.prepare("SELECT id, value FROM ks.numbers").await.page_size(5);
     session.bulk(&insert).load((0..40).map(|id| (id, id))).await.expect("written");
+    settled(&stage).await;
     let before = census(session).await;
     assert_eq!((before.0, before.1), (0, 0));
     // Each of a clone of its own, so that nothing but the call keeps anything alive.
@@ -151,7 +159,12 @@ async fn f81_a_call_may_be_dropped_at_every_await_point() {
 async fn f81_opening_and_closing_a_session_may_be_dropped_at_every_await_point() {
     let stage = Stage::of(2).await;
     let connections = || stage.cluster.connections(0) + stage.cluster.connections(1);
+    settled(&stage).await;
     let (before, tasks) = (connections(), Handle::current().metrics().num_alive_tasks());
+    let nothing_is_left = async || {
+        eventually("nothing is left of the sessions", async || connections() == before).await;
+        eventually("no task is left", async || Handle::current().metrics().num_alive_tasks() == tasks).await;
+    };
     for threads in [None, Some(2)] {
         let addresses = stage.cluster.addresses();
         let open = move |_| {
@@ -160,10 +173,7 @@ async fn f81_opening_and_closing_a_session_may_be_dropped_at_every_await_point()
             builder.connect().boxed()
         };
         assert!(leave_everywhere("connect", open).await >= 2);
-        eventually("nothing is left of the sessions", async || {
-            connections() == before && Handle::current().metrics().num_alive_tasks() == tasks
-        })
-        .await;
+        nothing_is_left().await;
         let addresses = stage.cluster.addresses();
         let close = move |_| {
             let builder = Session::builder().contact_points(addresses.clone());
@@ -176,9 +186,6 @@ async fn f81_opening_and_closing_a_session_may_be_dropped_at_every_await_point()
             .boxed()
         };
         assert!(leave_everywhere("shutdown", close).await >= 2);
-        eventually("nothing is left of the sessions", async || {
-            connections() == before && Handle::current().metrics().num_alive_tasks() == tasks
-        })
-        .await;
+        nothing_is_left().await;
     }
 }
