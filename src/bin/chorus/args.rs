@@ -8,6 +8,7 @@ use chorus::Consistency;
 use chorus::bulk::{EpochUnit, PrimaryKey, RejectLimit, TableName};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::count::CountArgs;
 use crate::top::TopArgs;
 use crate::unload::UnloadArgs;
 
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Load(Box<LoadArgs>),
     /// Unload a table into files: CSV that a load reads back, or JSON lines.
     Unload(Box<UnloadArgs>),
+    /// Count the rows of a table: all of them, by range, by host, or those of the largest partitions.
+    Count(Box<CountArgs>),
     /// Run the embedded in-memory CQL node alone, until Ctrl-C.
     Node(NodeArgs),
     /// Watch a running program by host and by actor: what its metrics endpoint tells, in the terminal.

@@ -3,6 +3,7 @@
 
 mod args;
 mod connect;
+mod count;
 mod embedded;
 mod exit;
 mod load;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Load(args) => load::load(*args),
         Command::Unload(args) => unload::unload(&args),
+        Command::Count(args) => count::count(&args),
         Command::Node(args) => node::node(&args),
         Command::Top(args) => top::top(&args),
     };

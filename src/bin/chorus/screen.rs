@@ -7,9 +7,9 @@ use chorus::bulk::{Phase, Progress, ProgressSnapshot};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a bar is drawn.
-const BAR_GAP: Duration = Duration::from_millis(100);
+pub(crate) const BAR_GAP: Duration = Duration::from_millis(100);
 /// How often a plain line is written.
-const LINE_GAP: Duration = Duration::from_secs(10);
+pub(crate) const LINE_GAP: Duration = Duration::from_secs(10);
 
 /// Writes to standard output. A reader that has gone away is no error: it has what it wanted.
 pub(crate) fn out(text: impl std::fmt::Display) {
@@ -41,7 +41,7 @@ enum Style {
 }
 
 /// Rows a second over the last few looks.
-struct Rate {
+pub(crate) struct Rate {
     at: Instant,
     written: u64,
     per_second: f64,
@@ -59,7 +59,7 @@ impl Screen {
         } else {
             Style::Lines { last: Instant::now() }
         };
-        Self { style, rate: Rate { at: Instant::now(), written: 0, per_second: 0.0 }, waiting_since: None }
+        Self { style, rate: Rate::new(), waiting_since: None }
     }
 
     /// Watches until the future is dropped.
@@ -136,7 +136,15 @@ impl Screen {
 }
 
 impl Rate {
-    fn look(&mut self, written: u64) {
+    pub(crate) fn new() -> Self {
+        Self { at: Instant::now(), written: 0, per_second: 0.0 }
+    }
+
+    pub(crate) fn per_second(&self) -> f64 {
+        self.per_second
+    }
+
+    pub(crate) fn look(&mut self, written: u64) {
         let elapsed = self.at.elapsed().as_secs_f64();
         if elapsed < 0.05 {
             return;
@@ -147,7 +155,7 @@ impl Rate {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(crate) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
