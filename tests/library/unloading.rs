@@ -84,6 +84,22 @@ async fn an_unload_that_is_dropped_leaves_only_files_that_say_they_are_partial()
 }
 
 #[tokio::test]
+async fn few_rows_are_one_file_and_none_are_one_with_a_header() {
+    let stage = Stage::with_numbers().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    for (rows, name) in [(0, "none"), (1, "one")] {
+        if rows > 0 {
+            stage.session.execute(&stage.insert().await, (7, 8)).await.expect("written");
+        }
+        let path = folder.path().join(name);
+        let unload = unloader(&stage.session).files(4).unload(Destination::directory(&path));
+        let report = unload.await.expect("it begins");
+        assert_eq!((report.is_complete(), report.rows, report.files.len()), (true, rows, 1), "{report}");
+        assert_eq!(ids(&path), (vec![7; rows as usize], 1));
+    }
+}
+
+#[tokio::test]
 async fn an_unload_that_is_stopped_says_so() {
     let stage = stage().await;
     let folder = tempfile::tempdir().expect("a folder");

@@ -186,7 +186,7 @@ async fn what_is_asked_for_is_what_is_written() {
         "-",
     ];
     let run = folder.unload(&node, "ks.t", "-", &args);
-    run.ended(0, "to load it back: chorus load FILE --to ks.t --null - --delimiter ';'");
+    run.ended(0, "to load it back: chorus load FILE --to ks.t --null=- --delimiter ';' --host 127");
     let mut lines: Vec<_> = run.stdout.lines().collect();
     lines[1..].sort_unstable();
     assert_eq!(lines, ["value;part", "\"a;b\";3", "-;9"]);

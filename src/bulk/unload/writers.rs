@@ -64,6 +64,8 @@ pub(super) struct Writers {
 struct Shared {
     pages: Mutex<mpsc::Receiver<QueryResult>>,
     parts: Option<Parts>,
+    /// What a file begins with.
+    header: Vec<u8>,
     compression: Compression,
     progress: UnloadProgress,
     /// The table was read to its end; said before the queue is closed.
@@ -107,9 +109,12 @@ impl Writers {
                 Ok(opened) => opened,
                 Err(error) => return drop(tell_ready.send(Err(error))),
             };
+            let mut header = Vec::new();
+            text.header(&mut header);
             let shared = Arc::new(Shared {
                 pages: Mutex::new(queue),
                 parts,
+                header,
                 compression,
                 progress,
                 complete: AtomicBool::new(false),
@@ -121,7 +126,7 @@ impl Writers {
             let leaving = Leaving::new(&shared);
             // When nobody hears it, nobody will send a page.
             drop(tell_ready.send(Ok((Arc::clone(&shared), text.clone()))));
-            leaving.after(write(&shared, text, Some(first)));
+            leaving.after(write(&shared, text, first));
         };
         spawn(0, first).map_err(UnloadError::Thread)?;
         let ready = ready.await.unwrap_or_else(|_| Err(DestinationError::io(Path::new("rows"), panicked())));
@@ -169,7 +174,7 @@ impl Drop for Writers {
     }
 }
 
-/// Opens what the first thread writes into.
+/// Opens what the first thread writes into. Files of a directory are made when there is something to put in.
 fn open(
     destination: Destination,
     table: &TableName,
@@ -177,15 +182,16 @@ fn open(
     compression: Compression,
     max_records: Option<NonZeroU64>,
     progress: &UnloadProgress,
-) -> Result<(Option<Parts>, Output), DestinationError> {
+) -> Result<(Option<Parts>, Option<Output>), DestinationError> {
     match destination.0 {
         Place::Directory(path) => {
             let names = PartNames::prepare(path, table, format, compression)?;
-            let first = Output::create(&names.part(1), compression, progress)?;
-            Ok((Some(Parts { names, count: AtomicU32::new(1), max_records }), first))
+            Ok((Some(Parts { names, count: AtomicU32::new(0), max_records }), None))
         }
-        Place::File(path) => Ok((None, Output::create(&path, compression, progress)?)),
-        Place::Writer(name, writer) => Ok((None, Output::writer(&name, writer, compression, progress)?)),
+        Place::File(path) => Ok((None, Some(Output::create(&path, compression, progress)?))),
+        Place::Writer(name, writer) => {
+            Ok((None, Some(Output::writer(&name, writer, compression, progress)?)))
+        }
     }
 }
 
@@ -206,7 +212,7 @@ struct Open {
 /// What a thread does: pages to text, text into files, until there are no more pages.
 fn write(shared: &Shared, mut text: RowText, first: Option<Output>) -> Result<(), WriteFailure> {
     let mut buffer = Vec::with_capacity(CHUNK);
-    let mut open = first.map(|output| begin(&text, output, &mut buffer));
+    let mut open = first.map(|output| begin(shared, output, &mut buffer));
     while let Some(page) = shared.next_page() {
         write_page(shared, &mut text, &page, &mut open, &mut buffer)?;
     }
@@ -220,8 +226,8 @@ fn write(shared: &Shared, mut text: RowText, first: Option<Output>) -> Result<()
     Ok(())
 }
 
-fn begin(text: &RowText, output: Output, buffer: &mut Vec<u8>) -> Open {
-    text.header(buffer);
+fn begin(shared: &Shared, output: Output, buffer: &mut Vec<u8>) -> Open {
+    buffer.extend_from_slice(&shared.header);
     Open { output, rows: 0 }
 }
 
@@ -244,7 +250,7 @@ fn write_page(
                 shared.progress.add_rows(mem::take(&mut pending));
                 shared.keep(before.output.finish()?);
             }
-            *open = Some(begin(text, shared.next_part()?, buffer));
+            *open = Some(begin(shared, shared.next_part()?, buffer));
         }
         let Some(open) = open else { continue };
         let Some(row) = rows.next(|cells| text.row(cells, buffer)) else { break };
@@ -281,7 +287,7 @@ impl Shared {
     }
 
     fn next_part(&self) -> Result<Output, DestinationError> {
-        let parts = self.parts.as_ref().expect("only files of a directory follow each other");
+        let parts = self.parts.as_ref().expect("one file, or a writer, is open from the beginning");
         let number = parts.count.fetch_add(1, Ordering::Relaxed) + 1;
         Output::create(&parts.names.part(number), self.compression, &self.progress)
     }
@@ -309,12 +315,27 @@ impl Shared {
         self.failed.notify_one();
     }
 
+    /// A directory has a file when there were no rows, too.
+    fn file_without_rows(&self) -> Result<Option<Whole>, DestinationError> {
+        let mut output = self.next_part()?;
+        output.write(&self.header)?;
+        output.finish()
+    }
+
     /// All threads have left.
     fn finish(&self) {
         let mut outcome = locked(&self.outcome);
         let mut files = Vec::new();
         if self.complete.load(Ordering::Acquire) && outcome.failure.is_none() {
-            match publish(mem::take(&mut outcome.whole)) {
+            let mut whole = mem::take(&mut outcome.whole);
+            let published = match whole.is_empty() && self.parts.is_some() {
+                true => self.file_without_rows().and_then(|file| {
+                    whole.extend(file);
+                    publish(whole)
+                }),
+                false => publish(whole),
+            };
+            match published {
                 Ok(published) => files = published,
                 Err(error) => outcome.failure = Some(WriteFailure::Destination(error)),
             }

@@ -173,11 +173,18 @@ fn tell_way_back(args: &UnloadArgs, report: &UnloadReport) {
         }
     }
     words.extend(["--to".to_owned(), word(OsStr::new(&report.table))]);
-    words.extend(["--null".to_owned(), word(OsStr::new(&args.null))]);
+    // With a sign in front it would be taken for an option.
+    match args.null.starts_with('-') {
+        true => words.push(word(OsStr::new(&format!("--null={}", args.null)))),
+        false => words.extend(["--null".to_owned(), word(OsStr::new(&args.null))]),
+    }
     match args.delimiter() {
         b',' => {}
         b'\t' => words.extend(["--delimiter".to_owned(), "'\\t'".to_owned()]),
         other => words.extend(["--delimiter".to_owned(), word(OsStr::new(&char::from(other).to_string()))]),
+    }
+    for host in &args.connection.host {
+        words.extend(["--host".to_owned(), word(OsStr::new(host))]);
     }
     say(format_args!("to load it back: {}", words.join(" ")));
 }
