@@ -46,10 +46,14 @@ pub(super) struct Piece {
     pub(super) host: Option<HostIndex>,
     /// The host that failed it last.
     pub(super) failed_at: Option<HostIndex>,
-    /// Failures since it last got on.
+    /// Failures since it last got on, those of the piece that it was cut from among them.
     pub(super) failures: u32,
-    /// When the first of these was.
+    /// Failures since it last got on or was cut: what pauses follow.
+    repeats: u32,
+    /// When the first failure was.
     failing_since_ms: Option<u64>,
+    /// How long the piece that it was cut from had not got on.
+    spent_ms: u64,
 }
 
 /// What to do after a failure.
@@ -83,7 +87,9 @@ impl Piece {
             host: None,
             failed_at: None,
             failures: 0,
+            repeats: 0,
             failing_since_ms: None,
+            spent_ms: 0,
         }
     }
 
@@ -92,8 +98,15 @@ impl Piece {
         self.next = next;
         self.begun = true;
         self.failed_at = None;
-        self.failures = 0;
-        self.failing_since_ms = None;
+        (self.failures, self.repeats) = (0, 0);
+        (self.failing_since_ms, self.spent_ms) = (None, 0);
+    }
+
+    /// It is asked for. A part goes on with the time that is left of its whole, which does not pass while other parts are read.
+    pub(super) fn on_asked(&mut self, now_ms: u64) {
+        if self.cuts > 0 && !self.begun {
+            self.failing_since_ms.get_or_insert(now_ms.saturating_sub(self.spent_ms));
+        }
     }
 
     /// A page has not come. `tokens` is how many it has, where it can be cut.
@@ -105,6 +118,7 @@ impl Piece {
         tokens: Option<u128>,
     ) -> Step {
         self.failures += 1;
+        self.repeats += 1;
         self.failed_at = self.host.take();
         let since = *self.failing_since_ms.get_or_insert(now_ms);
         if u128::from(now_ms.saturating_sub(since)) >= patience.as_millis() {
@@ -120,9 +134,9 @@ impl Piece {
         Step::Again
     }
 
-    /// How long to wait before it is asked for: longer with each failure.
+    /// How long to wait before it is asked for: longer with each failure. Parts are asked for at once, being less to do.
     pub(super) fn pause(&self, rng: &mut Rng) -> Duration {
-        let Some(earlier) = self.failures.checked_sub(1) else { return Duration::ZERO };
+        let Some(earlier) = self.repeats.checked_sub(1) else { return Duration::ZERO };
         let longest = FIRST_PAUSE.saturating_mul(1 << earlier.min(16)).min(LONGEST_PAUSE).as_micros() as u64;
         // Pieces that failed together do not come back together.
         Duration::from_micros(rng.between(longest / 2, longest))
@@ -139,7 +153,7 @@ impl Piece {
     }
 
     /// A part of it, which has as little time left as it.
-    pub(super) fn part(&self, number: u32, range: ScanRange, share: f64) -> Self {
+    pub(super) fn part(&self, number: u32, range: ScanRange, share: f64, now_ms: u64) -> Self {
         Self {
             number,
             range,
@@ -152,7 +166,9 @@ impl Piece {
             host: None,
             failed_at: self.failed_at,
             failures: self.failures,
-            failing_since_ms: self.failing_since_ms,
+            repeats: 0,
+            failing_since_ms: None,
+            spent_ms: self.failing_since_ms.map_or(0, |since| now_ms.saturating_sub(since)),
         }
     }
 }
@@ -198,12 +214,21 @@ mod tests {
     #[test]
     fn a_slow_piece_is_cut_into_more_parts_each_time_and_its_parts_have_its_time() {
         let mut piece = piece();
+        let mut now = 0;
         for parts in [2, 4, 8, 16, 16] {
-            assert_eq!(fail(&mut piece, Trouble::Slow, 5, Some(1 << 60)), Step::Cut(parts));
-            piece = piece.part(1, ScanRange::ALL, 0.5);
+            now += 10_000;
+            assert_eq!(fail(&mut piece, Trouble::Slow, now, Some(1 << 60)), Step::Cut(parts));
+            piece = piece.part(1, ScanRange::ALL, 0.5, now);
+            assert_eq!(piece.pause(&mut Rng::seeded(1)), Duration::ZERO, "less to do is asked for at once");
+            // Others are read first, for an hour.
+            now += 3_600_000;
+            piece.on_asked(now);
         }
         assert_eq!(piece.page_size, 5000 / 32);
-        assert_eq!(fail(&mut piece, Trouble::Slow, 60_005, Some(1 << 60)), Step::GiveUp);
+        assert_eq!(fail(&mut piece, Trouble::Slow, now + 19_999, Some(1 << 60)), Step::Cut(16));
+        assert_eq!(fail(&mut piece, Trouble::Slow, now + 20_000, Some(1 << 60)), Step::GiveUp);
+        piece.on_page(None);
+        assert_eq!(piece.failing_for(now + 20_000), Duration::ZERO, "it got on");
     }
 
     #[test]

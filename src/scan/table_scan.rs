@@ -240,6 +240,7 @@ impl TableScan {
         let host = self.load.choose(&piece, &session.state().route);
         piece.host = host;
         let statement = self.source.statements.request(&piece, host)?;
+        piece.on_asked(self.now_ms());
         let pause = piece.pause(&mut self.rng);
         self.load.begin(host);
         self.asked.push(Box::pin(async move {
@@ -253,6 +254,10 @@ impl TableScan {
             Asked { piece, host, outcome }
         }));
         Ok(())
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn settle(&mut self, asked: Asked) -> Result<(), Error> {
@@ -289,7 +294,7 @@ impl TableScan {
     }
 
     fn fail(&mut self, mut piece: Piece, error: Error) -> Result<(), Error> {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = self.now_ms();
         let Some(trouble) = Trouble::of(&error) else { return Err(self.failure(&piece, now, error)) };
         let width = self.width(&piece.range);
         match piece.on_failure(trouble, now, self.source.patience, width) {
@@ -316,12 +321,12 @@ impl TableScan {
     /// Puts the parts of a piece before everything else: the first keeps its number.
     fn cut(&mut self, piece: &Piece, parts: Vec<ScanRange>) {
         self.source.progress.add_pieces(parts.len() - 1);
-        let shares = self.source.layout.shares(&parts);
+        let (shares, now) = (self.source.layout.shares(&parts), self.now_ms());
         let mut cut = Vec::with_capacity(parts.len());
         for (part, share) in parts.into_iter().zip(shares) {
             let number = if cut.is_empty() { piece.number } else { self.next_number };
             self.next_number += u32::from(!cut.is_empty());
-            cut.push(piece.part(number, part, piece.share * share));
+            cut.push(piece.part(number, part, piece.share * share, now));
         }
         for part in cut.into_iter().rev() {
             self.todo.push_front(part);
