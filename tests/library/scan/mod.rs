@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chorus::policy::ExponentialReconnection;
+use chorus::policy::{ExponentialReconnection, TokenAware};
 use chorus::scan::{Scan, ScanRange, TableScan};
 use chorus::{Error, Session};
 use chorus_node::{EmbeddedCluster, EmbeddedClusterBuilder};
@@ -38,6 +38,8 @@ impl Table {
             .contact_point(cluster.address(0))
             .port(cluster.address(0).port())
             .reconnection(Arc::new(often))
+            // Each replica has its turn, however slow the machine makes it.
+            .load_balancing(Arc::new(TokenAware::default().slow_hosts(None)))
             .wait_for_all_hosts(true);
         let session = builder.connect().await.expect("the nodes are reachable");
         let table = Self { cluster, session, rows };
