@@ -86,18 +86,20 @@ async fn requests_in_flight_are_their_rate_times_their_mean_latency() {
     let watcher = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let (before, began) = (metrics(session).await, Instant::now());
-        let (mut looks, mut seen) = (0u64, 0u64);
+        // What was seen lasts until something else is seen: a machine that stands still for a moment looks less often.
+        let (mut last_look, mut in_flight, mut seen) = (began, before.in_flight, 0.0);
         while began.elapsed() < Duration::from_secs(3) {
             tokio::time::sleep(Duration::from_millis(10)).await;
-            looks += 1;
-            seen += metrics(session).await.in_flight;
+            let now = metrics(session).await.in_flight;
+            seen += in_flight as f64 * last_look.elapsed().as_secs_f64();
+            (last_look, in_flight) = (Instant::now(), now);
         }
         let (after, took) = (metrics(session).await, began.elapsed());
         over.store(true, std::sync::atomic::Ordering::Relaxed);
         let recent = after.latency.since(&before.latency);
         let rate = recent.count() as f64 / took.as_secs_f64();
         let by_law = rate * recent.mean_us() / 1e6;
-        let seen = seen as f64 / looks as f64;
+        let seen = seen / (last_look - began).as_secs_f64();
         assert!(agree(seen, by_law), "{seen} requests are in flight, {by_law} by rate and latency");
         assert!(agree(by_law, f64::from(CALLERS)), "{CALLERS} callers, {by_law} by rate and latency");
     };
