@@ -186,9 +186,10 @@ async fn a_retry_is_an_event_with_the_host_and_the_reason() {
 async fn speculation_is_counted_and_told() {
     let stage = Stage::of_with(2, with_spans).await;
     let policy: Arc<dyn SpeculativePolicy> = Arc::new(ConstantSpeculation::new(Duration::from_millis(5), 1));
-    let select =
-        stage.prepare("SELECT value FROM numbers WHERE id = ?").await.idempotent(true).speculation(policy);
-    stage.cluster.faults().add(Requests::containing("value FROM").times(1), Fault::Hold);
+    let first = stage.session.state().host_at(stage.cluster.address(0)).expect("a member").index;
+    let select = stage.prepare("SELECT value FROM numbers WHERE id = ?").await;
+    let select = select.idempotent(true).speculation(policy).prefer_host(first);
+    stage.cluster.faults().add(Requests::containing("value FROM").on_node(0), Fault::Hold);
     let (recorder, _listening) = Recorder::listen();
     stage.session.execute(&select, (1,)).await.expect("the second host is fast");
     let tape = recorder.take();
