@@ -13,6 +13,7 @@ mod resume;
 mod sample;
 mod screen;
 mod signals;
+mod table_screen;
 mod top;
 mod unload;
 

@@ -16,9 +16,9 @@ pub(crate) use args::CountArgs;
 use crate::connect::Target;
 use crate::exit::{Exit, Failure, chain};
 use crate::screen::{out, say};
+use crate::table_screen::TableScreen;
 use crate::{runtime, signals};
 use args::By;
-use screen::Screen;
 
 /// How long the session may take to end in good order.
 const SHUTDOWN: Duration = Duration::from_millis(500);
@@ -92,13 +92,13 @@ async fn watched<R>(
     stop: &mut signals::Stop,
     work: impl Future<Output = Result<R, Error>>,
 ) -> Result<(R, Option<Exit>), Failure> {
-    let mut screen = Screen::new(args.quiet);
+    let mut screen = TableScreen::new(args.quiet);
     let mut signalled = None;
     tokio::pin!(work);
     let outcome = loop {
         tokio::select! {
             outcome = &mut work => break outcome,
-            () = screen.watch(progress) => {}
+            () = screen.watch(|| progress.clone()) => {}
             exit = stop.requested() => {
                 if signalled.replace(exit).is_some() {
                     screen.clear();

@@ -4,17 +4,18 @@ mod args;
 mod screen;
 
 use std::ffi::OsStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chorus::bulk::{DestinationError, RowFormat, UnloadEnding, UnloadError, UnloadReport, Unloader};
 
 pub(crate) use args::UnloadArgs;
-use screen::Screen;
+use screen::Seen;
 
 use crate::connect::Target;
 use crate::exit::{Exit, Failure, chain};
 use crate::resume::quoted;
 use crate::screen::{out, say};
+use crate::table_screen::TableScreen;
 use crate::{runtime, signals};
 
 /// How long the session may take to end in good order.
@@ -70,19 +71,19 @@ async fn watched(
     stop: &mut signals::Stop,
 ) -> Result<(UnloadReport, Exit), Failure> {
     let progress = unloader.progress();
-    let mut screen = Screen::new(args.quiet);
+    let (mut screen, began) = (TableScreen::new(args.quiet), Instant::now());
     let mut signalled = None;
     let unload = unloader.unload(args.destination());
     tokio::pin!(unload);
     let outcome = loop {
         tokio::select! {
             outcome = &mut unload => break outcome,
-            () = screen.watch(&progress) => {}
+            () = screen.watch(|| Seen { now: progress.snapshot(), began }) => {}
             exit = stop.requested() => {
-                let began = progress.snapshot().began;
-                if signalled.is_some() || !began {
+                let has_begun = progress.snapshot().began;
+                if signalled.is_some() || !has_begun {
                     screen.clear();
-                    let when = if began { "twice" } else { "before anything was written" };
+                    let when = if has_begun { "twice" } else { "before anything was written" };
                     return Err(Failure::new(exit, format!("interrupted {when}")));
                 }
                 signalled = Some(exit);
