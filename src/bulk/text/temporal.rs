@@ -1,4 +1,6 @@
-//! Timestamps, dates, times of day and durations, digit by digit.
+//! Timestamps, dates and times of day, digit by digit, and durations.
+
+use std::io::Write as _;
 
 use chorus_protocol::{CqlDate, CqlDuration, CqlType, FromCql, ValueErrorReason};
 
@@ -72,39 +74,10 @@ pub(super) fn duration(cell: &[u8], out: &mut Vec<u8>) -> Result<(), RowTextReas
     let value = CqlDuration::from_cql(&CqlType::Duration, Some(cell))?;
     let CqlDuration { months, days, nanoseconds } = value;
     let any = |is: fn(i64) -> bool| is(months.into()) || is(days.into()) || is(nanoseconds);
-    let negative = any(|part| part < 0);
-    if negative && any(|part| part > 0) {
+    if any(|part| part < 0) && any(|part| part > 0) {
         return Err(RowTextReason::MixedSigns);
     }
-    if value == CqlDuration::default() {
-        out.extend_from_slice(b"0ns");
-        return Ok(());
-    }
-    if negative {
-        out.push(b'-');
-    }
-    let mut parts = |mut rest: u64, units: &[(u64, &str)]| {
-        for &(size, unit) in units {
-            if rest >= size {
-                out.extend_from_slice(itoa::Buffer::new().format(rest / size).as_bytes());
-                out.extend_from_slice(unit.as_bytes());
-            }
-            rest %= size;
-        }
-    };
-    parts(months.unsigned_abs().into(), &[(12, "y"), (1, "mo")]);
-    parts(days.unsigned_abs().into(), &[(1, "d")]);
-    parts(
-        nanoseconds.unsigned_abs(),
-        &[
-            (3_600_000_000_000, "h"),
-            (60_000_000_000, "m"),
-            (1_000_000_000, "s"),
-            (1_000_000, "ms"),
-            (1_000, "us"),
-            (1, "ns"),
-        ],
-    );
+    write!(out, "{value}").expect("memory takes every text");
     Ok(())
 }
 
