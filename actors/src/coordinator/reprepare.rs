@@ -187,7 +187,7 @@ impl CoordinatorActor {
                         let host = request.progress.host;
                         self.resend(request, host);
                     }
-                    false => self.port.fail(request, id_changed(&statement)),
+                    false => self.port.fail(request, statement.id_changed()),
                 }
             }
         }
@@ -217,10 +217,6 @@ impl CoordinatorActor {
             }
         }
     }
-}
-
-fn id_changed(preparation: &Preparation) -> RequestErrorKind {
-    RequestErrorKind::PreparedIdChanged { cql: preparation.cql.to_string() }
 }
 
 /// The answer to a PREPARE.

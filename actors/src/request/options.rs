@@ -80,12 +80,17 @@ impl Preparation {
 
     /// Why values bound for this statement cannot be sent where it has just been prepared again; `None` if they can.
     pub(crate) fn refusal(&self, answer: &PreparedBody) -> Option<RequestErrorKind> {
-        let cql = self.cql.to_string();
         if answer.id != self.id {
-            return Some(RequestErrorKind::PreparedIdChanged { cql });
+            return Some(self.id_changed());
         }
         let change = meaning::changed(&self.markers, &answer.bind.columns)?;
+        let cql = self.cql.to_string();
         Some(RequestErrorKind::MarkerChanged { cql, marker: change.marker, was: change.was, is: change.is })
+    }
+
+    /// The refusal where it was prepared again under another id.
+    pub(crate) fn id_changed(&self) -> RequestErrorKind {
+        RequestErrorKind::PreparedIdChanged { cql: self.cql.to_string() }
     }
 
     /// From now on it is. The first reason stays.
