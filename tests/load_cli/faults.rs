@@ -126,8 +126,8 @@ async fn f99_one_of_three_nodes_dies_and_the_load_goes_on() {
     assert_eq!(node.count("ks.t").await, 5000);
 }
 
-#[tokio::test]
-async fn f100_a_table_made_anew_on_the_way_is_not_written_in_the_old_types() {
+/// A load of three thousand rows, a thousand of which are written before the `change`.
+async fn load_over(change: impl AsyncFnOnce(&Node)) -> (Run, Node) {
     let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
     let host = node.address.to_string();
     let args = ["load", "-", "--to", "ks.t", "--host", &host, "--json", "--max-errors", "100"];
@@ -136,31 +136,28 @@ async fn f100_a_table_made_anew_on_the_way_is_not_written_in_the_old_types() {
     std::io::Write::write_all(&mut pipe, b"id,value\n").unwrap();
     write_rows(&mut pipe, 0..1000);
     node.wait_for_rows("ks.t", 1000).await;
-    node.run("DROP TABLE ks.t").await;
-    // A server takes the bytes of a text for a blob without a word.
-    node.run(&format!("CREATE TABLE ks.{}", TABLE.replace("value text", "value blob"))).await;
-    node.cluster.forget_prepared(0);
+    change(&node).await;
     write_rows(&mut pipe, 1000..3000);
     drop(pipe);
-    let run = started.wait();
+    (started.wait(), node)
+}
+
+#[tokio::test]
+async fn f100_a_table_made_anew_on_the_way_is_not_written_in_the_old_types() {
+    let (run, node) = load_over(async |node| {
+        node.run("DROP TABLE ks.t").await;
+        // A server takes the bytes of a text for a blob without a word.
+        node.run(&format!("CREATE TABLE ks.{}", TABLE.replace("value text", "value blob"))).await;
+        node.cluster.forget_prepared(0);
+    })
+    .await;
     run.ended(4, "\"value\" was of type text, and is of type blob now");
     assert_eq!((run.number("written"), node.count("ks.t").await), (1000, 0), "{run:#?}");
 }
 
 #[tokio::test]
 async fn f100_a_table_dropped_on_the_way_stops_the_load() {
-    let (folder, node) = (Folder::new(), Node::with_tables(&[TABLE]).await);
-    let host = node.address.to_string();
-    let args = ["load", "-", "--to", "ks.t", "--host", &host, "--json", "--max-errors", "100"];
-    let mut started = folder.start(&args);
-    let mut pipe = started.stdin();
-    std::io::Write::write_all(&mut pipe, b"id,value\n").unwrap();
-    write_rows(&mut pipe, 0..1000);
-    node.wait_for_rows("ks.t", 1000).await;
-    node.run("DROP TABLE ks.t").await;
-    write_rows(&mut pipe, 1000..3000);
-    drop(pipe);
-    let run = started.wait();
+    let (run, _node) = load_over(async |node| node.run("DROP TABLE ks.t").await).await;
     assert!(run.code == 3 || run.code == 4, "{run:#?}");
     assert!(run.number("written") < 3000, "{run:#?}");
 }
